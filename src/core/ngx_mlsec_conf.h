@@ -1,0 +1,89 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * Reading directives: what every capability's setters need beyond nginx's
+ * own.  All of them report a bad value themselves, as [emerg] with the
+ * directive, the value and what to write instead; nginx adds file and line.
+ */
+
+
+#ifndef _NGX_MLSEC_CONF_H_INCLUDED_
+#define _NGX_MLSEC_CONF_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+/*
+ * Where a directive stands, for errors that are found after the file was
+ * read.  The file name is the configuration's and lives as long.
+ */
+typedef struct {
+    ngx_str_t    file;
+    ngx_uint_t   line;
+} ngx_mlsec_conf_place_t;
+
+
+/*
+ * Splits "name=value".  name: with its "=".
+ *
+ * 1: arg starts with name, *value is the rest (inside arg).  0: it does not.
+ */
+ngx_uint_t ngx_mlsec_conf_param(ngx_str_t *arg, const char *name,
+    ngx_str_t *value);
+
+/*
+ * The word before "=" in a parameter, for messages about unknown ones.
+ */
+ngx_str_t ngx_mlsec_conf_param_name(ngx_str_t *arg);
+
+/*
+ * A time of at least 1 ms in nginx's notation ("3s", "250ms").
+ *
+ * parameter: what the value belongs to, as the message should name it.
+ * *msec: milliseconds.
+ *
+ * NGX_OK, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_conf_msec(ngx_conf_t *cf, const char *parameter,
+    ngx_str_t *value, ngx_msec_t *msec);
+
+/*
+ * Compiles a value that may hold variables.
+ *
+ * NGX_OK with *cv in cf->pool, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_conf_complex(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_complex_value_t **cv);
+
+/*
+ * Makes handler the content handler of the location being read.
+ *
+ * NGX_OK; NGX_ERROR after an [emerg] when the location has another one.
+ * A handler that is set later by somebody else is not seen here, see
+ * ngx_mlsec_conf_check_handler().
+ */
+ngx_int_t ngx_mlsec_conf_set_handler(ngx_conf_t *cf, const char *directive,
+    ngx_http_handler_pt handler);
+
+/*
+ * To be called when locations are merged: whether the location still has the
+ * content handler that ngx_mlsec_conf_set_handler() gave it.
+ *
+ * NGX_OK, or NGX_ERROR after an [emerg] that names place.
+ */
+ngx_int_t ngx_mlsec_conf_check_handler(ngx_conf_t *cf, const char *directive,
+    ngx_http_handler_pt handler, const ngx_mlsec_conf_place_t *place);
+
+/*
+ * Notes where the directive being read stands.
+ */
+void ngx_mlsec_conf_here(ngx_conf_t *cf, ngx_mlsec_conf_place_t *place);
+
+
+#endif /* _NGX_MLSEC_CONF_H_INCLUDED_ */

@@ -1,0 +1,73 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * The error envelope: the JSON body of every 4xx and 5xx that the gateway or
+ * nginx makes.  A handler that fails says what went wrong with
+ * ngx_mlsec_error_set() and then finalizes the request with the status, as
+ * any nginx handler does; error_page of the location still wins.
+ */
+
+
+#ifndef _NGX_MLSEC_ERROR_H_INCLUDED_
+#define _NGX_MLSEC_ERROR_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+/* mlsec_error_detail: how much of an upstream's own error is shown */
+
+#define NGX_MLSEC_DETAIL_OFF     0
+#define NGX_MLSEC_DETAIL_STATUS  1
+#define NGX_MLSEC_DETAIL_BODY    2
+
+
+typedef struct {
+    ngx_uint_t    status;        /* HTTP status, 400-599 */
+    ngx_str_t     message;       /* any bytes; empty: the status's own */
+    ngx_str_t     details;       /* members of a JSON object, no braces */
+    time_t        retry_after;   /* seconds for Retry-After, 0: none */
+} ngx_mlsec_error_t;
+
+
+/*
+ * Gives the response that r is about to be finalized with its message and
+ * details.  A second call replaces the first.
+ *
+ * error: copied; the bytes that it points at must live in r->pool or longer.
+ *
+ * NGX_OK, or NGX_ERROR without memory (the envelope then has the status's
+ * own message).
+ */
+ngx_int_t ngx_mlsec_error_set(ngx_http_request_t *r,
+    const ngx_mlsec_error_t *error);
+
+/*
+ * mlsec_error_detail of the request's location: NGX_MLSEC_DETAIL_*.
+ */
+ngx_uint_t ngx_mlsec_error_detail(ngx_http_request_t *r);
+
+/*
+ * The reason phrase of a status ("Not Found"), RFC 9110, 15; "Error" for
+ * statuses that have none.
+ */
+const char *ngx_mlsec_error_reason(ngx_uint_t status);
+
+
+/*
+ * Handler of the two rewrite phases: notes that an error_page is under way.
+ *
+ * NGX_DECLINED always.
+ */
+ngx_int_t ngx_mlsec_error_rewrite(ngx_http_request_t *r);
+
+
+extern ngx_module_t  ngx_mlsec_error_filter_module;
+
+
+#endif /* _NGX_MLSEC_ERROR_H_INCLUDED_ */
