@@ -1,0 +1,116 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * The table of contents: what the shared object consists of.
+ *
+ *   ngx_mlsec_module                 this file
+ *   ngx_mlsec_endpoint_module        src/core/ngx_mlsec_endpoint.c
+ *   ngx_mlsec_respond_module         src/core/ngx_mlsec_respond.c
+ *   ngx_mlsec_service_module         src/service/ngx_mlsec_service.c
+ *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
+ *   ngx_mlsec_error_filter_module    src/core/ngx_mlsec_error.c
+ *   ngx_mlsec_capture_filter_module  src/core/ngx_mlsec_capture.c
+ *
+ * The order of the filters is that of "config", the phase handlers are listed
+ * below; content handlers belong to their locations.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_variables.h>
+
+
+static ngx_int_t ngx_mlsec_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_mlsec_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_mlsec_init_process(ngx_cycle_t *cycle);
+
+
+/*
+ * THE list of phase handlers.  nginx runs the handlers of a phase in the
+ * reverse order of their registration; here they stand in the order in which
+ * they run, and are registered from the end.
+ */
+
+static const struct {
+    ngx_http_phases       phase;
+    ngx_http_handler_pt   handler;
+} ngx_mlsec_phases[] = {
+    { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_error_rewrite },
+    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite }
+};
+
+
+static ngx_http_module_t  ngx_mlsec_module_ctx = {
+    ngx_mlsec_preconfiguration,            /* preconfiguration */
+    ngx_mlsec_postconfiguration,           /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_mlsec_module = {
+    NGX_MODULE_V1,
+    &ngx_mlsec_module_ctx,                 /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_mlsec_init_process,                /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_mlsec_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_mlsec_variables_add(cf);
+}
+
+
+static ngx_int_t
+ngx_mlsec_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    for (i = sizeof(ngx_mlsec_phases) / sizeof(ngx_mlsec_phases[0]); i; i--) {
+
+        h = ngx_array_push(
+                &cmcf->phases[ngx_mlsec_phases[i - 1].phase].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_mlsec_phases[i - 1].handler;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_init_process(ngx_cycle_t *cycle)
+{
+    return ngx_mlsec_variables_init_worker(cycle);
+}

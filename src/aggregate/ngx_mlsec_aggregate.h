@@ -1,0 +1,430 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * The aggregate: a content handler that calls several services at once and
+ * answers with one JSON text.  docs/ARCHITECTURE.md has the picture.
+ *
+ * ngx_mlsec_aggregate_module.c     directives, inheritance
+ * ngx_mlsec_aggregate_call.c       reading mlsec_call
+ * ngx_mlsec_aggregate_uri.c        where a part goes: path, query, escaping
+ * ngx_mlsec_aggregate_headers.c    what a part sends, what comes back
+ * ngx_mlsec_aggregate_handler.c    the life of an aggregate: start, timer, end
+ * ngx_mlsec_aggregate_part.c       the life of a part: request, body, end
+ * ngx_mlsec_aggregate_verdict.c    why a part has failed
+ * ngx_mlsec_aggregate_response.c   merge, errors[], envelope, headers
+ * ngx_mlsec_aggregate_variables.c  $mlsec_parts and so on
+ */
+
+
+#ifndef _NGX_MLSEC_AGGREGATE_H_INCLUDED_
+#define _NGX_MLSEC_AGGREGATE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_capture.h>
+#include <core/ngx_mlsec_conf.h>
+#include <core/ngx_mlsec_json.h>
+#include <lib/mlsec_json.h>
+#include <lib/mlsec_merge.h>
+#include <lib/mlsec_shape.h>
+
+
+typedef struct ngx_mlsec_aggregate_s  ngx_mlsec_aggregate_t;
+
+
+/* why a part has failed; the names are in ngx_mlsec_aggregate_verdict.c */
+
+typedef enum {
+    NGX_MLSEC_ERR_NONE = 0,
+    NGX_MLSEC_ERR_CONNECT,
+    NGX_MLSEC_ERR_CONNECTION_TIMEOUT,
+    NGX_MLSEC_ERR_TIMEOUT,
+    NGX_MLSEC_ERR_RESET,
+    NGX_MLSEC_ERR_UPSTREAM_STATUS,
+    NGX_MLSEC_ERR_NO_PEER,
+    NGX_MLSEC_ERR_TOO_LARGE,
+    NGX_MLSEC_ERR_BAD_JSON,
+    NGX_MLSEC_ERR_BAD_TYPE,
+    NGX_MLSEC_ERR_DNS,
+    NGX_MLSEC_ERR_CANCELED,
+    NGX_MLSEC_ERR_CONFLICT
+} ngx_mlsec_err_e;
+
+
+typedef enum {
+    NGX_MLSEC_FALLBACK_NONE = 0,
+    NGX_MLSEC_FALLBACK_JSON,
+    NGX_MLSEC_FALLBACK_OMIT
+} ngx_mlsec_fallback_e;
+
+
+/* mlsec_merge of a location */
+
+typedef struct {
+    mlsec_merge_mode_e          mode;
+    mlsec_merge_conflict_e      on_conflict;
+    unsigned                    set:1;       /* mlsec_merge was given */
+} ngx_mlsec_merge_conf_t;
+
+
+/* one status or a range of them */
+
+typedef struct {
+    ngx_uint_t                  first;
+    ngx_uint_t                  last;
+} ngx_mlsec_ok_t;
+
+
+typedef struct {
+    ngx_str_t                   name;
+    u_char                     *lowcase;     /* the name in lower case */
+    ngx_uint_t                  hash;        /* of lowcase */
+    ngx_http_complex_value_t   *value;
+} ngx_mlsec_call_header_t;
+
+
+/* where a part goes; made by ngx_mlsec_call_uri_compile() */
+
+typedef struct {
+    ngx_str_t                   scheme;      /* "http" or "https" */
+    ngx_str_t                   upstream;    /* name; empty: local path */
+    ngx_array_t                *path;        /* template pieces */
+    ngx_array_t                *query;       /* template pieces; NULL: none */
+    ngx_array_t                *args;        /* ngx_str_t; names to pass on */
+    unsigned                    args_all:1;
+} ngx_mlsec_call_uri_t;
+
+
+/* one mlsec_call */
+
+typedef struct {
+    ngx_str_t                      name;
+    ngx_str_t                      service;      /* for errors and logs */
+    ngx_mlsec_call_uri_t           uri;
+    ngx_str_t                      location;     /* URI of the subrequest */
+    ngx_http_core_loc_conf_t      *parts;        /* NULL: local path */
+    ngx_str_t                      host;         /* Host header */
+    ngx_http_upstream_srv_conf_t  *upstream;     /* NULL: local path */
+
+    ngx_uint_t                     method;       /* 0: see body= */
+    ngx_str_t                      method_name;
+    ngx_array_t                   *headers;      /* ngx_mlsec_call_header_t */
+    ngx_http_complex_value_t      *condition;    /* if= */
+
+    ngx_msec_t                     timeout;      /* ms */
+    ngx_array_t                   *ok;           /* ngx_mlsec_ok_t; 2xx */
+
+    mlsec_str_t                    target;
+    mlsec_paths_t                 *pick;
+    mlsec_paths_t                 *drop;
+
+    ngx_mlsec_fallback_e           fallback;
+    ngx_str_t                      fallback_json;
+
+    ngx_mlsec_conf_place_t         place;
+
+    unsigned                       required:1;
+    unsigned                       body:1;
+    unsigned                       text:1;
+} ngx_mlsec_call_t;
+
+
+typedef struct {
+    ngx_array_t                   *calls;        /* ngx_mlsec_call_t */
+    ngx_mlsec_merge_conf_t         merge;
+
+    ngx_msec_t                     deadline;     /* ms */
+    ngx_msec_t                     soft;         /* ms, 0: none */
+    ngx_uint_t                     on_partial;   /* status */
+    ngx_uint_t                     on_failure;   /* status, 0: by cause */
+    size_t                         call_max;     /* bytes of one body */
+    size_t                         total_max;    /* bytes of all bodies */
+    ngx_uint_t                     max_calls;
+    ngx_flag_t                     server_timing;
+
+    unsigned                       body:1;       /* a call sends the body */
+} ngx_mlsec_aggregate_loc_conf_t;
+
+
+typedef struct {
+    ngx_http_core_loc_conf_t      *parts;        /* has mlsec_parts */
+} ngx_mlsec_aggregate_srv_conf_t;
+
+
+typedef struct {
+    ngx_array_t                    calls;        /* of pointers, see below */
+} ngx_mlsec_aggregate_main_conf_t;
+
+
+/* a part: one call of one request */
+
+typedef struct {
+    ngx_mlsec_capture_t         capture;
+    const ngx_mlsec_call_t     *call;
+    ngx_mlsec_aggregate_t      *aggregate;
+
+    ngx_str_t                   url;         /* of the upstream, escaped */
+    ngx_str_t                   host;        /* Host header */
+
+    size_t                      drained;     /* bytes not wanted */
+    u_char                     *start;       /* the body as it comes */
+    u_char                     *pos;
+    u_char                     *end;
+    mlsec_json_scan_t           scan;
+
+    ngx_str_t                   body;        /* what is merged */
+
+    ngx_msec_t                  started;     /* ngx_current_msec */
+    ngx_msec_t                  expires;     /* ngx_current_msec */
+    ngx_msec_t                  elapsed;     /* ms */
+    ngx_msec_t                  heard;       /* last byte, ngx_current_msec */
+    ngx_uint_t                  attempts;
+
+    ngx_mlsec_err_e             error;
+    ngx_uint_t                  status;      /* of the upstream, 0: none */
+    time_t                      retry_after; /* s, 0: none */
+    ngx_str_t                   cache_control;
+    ngx_str_t                   authenticate; /* WWW-Authenticate of a 401 */
+
+    unsigned                    running:1;
+    unsigned                    skipped:1;   /* if= was false */
+    unsigned                    wanted:1;    /* the status is in ok= */
+    unsigned                    cancel:1;    /* failed before its end */
+    unsigned                    incomplete:1; /* it says so itself */
+} ngx_mlsec_part_t;
+
+
+struct ngx_mlsec_aggregate_s {
+    ngx_http_request_t                    *request;
+    const ngx_mlsec_aggregate_loc_conf_t  *conf;
+    ngx_http_headers_in_t                 *headers_in;  /* of every part */
+
+    ngx_mlsec_part_t                      *parts;
+    ngx_uint_t                             nparts;
+    ngx_uint_t                             running;
+    ngx_uint_t                             required;   /* running ones */
+
+    size_t                                 total;      /* bytes of bodies */
+    ngx_msec_t                             started;    /* ngx_current_msec */
+    ngx_event_t                            timer;
+
+    unsigned                               soft:1;     /* has passed */
+    unsigned                               done:1;
+};
+
+
+/* ngx_mlsec_aggregate_call.c */
+
+/*
+ * Setter of mlsec_call: appends to loc_conf->calls.
+ */
+char *ngx_mlsec_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Ties the calls of a configuration that has been read to upstreams,
+ * services and the internal locations of their servers.
+ *
+ * NGX_OK, or NGX_ERROR after an [emerg] that names the place of the call.
+ */
+ngx_int_t ngx_mlsec_call_resolve(ngx_conf_t *cf);
+
+/*
+ * Registers a call for ngx_mlsec_call_resolve().  lcf->calls may still grow,
+ * so it is known by its index.
+ */
+ngx_int_t ngx_mlsec_call_register(ngx_conf_t *cf,
+    ngx_mlsec_aggregate_loc_conf_t *lcf, ngx_uint_t index);
+
+
+/* ngx_mlsec_aggregate_uri.c */
+
+/*
+ * Reads the URI of a call.  text: the directive's argument.
+ *
+ * NGX_OK, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_call_uri_compile(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_mlsec_call_uri_t *uri);
+
+/*
+ * Reads "args=": names separated by commas, or "*".
+ *
+ * NGX_OK, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_call_args_compile(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_mlsec_call_uri_t *uri);
+
+/*
+ * The path and the query of a part.
+ *
+ * Values of variables are escaped so that each stays inside the path segment
+ * or the query value where it stands; a variable at the very beginning of the
+ * path is a path and keeps its slashes.  For a local path, *path is unescaped,
+ * as nginx wants the URI of a subrequest; for an upstream it is escaped.
+ *
+ * NGX_OK with *path and *args in r's pool; NGX_DECLINED when a value is "."
+ * or ".." where a segment is expected, or holds a NUL (the request is to be
+ * refused with 400); NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_call_uri_eval(ngx_http_request_t *r,
+    const ngx_mlsec_call_uri_t *uri, ngx_str_t *path, ngx_str_t *args);
+
+
+/* ngx_mlsec_aggregate_headers.c */
+
+/*
+ * Prepares what all parts of an aggregate send: a->headers_in.
+ *
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_aggregate_base_headers(ngx_mlsec_aggregate_t *a);
+
+/*
+ * Gives the subrequest of a part, which has not run yet, its own request
+ * headers (the list of docs/directives/aggregate.md and what header= says),
+ * its method and its body.  Sets part->host.
+ *
+ * NGX_OK; NGX_DECLINED when the value of a header= holds a control character
+ * (the request is to be refused with 400); NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part);
+
+/*
+ * Finds a response header of a subrequest by its lower-case name; NULL if
+ * there is none.
+ */
+ngx_table_elt_t *ngx_mlsec_part_header_out(ngx_http_request_t *sr,
+    const char *name);
+
+/*
+ * Sets X-Gateway-Completed, X-Gateway-Failed (failed: names, empty for
+ * none), Cache-Control and Server-Timing of an aggregate's response.
+ *
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_aggregate_set_headers(ngx_mlsec_aggregate_t *a,
+    ngx_uint_t completed, ngx_str_t *failed);
+
+/*
+ * Server-Timing alone, for envelopes.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_aggregate_server_timing(ngx_mlsec_aggregate_t *a);
+
+/*
+ * Adds a response header.  name, value: live as long as the request.
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_aggregate_add_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
+
+/* ngx_mlsec_aggregate_part.c */
+
+/*
+ * Starts a part: evaluates its URI, starts the subrequest.
+ *
+ * NGX_OK: it runs, or has failed at once, or is skipped.  NGX_DECLINED: the
+ * client's request makes an impossible one (400).  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_part_start(ngx_mlsec_part_t *part);
+
+/*
+ * Ends a running part as failed and stops its subrequest.  Not to be called
+ * from inside the subrequest.
+ */
+void ngx_mlsec_part_stop(ngx_mlsec_part_t *part, ngx_mlsec_err_e error);
+
+/*
+ * Ends a running part that is out of time.
+ */
+void ngx_mlsec_part_time_out(ngx_mlsec_part_t *part);
+
+/*
+ * The part that a captured subrequest runs for, or NULL.
+ */
+ngx_mlsec_part_t *ngx_mlsec_part_get(ngx_http_request_t *r);
+
+
+/* ngx_mlsec_aggregate_verdict.c */
+
+/*
+ * "timeout", "bad_json" and so on.
+ */
+ngx_str_t *ngx_mlsec_part_error_name(ngx_mlsec_err_e error);
+
+/*
+ * The status_code of a failed part's entry: the upstream's for
+ * upstream_status, else the gateway's own 502, 503 or 504.
+ */
+ngx_uint_t ngx_mlsec_part_status_code(const ngx_mlsec_part_t *part);
+
+/*
+ * Why the subrequest of a part has ended as it did.  rc: what it was finalized
+ * with.  May set part->status.
+ *
+ * NGX_MLSEC_ERR_NONE: with a whole body and a status in ok=.
+ */
+ngx_mlsec_err_e ngx_mlsec_part_verdict(ngx_mlsec_part_t *part, ngx_int_t rc);
+
+/*
+ * Counts the attempts of a part into part->attempts.
+ *
+ * The last one that reached for a peer, NULL if none did.
+ */
+ngx_http_upstream_state_t *ngx_mlsec_part_attempts(ngx_mlsec_part_t *part);
+
+/*
+ * What a part that is out of time was waiting for: NGX_MLSEC_ERR_DNS,
+ * _CONNECTION_TIMEOUT or _TIMEOUT; _UPSTREAM_STATUS for the rest of an answer
+ * that was not wanted anyway.
+ */
+ngx_mlsec_err_e ngx_mlsec_part_phase(ngx_mlsec_part_t *part);
+
+
+/* ngx_mlsec_aggregate_handler.c */
+
+/*
+ * Content handler of locations with mlsec_call.
+ */
+ngx_int_t ngx_mlsec_aggregate_handler(ngx_http_request_t *r);
+
+/*
+ * The aggregate of a request, also after an error_page has redirected it;
+ * NULL if it has none.
+ */
+ngx_mlsec_aggregate_t *ngx_mlsec_aggregate_get(ngx_http_request_t *r);
+
+
+/* ngx_mlsec_aggregate_response.c */
+
+/*
+ * Answers an aggregate of which no part runs any more: merges what has come,
+ * or makes the envelope of a failure.
+ *
+ * failed: the required part that has failed, NULL if none has.
+ *
+ * What the request is to be finalized with.
+ */
+ngx_int_t ngx_mlsec_aggregate_respond(ngx_mlsec_aggregate_t *a,
+    ngx_mlsec_part_t *failed);
+
+
+/* ngx_mlsec_aggregate_variables.c */
+
+/*
+ * Registers $mlsec_parts, $mlsec_failed, $mlsec_slowest, $mlsec_attempts and
+ * the $mlsec_part_* that mlsec_parts.conf uses.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_aggregate_variables_add(ngx_conf_t *cf);
+
+
+extern ngx_module_t  ngx_mlsec_aggregate_module;
+
+
+#endif /* _NGX_MLSEC_AGGREGATE_H_INCLUDED_ */
