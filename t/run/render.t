@@ -1,0 +1,233 @@
+#!/usr/bin/perl
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# util/render: what it refuses and with which words, which name wins, what it
+# writes.
+
+use strict;
+use warnings;
+
+use FindBin '$Bin';
+use lib $Bin;
+use Run;
+use Test::More;
+
+my $dir = run_dir();
+my $stub = "$dir/module.so";
+open my $f, '>', $stub or die;
+close $f;
+
+sub render {
+    my (%env) = @_;
+    return run({ MODULE => $stub, %env }, 'util/render');
+}
+
+my $url = 'http(s)://host[:port][/path]';
+my $ca = "$Bin/render.t";
+
+# ---- what is refused: NAME, value, expected, what is shown of the value ----
+
+my @bad = (
+    (map { ['MODEL_API_URL', $_, $url] }
+        'host', 'host:80', 'ftp://host', 'http://', 'http:///path',
+        'http://host:0', 'http://host:65536', 'http://host:080',
+        'http://host:', 'http://host:8o', 'http://a b', 'http://host;x',
+        'http://host/{x}', 'http://host/$uri', 'http://host/"',
+        "http://host/'", 'http://host/#x', 'http://host/a/../b',
+        'http://host/a//b', 'http://host/%zz', 'http://host/%4',
+        'http://-host', 'http://host-', 'http://a..b', 'http://.a',
+        'http://1.2.3', 'http://1.2.3.256', 'http://1.2.3.4.5',
+        'http://[::1', 'http://[::g]', 'http://[1:::2]', 'http://::1',
+        'http://host\\x', 'http://h*st'),
+    ['MODEL_API_URL', "http://host\nevil", $url, 'http://host?evil'],
+    ['MODEL_API_URL', "http://h\xc3\xb6st", $url, 'http://h??st'],
+    ['MODEL_API_URL', 'http://user:pass@host', $url, 'http://***@host'],
+    ['MODEL_API_URL', 'http://host/?key=pass', $url, 'http://host/?***'],
+    (map { [$_, 'x', $url] }
+        qw(TRAINING_SERVICE_URL TRAINING_URL ANALYTICS_SERVICE_URL
+           ANALYTICS_URL BUSINESS_METRICS_URL DATA_PRIVACY_URL
+           MODEL_CACHE_URL TRACING_URL MLFLOW_URL RED_TEAM_URL
+           DASHBOARD_URL JWT_JWKS_URL OTEL_EXPORTER_OTLP_ENDPOINT)),
+    (map { ['SERVICE_PORT', $_, 'a port from 1 to 65535'] }
+        '0', '65536', '-1', '80a', '080', '1e3', ' 80', '99999999999999999'),
+    (map { ['SERVICE_HOST', $_, 'an IP address of this machine'] }
+        'example.org', '1.2.3', '256.1.1.1', '1.2.3.4;', '[::1'),
+    (map { ['LOG_LEVEL', $_, 'DEBUG, INFO, WARNING, ERROR or CRITICAL'] }
+        'loud', 'info;', '5'),
+    (map { [$_, 'maybe', 'true or false'] }
+        qw(ENABLE_WEBSOCKET PROMETHEUS_ENABLED JAEGER_ENABLED)),
+    (map { ['LIMITS', $_, 'on or off'] } 'true', 'ON '),
+    (map { ['CORS_ORIGINS', $_, 'a JSON array or comma list of origins '
+            . '(https://host[:port]) or *'] }
+        'host', '["http://a"', '[]', 'http://a/path', 'http://a,b',
+        '["http://a", 5]'),
+    (map { ['TRUSTED_PROXIES', $_, 'a comma list of addresses or networks '
+            . '(10.0.0.0/8)'] }
+        '10.0.0.0/33', '10.0.0/8', '10.0.0.0/', 'fd00::/129', 'proxy', ',',
+        '1.2.3.4;'),
+    (map { ['RESOLVER', $_, 'a comma list of DNS server addresses, '
+            . 'addr[:port]'] } 'dns', '1.2.3.4:0', '[::1', '1.2.3.4 x'),
+    (map { ['WEBSOCKET_CLEANUP_INTERVAL', $_, 'seconds from 1 to 86400'] }
+        '0', '86401', '5m'),
+    (map { ['SERVICE_VERSION', $_,
+            'up to 40 of the characters A-Z a-z 0-9 . _ + -'] }
+        'a"b', '1;0', 'x' x 41),
+    ['DASHBOARD_ROOT', '/nowhere', 'a folder'],
+    (map { [$_, '/nowhere', 'a file that can be read'] }
+        qw(JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
+    (map { [$_, 'a b', 'printable characters, no blanks'] }
+        qw(JWT_ISSUER JWT_AUDIENCE)),
+    ['MLSEC_DEMO', 'on', 'auto or off'],
+    (map { [$_->[0], $_->[1],
+            'postgresql://[user[:password]@]host[:port]/database', $_->[2]] }
+        ['POSTGRES_URL', 'mysql://u:hidden@host/d', 'mysql://***'],
+        ['POSTGRES_URL', 'postgres://u:hidden@host:x/d', 'postgres://***'],
+        ['DATABASE_URL', 'hidden', '***']),
+    (map { ['REDIS_URL', $_->[0],
+            'redis[s]://[[user]:password@]host[:port][/number]', $_->[1]] }
+        ['redis://:hidden', 'redis://***'],
+        ['redis://:hid den@host', 'redis://***'],
+        ['hidden', '***']),
+);
+
+for (@bad) {
+    my ($name, $value, $expected, $shown) = @$_;
+    my ($status, $out, $err) = render($name => $value);
+    $shown //= $value;
+
+    is("$status|$out|$err", "1||mlsec: $name=\"$shown\": expected $expected\n",
+       "$name: refused \"" . ($value =~ s/[^ -~]/?/gr) . '"');
+}
+
+ok(!-e "$dir/conf", 'what is refused writes nothing');
+
+# ---- what is taken ----
+
+for (['MODEL_API_URL', 'http://127.0.0.1:1'], ['MODEL_API_URL', 'http://[::1]:80/'],
+     ['MODEL_API_URL', 'http://127.0.0.1/a-b_c~/%2f.x/'],
+     ['SERVICE_HOST', '*'], ['SERVICE_HOST', '::'], ['SERVICE_HOST', '[::1]'],
+     ['SERVICE_HOST', 'localhost'], ['LOG_LEVEL', 'wArning'],
+     ['CORS_ORIGINS', '["http://a", "https://b:3000"]'],
+     ['CORS_ORIGINS', 'http://a,https://b:3000'], ['CORS_ORIGINS', '*'],
+     ['TRUSTED_PROXIES', '10.0.0.0/8, fd00::/8 192.0.2.1'],
+     ['RESOLVER', '127.0.0.11, [::1]:53 10.0.0.2:5353'],
+     ['POSTGRES_URL', 'postgresql://u:p%40@db:5432/x?sslmode=disable'],
+     ['REDIS_URL', 'redis://:p@redis:6379/0'], ['REDIS_URL', 'rediss://redis'],
+     ['ENABLE_WEBSOCKET', 'FALSE'], ['SERVICE_PORT', '65535'],
+     ['MODEL_API_URL', ''], ['SERVICE_PORT', ''])
+{
+    my ($status, $out, $err) = render(@$_);
+    is("$status|$err", '0|', "$_->[0]: takes \"$_->[1]\"");
+    unlike($out, qr/p%40|:p@/, 'no password is shown') if $_->[1] =~ /:p/;
+}
+
+# ---- which name wins, what is said ----
+
+my ($status, $out, $err) = render(
+    TRAINING_SERVICE_URL => 'http://127.0.0.1:11', TRAINING_URL => 'http://127.0.0.1:12',
+    ANALYTICS_URL => 'http://127.0.0.1:13/x/');
+is($err, '', 'two names: no complaint');
+is($out, "mlsec: TRAINING_SERVICE_URL and TRAINING_URL differ,"
+         . " TRAINING_SERVICE_URL counts\n"
+         . "mlsec: not configured, these answer 503: model-api"
+         . " business-metrics data-privacy model-cache tracing mlflow"
+         . " red-team\n", 'two names that differ: said, with what is missing');
+
+my $upstreams = slurp("$dir/conf/upstreams.conf");
+like($upstreams, qr/upstream training \{\n.*\n.*\n    server 127\.0\.0\.1:11;/,
+     'the first name wins');
+like($upstreams, qr/upstream analytics \{\n.*\n.*\n    server 127\.0\.0\.1:13;/,
+     'the alias counts when it is alone');
+like($upstreams, qr/upstream mlflow \{\n.*\n.*\n    server 127\.0\.0\.1:9 down;/,
+     'a service that is not named has a peer that is down');
+
+my $aggregates = slurp("$dir/conf/aggregates.conf");
+like($aggregates, qr{ http://analytics/x/analytics/trends},
+     'parts go below the path of the URL');
+like(slurp("$dir/conf/services.conf"),
+     qr{location \^~ /services/analytics/ \{\s+proxy_pass +http://analytics/x/;},
+     'so do plain requests');
+
+($status, $out) = render(TRAINING_SERVICE_URL => 'http://127.0.0.1:11',
+                         TRAINING_URL => 'http://127.0.0.1:11');
+unlike($out, qr/differ/, 'two names that agree: nothing to say');
+
+# ---- what has no effect is said, and nothing else is ----
+
+my %idle = (
+    CORS_ORIGINS => '*', WEBSOCKET_CLEANUP_INTERVAL => 300,
+    DASHBOARD_ROOT => '/', DASHBOARD_URL => 'http://a',
+    POSTGRES_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
+    PROMETHEUS_ENABLED => 'true', JAEGER_ENABLED => 'true',
+    OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
+    JWT_KEY_FILE => $ca, JWT_ISSUER => 'a', JWT_AUDIENCE => 'a',
+    API_KEYS_FILE => $ca, RESOLVER => '127.0.0.1', LIMITS => 'on');
+my %active = (
+    SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
+    LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
+    TRUSTED_PROXIES => '10.0.0.0/8');
+($status, $out, $err) = render(%idle, %active);
+is(join("\n", sort split /\n/, $out),
+   join("\n", sort map { "mlsec: $_ has no effect yet" } keys %idle),
+   'exactly what has no effect is named');
+my $text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
+like($text, qr/listen\s+127\.0\.0\.1:8123;/, 'SERVICE_HOST, SERVICE_PORT count');
+like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
+like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
+like($text, qr/websocket\$" "";/, 'ENABLE_WEBSOCKET counts');
+like($text, qr{set_real_ip_from 10\.0\.0\.0/8;},
+     'TRUSTED_PROXIES counts');
+unlike($text, qr/\$\{[A-Z_]+\}(?! are)/m, 'nothing is left to fill')
+    or diag($text =~ /(.*\$\{[A-Z_]+\}.*)/);
+
+# ---- demo or real ----
+
+like($text, qr{server "unix:\Q$dir\E/demo/training\.sock";},
+     'no service URL: the demo');
+render();
+like(slurp("$dir/conf/nginx.conf"), qr/listen\s+127\.0\.0\.1:8007;/,
+     'the demo is on loopback');
+render(MLFLOW_URL => 'http://127.0.0.1:1');
+unlike(slurp("$dir/conf/upstreams.conf"), qr/unix:/,
+       'one service URL: no demo at all');
+like(slurp("$dir/conf/nginx.conf"), qr/listen\s+0\.0\.0\.0:8007;/,
+     'real: on every address');
+render(MLSEC_DEMO => 'off');
+unlike(slurp("$dir/conf/upstreams.conf"), qr/unix:/, 'MLSEC_DEMO=off: no demo');
+
+# ---- names and certificates ----
+
+($status, $out, $err) = render(RED_TEAM_URL => 'http://no-such-host.invalid:1');
+is($status, 0, 'a host that does not resolve does not stop the start');
+like($out, qr{^mlsec: RED_TEAM_URL="http://no-such-host\.invalid:1": host "no-such-host\.invalid" does not resolve now; it answers 503 until a reload finds it$}m,
+     'it is said');
+like(slurp("$dir/conf/upstreams.conf"),
+     qr/upstream red-team \{\n.*\n.*\n    server 127\.0\.0\.1:9 down;/,
+     'its peer is down');
+
+($status, $out) = render(ANALYTICS_URL => 'http://no-such-host.invalid:1');
+like($out, qr/^mlsec: ANALYTICS_URL="/m, 'the name that was set is the one said');
+
+render(RED_TEAM_URL => 'http://localhost:99');
+like(slurp("$dir/conf/upstreams.conf"),
+     qr/upstream red-team \{\n.*\n.*\n    server 127\.0\.0\.1:99;/,
+     'a host that resolves');
+
+render(RED_TEAM_URL => 'https://[::1]/', UPSTREAM_CA_FILE => $ca);
+$text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
+like($text, qr/server \[::1\]:443;/, 'https: port 443');
+like($text, qr{proxy_pass +https://red-team/;}, 'https: to the service');
+like($text, qr/proxy_ssl_verify on;/, 'https: certificates are checked');
+like($text, qr/proxy_ssl_trusted_certificate "\Q$ca\E";/, 'UPSTREAM_CA_FILE counts');
+
+# ---- what is not there ----
+
+($status, $out, $err) = render(MODULE => "$dir/none.so");
+is("$status|$err", "1|mlsec: $dir/none.so is missing: make build\n",
+   'no module: what to do');
+($status, $out, $err) = render(RUN_DIR => "$dir/a\"b");
+is("$status|$err", "1|mlsec: the path \"$dir/a\"b\" has characters that nginx"
+   . " does not take\n", 'a path that would break the configuration');
+
+done_testing();
