@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# drop= of mlsec_call: the members that go.
+
+use Test::Nginx::Socket 'no_plan';
+
+BEGIN {
+    use Cwd;
+    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
+}
+
+repeat_each(2);
+
+$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
+
+our $Http = <<'EOT';
+    upstream u {
+        server unix:$TEST_NGINX_HTML_DIR/u.sock;
+    }
+
+    upstream dead {
+        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
+    }
+
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
+        location = /o { return 200 ' { "z": 1.10 , "a" : { "b" : [ 1, 2 ] , "c":"x y" } , "l": [ {"k":1,"m":2}, 5, {"m" : 3}, [{"k":9}] ] , "n":null } '; }
+        location = /dup { return 200 '{"a":1,"b":2,"a":3}'; }
+        location = /esc { return 200 '{"\u0061":1,"b":2}'; }
+        location = /arr { return 200 '[{"k":1,"m":2},{"k":3}]'; }
+        location = /num { return 200 '12'; }
+        location = /str { return 200 '"x"'; }
+        location = /empty { return 204; }
+    }
+EOT
+
+# what differs from run to run
+
+sub fixed {
+    my $body = shift;
+
+    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
+    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
+    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
+
+    return $body;
+}
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    if (!defined $block->http_config) {
+        $block->set_value(http_config => $Http);
+    }
+
+    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
+                                . "/mlsec_parts.conf;\n" . $block->config);
+    $block->set_value(response_body_filters => [\&fixed]);
+});
+
+run_tests();
+
+__DATA__
+
+=== members; the rest keeps its order and its bytes
+--- config
+    location = /t {
+        mlsec_call a http://u/o drop=l,n;
+        mlsec_call b http://u/o drop=z,l,n;
+    }
+--- request
+GET /t
+--- response_body chomp
+{"a":{"z":1.10,"a":{ "b" : [ 1, 2 ] , "c":"x y" }},"b":{"a":{ "b" : [ 1, 2 ] , "c":"x y" }}}
+
+
+
+=== a member inside
+--- config
+    location = /t { mlsec_call a http://u/o drop=a.b,l,n; }
+--- request
+GET /t
+--- response_body chomp
+{"a":{"z":1.10,"a":{"c":"x y"}}}
+
+
+
+=== everything
+--- config
+    location = /t { mlsec_call a http://u/o drop=z,a,l,n; }
+--- request
+GET /t
+--- response_body chomp
+{"a":{}}
+
+
+
+=== a member that is not there
+--- config
+    location = /t { mlsec_call a http://u/dup drop=x,b.y; }
+--- request
+GET /t
+--- response_headers
+X-Gateway-Completed: true
+--- response_body chomp
+{"a":{"a":1,"b":2,"a":3}}
+
+
+
+=== in an array the path applies to every element
+--- config
+    location = /t {
+        mlsec_call a http://u/arr drop=m;
+        mlsec_call b http://u/o drop=l.m,a,z,n;
+    }
+--- request
+GET /t
+--- response_body chomp
+{"a":[{"k":1},{"k":3}],"b":{"l":[{"k":1},5,{},[{"k":9}]]}}
+
+
+
+=== every duplicate goes
+--- config
+    location = /t { mlsec_call a http://u/dup drop=a; }
+--- request
+GET /t
+--- response_body chomp
+{"a":{"b":2}}
+
+
+
+=== names are compared as they read
+--- config
+    location = /t { mlsec_call a http://u/esc drop=a; }
+--- request
+GET /t
+--- response_body chomp
+{"a":{"b":2}}
+
+
+
+=== a body without members
+--- config
+    location = /t {
+        mlsec_call a http://u/num drop=a;
+        mlsec_call b http://u/empty drop=a;
+        mlsec_call c http://u/num;
+    }
+--- request
+GET /t
+--- response_body chomp
+{"a":null,"b":null,"c":12,"errors":[{"service":"u","part":"a","error_type":"bad_type","status_code":502,"attempts":1,"elapsed_ms":0},{"service":"u","part":"b","error_type":"bad_type","status_code":502,"attempts":1,"elapsed_ms":0}]}

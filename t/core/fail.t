@@ -1,0 +1,311 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# mlsec_fail: a constant error.
+
+use Test::Nginx::Socket 'no_plan';
+
+BEGIN {
+    use Cwd;
+    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
+}
+
+repeat_each(2);
+
+$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
+
+our $Http = <<'EOT';
+    upstream u {
+        server unix:$TEST_NGINX_HTML_DIR/u.sock;
+    }
+
+    upstream dead {
+        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
+    }
+
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
+        location = /ok { return 200 '{"ok":1}'; }
+        location = /422 { default_type application/json; return 422 '{"secret":[1.10, 2]}'; }
+        location = /500 { default_type text/html; return 500 "<p>\"stack\"</p>"; }
+        location = /503 { error_page 503 /empty.txt; return 503; }
+        location = /bad { return 200 '{"secret":'; }
+        location / { root $TEST_NGINX_HTML_DIR; error_page 404 =500 /big.txt; }
+    }
+EOT
+
+# what differs from run to run
+
+sub fixed {
+    my $body = shift;
+
+    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
+    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
+    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
+
+    return $body;
+}
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    if (!defined $block->http_config) {
+        $block->set_value(http_config => $Http);
+    }
+
+    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
+                                . "/mlsec_parts.conf;\n" . $block->config);
+    $block->set_value(response_body_filters => [\&fixed]);
+});
+
+run_tests();
+
+__DATA__
+
+=== status, message, details
+--- config
+    location = /t { mlsec_fail 501 "not built yet" service=training error_type=none; }
+--- request
+GET /t?x=1
+--- error_code: 501
+--- response_headers
+Content-Type: application/json
+! X-Gateway-Completed
+--- response_body chomp
+{"error":true,"status_code":501,"message":"not built yet","path":"/t","timestamp":"T","request_id":"R","detail":"not built yet","details":{"service":"training","error_type":"none"}}
+
+
+
+=== the details' order is the configuration's
+--- config
+    location = /t { mlsec_fail 503 "x" error_type=none 'service=a "b"'; }
+--- request
+GET /t
+--- error_code: 503
+--- response_headers
+! Retry-After
+--- response_body chomp
+{"error":true,"status_code":503,"message":"x","path":"/t","timestamp":"T","request_id":"R","detail":"x","details":{"error_type":"none","service":"a \"b\""}}
+
+
+
+=== a message alone, with variables, escaped
+--- config
+    location ~ (?s)^/t/(.*)$ { mlsec_fail 400 "no $1 in $request_method"; }
+--- request
+POST /t/%22%0A
+body
+--- error_code: 400
+--- response_body chomp
+{"error":true,"status_code":400,"message":"no \"\n in POST","path":"/t/%22%0A","timestamp":"T","request_id":"R","detail":"no \"\n in POST","details":{}}
+
+
+
+=== an empty message is the status's own
+--- config
+    location = /t { mlsec_fail 418 ""; }
+    location = /u { mlsec_fail 410 ""; }
+--- request eval
+["GET /t", "GET /u"]
+--- error_code eval
+[418, 410]
+--- response_body_like eval
+[qr/"message":"Error",/, qr/"message":"Gone",/]
+
+
+
+=== 404 says what there is, unless it has details of its own
+--- config
+    location = /t { mlsec_fail 404 "no such job"; }
+    location = /u { mlsec_fail 404 "no such job" service=x; }
+--- request eval
+["GET /t", "GET /u"]
+--- error_code eval
+[404, 404]
+--- response_body_like eval
+[qr/"message":"no such job".*"details":\{"available_endpoints":\["\/t","\/u"\]\}\}$/, qr/"message":"no such job".*"details":\{"service":"x"\}\}$/]
+
+
+
+=== HEAD
+--- config
+    location = /t { mlsec_fail 501 "x"; }
+--- request
+HEAD /t
+--- error_code: 501
+--- response_headers
+Content-Type: application/json
+Content-Length: 174
+--- response_body
+
+
+
+=== mlsec_errors off: nginx's page
+--- config
+    location = /t { mlsec_errors off; mlsec_fail 501 "x"; }
+--- request
+GET /t
+--- error_code: 501
+--- response_headers
+Content-Type: text/html
+--- response_body_like: 501 Not Implemented
+
+
+
+=== error_page wins
+--- config
+    location = /t { error_page 501 /page; mlsec_fail 501 "x"; }
+    location = /page { return 200 "page\n"; }
+--- request
+GET /t
+--- error_code: 501
+--- response_body
+page
+
+
+
+=== as a named location of error_page
+--- config
+    mlsec_errors on;
+    location = /t { error_page 403 @no; return 403; }
+    location = /u { error_page 403 = @no; return 403; }
+    location @no { mlsec_fail 451 "go away" error_type=law; }
+--- request eval
+["GET /t", "GET /u"]
+--- error_code eval
+[451, 451]
+--- response_body eval
+[
+'{"error":true,"status_code":451,"message":"go away","path":"/t","timestamp":"T","request_id":"R","detail":"go away","details":{"error_type":"law"}}',
+'{"error":true,"status_code":451,"message":"go away","path":"/u","timestamp":"T","request_id":"R","detail":"go away","details":{"error_type":"law"}}',
+]
+
+
+
+=== as a part
+--- config
+    location = /t { mlsec_call a /no; mlsec_call b http://u/ok; }
+    location = /no { mlsec_fail 503 "x"; }
+--- request
+GET /t
+--- response_body chomp
+{"a":null,"b":{"ok":1},"errors":[{"service":"a","part":"a","error_type":"upstream_status","status_code":503,"attempts":0,"elapsed_ms":0}]}
+
+
+
+=== in an if
+--- config
+    location = /t { if ($arg_x) { set $y 1; } mlsec_fail 501 "x$y"; }
+--- request
+GET /t?x=1
+--- error_code: 501
+--- response_body_like: "message":"x1"
+
+
+
+=== a location inside has its own
+--- config
+    location /t { mlsec_fail 501 "x"; location /t/in { root html; } }
+--- request
+GET /t/in
+--- error_code: 404
+
+
+
+=== limit_except
+--- config
+    location = /t { limit_except GET { deny all; } mlsec_fail 501 "x"; }
+--- request eval
+["GET /t", "POST /t"]
+--- error_code eval
+[501, 403]
+
+
+
+=== no error status
+--- config
+    location = /t { mlsec_fail 200 "x"; }
+--- must_die
+--- error_log
+[emerg]
+invalid status "200" in "mlsec_fail", expected 400-599 but 444 and 499
+
+
+
+=== no status
+--- config
+    location = /t { mlsec_fail teapot "x"; }
+--- must_die
+--- error_log
+[emerg]
+invalid status "teapot" in "mlsec_fail", expected 400-599 but 444 and 499
+
+
+
+=== 444 closes connections in nginx
+--- config
+    location = /t { mlsec_fail 444 "x"; }
+--- must_die
+--- error_log
+[emerg]
+invalid status "444" in "mlsec_fail", expected 400-599 but 444 and 499
+
+
+
+=== 499 is nginx's own
+--- config
+    location = /t { mlsec_fail 499 "x"; }
+--- must_die
+--- error_log
+[emerg]
+invalid status "499" in "mlsec_fail", expected 400-599 but 444 and 499
+
+
+
+=== 600
+--- config
+    location = /t { mlsec_fail 600 "x"; }
+--- must_die
+--- error_log
+[emerg]
+invalid status "600" in "mlsec_fail", expected 400-599 but 444 and 499
+
+
+
+=== an unknown parameter
+--- config
+    location = /t { mlsec_fail 501 "x" colour=red; }
+--- must_die
+--- error_log
+[emerg]
+unknown parameter "colour=red" in "mlsec_fail", expected "service=" or "error_type="
+
+
+
+=== no message
+--- config
+    location = /t { mlsec_fail 501; }
+--- must_die
+--- error_log
+[emerg]
+invalid number of arguments in "mlsec_fail" directive
+
+
+
+=== given twice
+--- config
+    location = /t { mlsec_fail 501 "x"; mlsec_fail 502 "y"; }
+--- must_die
+--- error_log
+[emerg]
+"mlsec_fail" directive is duplicate
+
+
+
+=== outside of a location
+--- config
+    mlsec_fail 501 "x";
+--- must_die
+--- error_log
+[emerg]
+"mlsec_fail" directive is not allowed here
