@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+"""What nginx's configure would read from our `config`.
+
+The file is a shell script that nginx sources.  It is run here in the same
+way, with stand-ins for the scripts of nginx's auto/ that it may source.
+"""
+
+import os
+import subprocess
+import tempfile
+
+STANDINS = {
+    'feature': 'ngx_found=yes\n',
+    'have': ':\n', 'nohave': ':\n', 'define': ':\n', 'have_headers': ':\n',
+    'module': 'for f in $ngx_module_srcs; do echo "src $f"; done\n'
+              'for f in $ngx_module_deps; do echo "dep $f"; done\n',
+}
+RUN = 'ngx_addon_dir=$1; ngx_module_link=DYNAMIC; . "$1/config"'
+
+
+def run(root):
+    """({kind: [file relative to root]}, error) of `config`."""
+    with tempfile.TemporaryDirectory() as top:
+        os.mkdir(os.path.join(top, 'auto'))
+        for name, text in STANDINS.items():
+            with open(os.path.join(top, 'auto', name), 'w',
+                      encoding='utf-8') as handle:
+                handle.write(text)
+        done = subprocess.run(['sh', '-c', RUN, 'sh', root], cwd=top,
+                              capture_output=True, text=True, check=False)
+    listed = {'src': [], 'dep': []}
+    for line in done.stdout.split('\n'):
+        kind, _, path = line.partition(' ')
+        if kind in listed:
+            listed[kind].append(os.path.relpath(path, root))
+    error = done.stderr.strip().split('\n')[-1]
+    return listed, error or 'exits with an error' if done.returncode else ''
+
+
+def line_in_config(text, name):
+    """The line of config that names a file, else 1."""
+    base = os.path.basename(name)
+    for line, row in enumerate(text.split('\n'), 1):
+        if base in row:
+            return line
+    return 1
+
+
+def check(tree, report, names):
+    """Compares the sources with what `config` lists, both ways."""
+    if 'config' not in tree.files:
+        if names:
+            report.add('config', 1, 'no such file: nothing builds src/')
+        return
+    text = tree.read('config')
+    listed, error = run(tree.root)
+    if error:
+        report.add('config', 1, f'does not run: {error}')
+        return
+    for kind, suffix in (('src', '.c'), ('dep', '.h')):
+        for name in names:
+            if name.endswith(suffix) and name not in listed[kind]:
+                report.add('config', 1, f'{name} is not in ngx_module_{kind}s')
+        for name in listed[kind]:
+            if not os.path.isfile(tree.path(name)):
+                report.add('config', line_in_config(text, name),
+                           f'{name} is listed but does not exist')
+            if listed[kind].count(name) > 1:
+                report.add('config', line_in_config(text, name),
+                           f'{name} is listed twice')
