@@ -251,7 +251,7 @@ ngx_mlsec_aggregate_refuse(ngx_mlsec_aggregate_t *a, ngx_int_t rc)
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "mlsec aggregate: client sent a value that cannot be "
-                      "part of a request, uri: \"%V\"", &r->unparsed_uri);
+                      "part of a request, uri: \"%V\"", &r->uri);
 
         ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
         error.status = NGX_HTTP_BAD_REQUEST;
