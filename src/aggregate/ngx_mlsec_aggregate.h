@@ -183,7 +183,6 @@ typedef struct {
     ngx_msec_t                  started;     /* ngx_current_msec */
     ngx_msec_t                  expires;     /* ngx_current_msec */
     ngx_msec_t                  elapsed;     /* ms */
-    ngx_msec_t                  heard;       /* last byte, ngx_current_msec */
     ngx_uint_t                  attempts;
 
     ngx_mlsec_err_e             error;

@@ -243,7 +243,6 @@ ngx_mlsec_part_header(ngx_mlsec_capture_t *capture)
     sr = capture->request;
 
     part->status = capture->status;
-    part->heard = ngx_current_msec;
     part->wanted = ngx_mlsec_part_ok(part->call, part->status);
 
     /*
@@ -317,7 +316,6 @@ ngx_mlsec_part_body(ngx_mlsec_capture_t *capture, const u_char *data,
 
     a = part->aggregate;
     used = part->pos - part->start;
-    part->heard = ngx_current_msec;
 
     if (!part->wanted) {
         part->drained += len;

@@ -120,18 +120,9 @@ ngx_mlsec_part_verdict(ngx_mlsec_part_t *part, ngx_int_t rc)
 static ngx_mlsec_err_e
 ngx_mlsec_part_verdict_cut(ngx_mlsec_part_t *part)
 {
-    ngx_http_upstream_t  *u;
+    /* a read timeout of the location's own */
 
-    u = part->capture.request->upstream;
-
-    /*
-     * A read timeout of the location's own looks the same to nginx as a
-     * connection that was closed; silence for so long tells them apart.
-     */
-
-    if (u != NULL && u->conf != NULL
-        && ngx_current_msec - part->heard >= u->conf->read_timeout)
-    {
+    if (part->capture.upstream_rc == NGX_HTTP_GATEWAY_TIME_OUT) {
         return NGX_MLSEC_ERR_TIMEOUT;
     }
 

@@ -18,6 +18,9 @@ static void ngx_mlsec_capture_end_request(ngx_http_request_t *r);
 static void ngx_mlsec_capture_dead_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_capture_header_filter(ngx_http_request_t *r);
 static void ngx_mlsec_capture_unbuffer(ngx_http_request_t *r);
+static void ngx_mlsec_capture_watch(ngx_mlsec_capture_t *capture);
+static void ngx_mlsec_capture_finalize_upstream(ngx_http_request_t *r,
+    ngx_int_t rc);
 static ngx_int_t ngx_mlsec_capture_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_mlsec_capture_filter_init(ngx_conf_t *cf);
@@ -343,6 +346,7 @@ ngx_mlsec_capture_header_filter(ngx_http_request_t *r)
     r->filter_need_in_memory = 1;
 
     ngx_mlsec_capture_unbuffer(r);
+    ngx_mlsec_capture_watch(capture);
 
     if (capture->ended || capture->canceled) {
         return NGX_OK;
@@ -395,6 +399,44 @@ ngx_mlsec_capture_unbuffer(ngx_http_request_t *r)
 #endif
 
     u->buffering = 0;
+}
+
+
+/*
+ * Once the header is through, nginx finalizes a subrequest with NGX_ERROR
+ * whatever has become of its upstream.  The upstream module is still told the
+ * reason, so it is heard there.
+ */
+
+static void
+ngx_mlsec_capture_watch(ngx_mlsec_capture_t *capture)
+{
+    ngx_http_upstream_t  *u;
+
+    u = capture->request->upstream;
+
+    if (u == NULL
+        || u->finalize_request == ngx_mlsec_capture_finalize_upstream)
+    {
+        return;
+    }
+
+    capture->finalize = u->finalize_request;
+    u->finalize_request = ngx_mlsec_capture_finalize_upstream;
+}
+
+
+static void
+ngx_mlsec_capture_finalize_upstream(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_mlsec_capture_t  *capture;
+
+    capture = ngx_mlsec_capture_get(r);
+
+    if (capture != NULL) {
+        capture->upstream_rc = rc;
+        capture->finalize(r, rc);
+    }
 }
 
 

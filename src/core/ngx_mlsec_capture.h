@@ -75,6 +75,10 @@ struct ngx_mlsec_capture_s {
 
     ngx_http_request_t           *request;       /* the subrequest */
     ngx_uint_t                    status;        /* 0 before the header */
+    ngx_int_t                     upstream_rc;   /* of a header and a body that
+                                                    an upstream has begun: what
+                                                    nginx ended it with, 502
+                                                    (closed), 504 (timed out) */
     unsigned                      complete:1;    /* the whole body was seen */
 
     /* private */
@@ -82,6 +86,8 @@ struct ngx_mlsec_capture_s {
     unsigned                      canceled:1;
     unsigned                      ended:1;
     ngx_mlsec_capture_cancel_pt   cancel;
+    void                        (*finalize)(ngx_http_request_t *r,
+                                            ngx_int_t rc);
     ngx_http_post_subrequest_t    post;
 };
 

@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use Cwd ();
+use IO::Socket::INET;
 use Test::Nginx::Socket;
 
 use MlsecTest::Faulty;
@@ -24,6 +25,11 @@ BEGIN {
 $faulty = MlsecTest::Faulty->start;
 $hole   = MlsecTest::Faulty::Blackhole->new;
 
+# a name server that never answers
+our $dns = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp')
+    or die "no UDP port: $!";
+
+$ENV{TEST_NGINX_DNS}    = '127.0.0.1:' . $dns->sockport;
 $ENV{TEST_NGINX_FAULTY} = $faulty->address;
 $ENV{TEST_NGINX_HOLE}   = $hole->address;
 
@@ -393,5 +399,49 @@ upstream timed out
 [qr/"part":"a","error_type":"timeout"/,
  qr/"part":"a","error_type":"timeout"/,
  qr/^\{"a":\{"name":"a"\}\}$/]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 17: a local part that waits for a name
+--- config
+    include $TEST_NGINX_MLSEC_CONF/mlsec_parts.conf;
+    resolver $TEST_NGINX_DNS;
+    location = /t {
+        mlsec_call a /name timeout=200ms;
+        mlsec_call b http://faulty/ok/b;
+    }
+    location = /name {
+        set $name service.test;
+        proxy_pass http://$name:8000;
+    }
+--- pipelined_requests eval
+["GET /t", "GET /t"]
+--- response_body_like eval
+[(qr/^\{"a":null,"b":\{"name":"b"\},"errors":\[\{"service":"a","part":"a","error_type":"dns","status_code":502,[^}]*\}\]\}$/) x 2]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 18: and is canceled
+--- config
+    include $TEST_NGINX_MLSEC_CONF/mlsec_parts.conf;
+    resolver $TEST_NGINX_DNS;
+    location = /t {
+        mlsec_call a /name timeout=20s;
+        mlsec_call b http://faulty/hang/t18 timeout=200ms required;
+    }
+    location = /name {
+        set $name service.test;
+        proxy_pass http://$name:8000;
+    }
+--- pipelined_requests eval
+["GET /t", "GET /t"]
+--- error_code eval
+[504, 504]
+--- response_body_like eval
+[(qr/"part":"a","error_type":"canceled"/) x 2]
 --- no_error_log
 [alert]

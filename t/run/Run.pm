@@ -47,14 +47,15 @@ sub environment {
                        . ':/sbin:/bin',
                HOME => $ENV{HOME} // '/', RUN_DIR => run_dir());
 
-    for (qw(CONF_DIR MODULE BUILD_DIR NGINX ASAN_OPTIONS UBSAN_OPTIONS)) {
+    for (qw(CONF_DIR MODULE BUILD_DIR NGINX_BINARY ASAN_OPTIONS
+            UBSAN_OPTIONS)) {
         $env{$_} = $ENV{$_} if defined $ENV{$_};
     }
     if (!defined $env{MODULE} && $ENV{TEST_NGINX_LOAD_MODULES}) {
         ($env{MODULE}) = split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
     }
-    $env{NGINX} //= $ENV{TEST_NGINX_BINARY} if $ENV{TEST_NGINX_BINARY};
-    $env{NGINX} = preloading($env{NGINX} // '/usr/sbin/nginx')
+    $env{NGINX_BINARY} //= $ENV{TEST_NGINX_BINARY} if $ENV{TEST_NGINX_BINARY};
+    $env{NGINX_BINARY} = preloading($env{NGINX_BINARY} // '/usr/sbin/nginx')
         if $ENV{TEST_NGINX_LD_PRELOAD};
 
     return (%env, %given);

@@ -213,7 +213,7 @@ for (['Ctrl-C', 'INT', 1, 0], ['a hang-up', 'HUP', 1, 0], ['SIGTERM', 'TERM', 0,
 
 # ---- a server that does not start ----
 
-($status, $out, $err) = gateway('start', NGINX => '/bin/false');
+($status, $out, $err) = gateway('start', NGINX_BINARY => '/bin/false');
 like("$status|$err", qr{^1\|mlsec: no answer from http://127\.0\.0\.1:$port/health, see \Q$dir\E/logs/error\.log$}m,
      'a server that does not start: which log to read');
 is(scalar(processes($dir)), 0, 'no process is left');

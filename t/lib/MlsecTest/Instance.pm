@@ -99,7 +99,7 @@ sub configure {
 daemon off;
 pid $DIR/logs/nginx.pid;
 error_log $DIR/logs/error.log info;
-env ASAN_OPTIONS; env UBSAN_OPTIONS; env LD_PRELOAD;
+env ASAN_OPTIONS; env UBSAN_OPTIONS; env LSAN_OPTIONS; env LD_PRELOAD;
 TEXT
         . <<'EVENTS' . ($o{events} // '')
 
