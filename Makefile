@@ -7,7 +7,7 @@
 .DEFAULT_GOAL := help
 
 .PHONY: help run start stop demo-kill demo-start build test unit asan fuzz \
-	bench lint fmt clean
+	bench image-test lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' \
@@ -56,6 +56,10 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@util/deps build run bench
 	@util/build
 	@exec bench/run
+
+image-test: ## build the container image, run it, look at it (root)
+	@util/deps image
+	@exec util/image-test
 
 lint: ## style, layers, static analysis, shellcheck
 	@util/deps build lint

@@ -333,4 +333,27 @@ ok(until_true(sub { !processes("$dir/demo") }), 'and ends with its owner');
 like("$status|$err", qr/^1\|mlsec: RUN_DIR="[^"]*": expected a path of at most 79 bytes/,
      'a path too long for a socket');
 
+# ---- on TCP, as in a container ----
+
+my $port = free_port();
+my $log = "$dir/listen.log";
+my $server = spawn({}, $log, 'util/demo/listen.py', 'mlflow',
+                   "127.0.0.1:$port");
+ok(until_true(sub { http($port, 'GET', '/health')->{status} == 200 }),
+   'TCP: it answers');
+is(slurp($log), "mlsec: demo service mlflow on 127.0.0.1:$port\n",
+   'TCP: it says where');
+($status, $out, $err) = run({}, 'util/demo/listen.py', 'mlflow',
+                            "127.0.0.1:$port");
+is("$status|$out|$err", "1||mlsec: cannot listen on 127.0.0.1:$port: Address"
+   . " already in use\n", 'TCP: an address that is taken');
+kill 'TERM', $server;
+waitpid $server, 0;
+is($?, 0, 'TCP: SIGTERM ends it well');
+
+for ('x', '0', '65536', '127.0.0.1:', "\xc2\xb2") {
+    ($status, $out, $err) = run({}, 'util/demo/listen.py', 'mlflow', $_);
+    is($status, 2, 'TCP: refused "' . s/[^ -~]/?/gr . '"');
+}
+
 done_testing();

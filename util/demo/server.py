@@ -6,6 +6,7 @@ on everything that a peer can make grow. One thread, no dependency."""
 import asyncio
 import json
 import re
+import socket
 from urllib.parse import parse_qs, unquote
 
 from websocket import handshake, echo
@@ -125,8 +126,9 @@ class Server:
         self.closing = False
 
     async def serve(self, sock, stop):
-        server = await asyncio.start_unix_server(
-            self.connection, sock=sock, limit=MAX_HEAD)
+        start = asyncio.start_unix_server \
+            if sock.family == socket.AF_UNIX else asyncio.start_server
+        server = await start(self.connection, sock=sock, limit=MAX_HEAD)
         await stop.wait()
 
         # requests under way get a moment, idle connections are cut

@@ -57,9 +57,9 @@ def listen(path):
     return sock
 
 
-async def serve(name, path, sock, args):
+async def serve(name, sock, speed, owner=None):
     module = importlib.import_module('services.' + name.replace('-', '_'))
-    routes = module.routes(Fixtures(name), args.speed)
+    routes = module.routes(Fixtures(name), speed)
     server = Server(routes, websocket=getattr(module, 'WEBSOCKET', None))
 
     stop = asyncio.Event()
@@ -67,8 +67,7 @@ async def serve(name, path, sock, args):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
 
-    inode = os.stat(path).st_ino
-    watcher = args.owner and asyncio.create_task(watch(args.owner, stop))
+    watcher = owner and asyncio.create_task(watch(owner, stop))
 
     try:
         await server.serve(sock, stop)
@@ -76,6 +75,15 @@ async def serve(name, path, sock, args):
         if watcher:
             watcher.cancel()
 
+
+def serve_file(name, path, sock, args):
+    """serve(), and the socket's name goes with it."""
+
+    inode = os.stat(path).st_ino
+
+    try:
+        asyncio.run(serve(name, sock, args.speed, args.owner))
+    finally:
         # not the socket of a successor that has come meanwhile
         try:
             if os.stat(path).st_ino == inode:
@@ -110,7 +118,7 @@ def spawn(name, args):
     except OSError:
         pass
 
-    asyncio.run(serve(name, path + '.sock', sock, args))
+    serve_file(name, path + '.sock', sock, args)
     sys.exit(0)
 
 
