@@ -30,7 +30,8 @@ sub gateway_up {
     my ($where, %env) = @_;
     my ($status, $out, $err) = run({ %env, RUN_DIR => $where }, 'util/render');
     is($status, 0, 'rendered') or BAIL_OUT($err);
-    spawn({}, "$where/out", $nginx, '-e', "$where/logs/error.log", '-c',
+    # a variable NGINX would be a list of sockets to nginx
+    spawn({}, "$where/out", 'env', '-u', 'NGINX', $nginx, '-e', "$where/logs/error.log", '-c',
           "$where/conf/nginx.conf", '-g', 'daemon off;');
     return until_true(sub {
         http($env{SERVICE_PORT}, 'GET', '/health')->{status} == 200;

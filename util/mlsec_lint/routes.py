@@ -251,6 +251,7 @@ def write(tree):
             out += row_of(route)
     out.append('\n## Calls of the page\n\n| function | call | state |\n'
                '|---|---|---|')
-    out += [f'| {f} | `{m} {p}` | {s}{": " + r.note if s in STATES[1:3] else ""} |'
-            for (f, m, p), s, r in page]
+    for (function, method, path), state, route in page:
+        note = f': {route.note}' if state in STATES[1:3] else ''
+        out.append(f'| {function} | `{method} {path}` | {state}{note} |')
     return '\n'.join(out) + '\n', sum(counts[0].values())

@@ -143,7 +143,8 @@ sub answer {
     if ($call->{target} =~ /download/) {
         $call->{reply} = join '', map { chr int rand 256 } 1 .. 5000;
         $call->{reply_type} = 'text/csv';
-        $extra = "Content-Disposition: attachment; filename=\"$number.csv\"\r\n";
+        $extra = 'Content-Disposition: attachment; '
+            . "filename=\"$number.csv\"\r\n";
     }
     elsif ($call->{target} =~ /recommendations/) {
         $call->{reply} = qq(["do $number"]);
