@@ -20,7 +20,40 @@ def routes(fixtures, speed):
         return {'runs': [run for run in found
                          if run['info']['experiment_id'] in wanted]}
 
+    def one(name, key, argument, which):
+        """One entry of a recorded list, asked for by an argument."""
+
+        def find(request):
+            wanted = request.arg(argument)
+            for entry in fixtures.load(name)[key]:
+                if which(entry) == wanted:
+                    return entry
+            raise Failure(404, f'No {argument} {wanted}')
+        return find
+
+    run = one('runs-search', 'runs', 'run_id',
+              lambda entry: entry['info']['run_id'])
+    experiment = one('experiments-search', 'experiments', 'experiment_id',
+                     lambda entry: entry['experiment_id'])
+    model = one('registered-models-search', 'registered_models', 'name',
+                lambda entry: entry['name'])
+
+    def artifacts(request):
+        # what a run has written: its metrics and parameters, a file each
+        found = run(request)
+        return {'root_uri': found['info']['artifact_uri'],
+                'files': [{'path': f'{kind}/{entry["key"]}', 'is_dir': False,
+                           'file_size': len(str(entry['value']))}
+                          for kind in ('metrics', 'params')
+                          for entry in found['data'][kind]]}
+
     table.add('POST', API + '/runs/search', runs)
+    table.add('GET', API + '/runs/get', lambda r: {'run': run(r)})
+    table.add('GET', API + '/experiments/get',
+              lambda r: {'experiment': experiment(r)})
+    table.add('GET', API + '/registered-models/get',
+              lambda r: {'registered_model': model(r)})
+    table.add('GET', API + '/artifacts/list', artifacts)
     static(table, fixtures, {
         'GET /health': 'health.txt',
         f'POST {API}/experiments/search': 'experiments-search',

@@ -1,0 +1,193 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Services that remember what they were asked and answer with bodies nobody
+# can know beforehand: every answer has a number drawn from the seed.
+#
+#   my $recorder = MlsecTest::Recorder->start($log, $seed,
+#       { training => '/dir/training.sock', 'model-api' => 8000 });
+#   my @calls = $recorder->calls;     # since the last time
+#
+# A call: service, method, target, headers (lower case), body, reply (its
+# body), reply_type. With X-Want-Status the answer has that status. A path with
+# "download" answers bytes that are no text; one with "recommendations" a bare
+# array. Before the body of a request is in, "head" is written too; heads()
+# says how many.
+
+package MlsecTest::Recorder;
+
+use strict;
+use warnings;
+
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use JSON::PP;
+use POSIX ();
+use Socket 'SOCK_STREAM';
+
+my $json = JSON::PP->new->latin1->canonical;
+
+sub start {
+    my ($class, $log, $seed, $where) = @_;
+
+    my %listen;
+    for my $name (sort keys %$where) {
+        my $at = $where->{$name};
+        my $s = $at =~ m{/}
+            ? IO::Socket::UNIX->new(Type => SOCK_STREAM, Local => $at,
+                                    Listen => 64)
+            : IO::Socket::INET->new(LocalAddr => "127.0.0.1:$at",
+                                    Listen => 64, ReuseAddr => 1);
+        die "listen $at: $!" if !$s;
+        chmod 0666, $at if $at =~ m{/};
+        $listen{ fileno $s } = [$name, $s];
+    }
+
+    my $pid = fork() // die "fork: $!";
+    if (!$pid) {
+        srand $seed;
+        open my $out, '>>:raw', $log or POSIX::_exit(1);
+        $out->autoflush(1);
+        eval { serve(\%listen, $out) };
+        print {$out} $json->encode({ event => 'died', text => "$@" }), "\n";
+        POSIX::_exit(1);
+    }
+    return bless { pid => $pid, log => $log, at => 0, owner => $$ }, $class;
+}
+
+sub serve {
+    my ($listen, $out) = @_;
+    my $select = IO::Select->new(map { $_->[1] } values %$listen);
+    my %client;
+    local $SIG{PIPE} = 'IGNORE';
+
+    while (1) {
+        for my $s ($select->can_read) {
+            if (my $at = $listen->{ fileno $s }) {
+                my $new = $at->[1]->accept or next;
+                $client{ fileno $new } = { name => $at->[0], text => '' };
+                $select->add($new);
+                next;
+            }
+            my $state = $client{ fileno $s };
+            if (!sysread $s, $state->{text}, 65536, length $state->{text}) {
+                delete $client{ fileno $s };
+                $select->remove($s);
+                close $s;
+                next;
+            }
+            while (my $call = take($state, $out)) {
+                my $bytes = answer($call);
+                print {$out} $json->encode({ event => 'call', %$call }), "\n";
+                send_all($s, $bytes);
+            }
+        }
+    }
+}
+
+sub send_all {
+    my ($s, $bytes) = @_;
+    while (length $bytes) {
+        my $n = syswrite $s, $bytes or last;
+        substr $bytes, 0, $n, '';
+    }
+}
+
+# The next request of a connection once it is all there.
+sub take {
+    my ($state, $out) = @_;
+
+    if (!$state->{call}) {
+        $state->{text} =~ s/\A(.*?)\r\n\r\n//s or return;
+        my ($first, @lines) = split /\r\n/, $1;
+        my %call = (service => $state->{name}, body => '');
+        @call{qw(method target version)} = split / /, $first, 3;
+        for (@lines) {
+            my ($name, $value) = /\A([^:]+):[ \t]*(.*)\z/s or next;
+            push @{ $call{headers}{ lc $name } }, $value;
+        }
+        $_ = join ', ', @$_ for values %{ $call{headers} };
+        $state->{call} = \%call;
+        print {$out} $json->encode({ event => 'head', %call }), "\n";
+    }
+
+    my $call = $state->{call};
+    if (($call->{headers}{'transfer-encoding'} // '') eq 'chunked') {
+        while ($state->{text} =~ /\A([0-9a-f]+)\r\n/i) {
+            my ($size, $skip) = (hex $1, length($1) + 2);
+            return if length $state->{text} < $skip + $size + 2;
+            $call->{body} .= substr $state->{text}, $skip, $size;
+            substr $state->{text}, 0, $skip + $size + 2, '';
+            last if !$size;
+        }
+        # the last chunk has been taken when nothing of the body is left
+        return if length $state->{text} || !length $call->{body};
+    }
+    else {
+        my $length = $call->{headers}{'content-length'} // 0;
+        return if length $state->{text} < $length;
+        $call->{body} = substr $state->{text}, 0, $length, '';
+    }
+    delete $state->{call};
+    return $call;
+}
+
+sub answer {
+    my ($call) = @_;
+    my $number = int rand 1e9;
+    my $status = $call->{headers}{'x-want-status'} // 200;
+    my $extra = '';
+
+    $call->{reply_type} = 'application/json';
+    if ($call->{target} =~ /download/) {
+        $call->{reply} = join '', map { chr int rand 256 } 1 .. 5000;
+        $call->{reply_type} = 'text/csv';
+        $extra = 'Content-Disposition: attachment; '
+            . "filename=\"$number.csv\"\r\n";
+    }
+    elsif ($call->{target} =~ /recommendations/) {
+        $call->{reply} = qq(["do $number"]);
+    }
+    else {
+        $call->{reply} = qq({"number":$number,"by":"$call->{service}"});
+    }
+    $call->{number} = $number;
+
+    return "HTTP/1.1 $status Said\r\nContent-Type: $call->{reply_type}\r\n"
+        . 'Content-Length: ' . length($call->{reply}) . "\r\n$extra\r\n"
+        . ($call->{method} eq 'HEAD' ? '' : $call->{reply});
+}
+
+sub events {
+    my ($self) = @_;
+    open my $f, '<:raw', $self->{log} or return;
+    seek $f, $self->{at}, 0;
+    my @events;
+    while (my $line = <$f>) {
+        last if $line !~ /\n\z/;
+        $self->{at} += length $line;
+        push @events, $json->decode($line);
+    }
+    return @events;
+}
+
+sub calls {
+    my ($self) = @_;
+    return grep { $_->{event} eq 'call' } $self->events;
+}
+
+sub heads {
+    my ($self) = @_;
+    return grep { $_->{event} eq 'head' } $self->events;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    return if $self->{owner} != $$;
+    local ($?, $!);
+    kill 'KILL', $self->{pid};
+    waitpid $self->{pid}, 0;
+}
+
+1;
