@@ -25,7 +25,8 @@
 #if defined(__x86_64__) && defined(__GNUC__) && MLSEC_SIMD >= 2
 #include <immintrin.h>
 #define MLSEC_JSON_AVX2  1
-#define mlsec_target_avx2  __attribute__((target("avx2,bmi,popcnt")))
+#define mlsec_target_avx2                                                     \
+    __attribute__((target("avx2,bmi,popcnt,pclmul")))
 #endif
 
 #define MLSEC_BLOCK  64
@@ -35,11 +36,10 @@
 
 typedef struct {
     uint64_t              quote;
-    uint64_t              punct;       /* {}[]:, */
-    uint64_t              blank;       /* <= 0x20, perhaps > 0x7f */
-    uint64_t              newline;
-    unsigned              special;     /* not 0: there is a \, > 0x7f, or
-                                          < 0x20 but not a newline */
+    uint64_t              punct;       /* {}[]:, and perhaps some < 0x20 */
+    uint64_t              space;       /* \t \n \r and the blank */
+    uint64_t              low;         /* < 0x20, perhaps > 0x7f */
+    uint64_t              special;     /* not 0: there is a \ */
 } mlsec_json_bits_t;
 
 typedef struct {
@@ -62,14 +62,23 @@ typedef struct {
     const unsigned char  *limit;
 } mlsec_json_carry_t;
 
-typedef void (*mlsec_json_bits_pt)(mlsec_json_bits_t *b,
-    const unsigned char *p);
+typedef mlsec_json_bits_t (*mlsec_json_bits_pt)(const unsigned char *p);
+typedef uint64_t (*mlsec_json_word_pt)(uint64_t x);
+
+/* What a processor can do better than plain C. */
+
+typedef struct {
+    mlsec_json_bits_pt    bits;
+    mlsec_json_word_pt    parity;      /* as mlsec_bits_parity() */
+    mlsec_json_word_pt    first;       /* as mlsec_bits_first() */
+    mlsec_json_word_pt    count;       /* as mlsec_bits_count() */
+} mlsec_json_ops_t;
 
 
 static void mlsec_json_index_end(mlsec_json_index_t *ix,
     const mlsec_json_carry_t *carry, size_t n);
 static int mlsec_json_index_special(mlsec_json_carry_t *carry,
-    mlsec_json_bits_t *b, const unsigned char *block, const unsigned char *p);
+    uint64_t *quote, const unsigned char *block, const unsigned char *p);
 static int mlsec_json_index_escapes(mlsec_json_carry_t *carry,
     uint64_t backslash, uint64_t *escaped, const unsigned char *p);
 static size_t mlsec_json_escape_len(const unsigned char *p,
@@ -80,27 +89,30 @@ static void mlsec_json_odd(mlsec_json_odd_t *odd, const unsigned char *p);
 
 
 /*
- * Writes the places of the bits, eight at a time whether there are so many
+ * Writes the places of the bits, four at a time whether there are so many
  * or not: the room behind is spare, and a misguessed branch costs more.
  */
 
 static mlsec_always_inline uint16_t *
-mlsec_json_index_write(uint16_t *out, uint64_t bits, size_t base, int popcnt)
+mlsec_json_index_write(const mlsec_json_ops_t *ops, uint16_t *out,
+    uint64_t bits, size_t base)
 {
-    unsigned  i, k, n;
+    uint16_t  *p, *last;
 
-    n = popcnt ? (unsigned) __builtin_popcountll(bits)
-               : mlsec_bits_count(bits);
+    last = out + ops->count(bits);
 
-    for (i = 0; i < n; i += 8) {
-        for (k = 0; k < 8; k++) {
-            out[i + k] = (uint16_t) (base + (bits != 0
-                                    ? (unsigned) __builtin_ctzll(bits) : 64));
-            bits &= bits - 1;
-        }
+    for (p = out; p < last; p += 4) {
+        p[0] = (uint16_t) (base + ops->first(bits));
+        bits &= bits - 1;
+        p[1] = (uint16_t) (base + ops->first(bits));
+        bits &= bits - 1;
+        p[2] = (uint16_t) (base + ops->first(bits));
+        bits &= bits - 1;
+        p[3] = (uint16_t) (base + ops->first(bits));
+        bits &= bits - 1;
     }
 
-    return out + n;
+    return last;
 }
 
 
@@ -110,27 +122,38 @@ mlsec_json_index_write(uint16_t *out, uint64_t bits, size_t base, int popcnt)
  */
 
 static mlsec_always_inline int
-mlsec_json_index_block(mlsec_json_carry_t *carry, mlsec_json_bits_t *b,
-    const unsigned char *block, const unsigned char *p, uint64_t *tokens)
+mlsec_json_index_block(const mlsec_json_ops_t *ops,
+    mlsec_json_carry_t *carry, const unsigned char *block,
+    const unsigned char *p, uint64_t *tokens)
 {
-    uint64_t  inside, scalar;
+    uint64_t           inside, scalar, quote;
+    mlsec_json_bits_t  b;
 
-    if (mlsec_unlikely(b->special != 0 || carry->escape > p)) {
-        if (mlsec_json_index_special(carry, b, block, p) != MLSEC_OK) {
+    b = ops->bits(block);
+
+    if (mlsec_unlikely((b.special | (b.low & ~b.space)) != 0
+                       || carry->escape > p))
+    {
+        quote = b.quote;
+
+        if (mlsec_json_index_special(carry, &quote, block, p) != MLSEC_OK) {
             return MLSEC_DECLINED;
         }
+
+        b.quote = quote;
+        b.low = 0;
     }
 
-    inside = mlsec_bits_parity(b->quote) ^ carry->in_string;
+    inside = ops->parity(b.quote) ^ carry->in_string;
     carry->in_string = 0 - (inside >> 63);
 
-    if (mlsec_unlikely((b->newline & inside) != 0)) {
+    if (mlsec_unlikely((b.low & inside) != 0)) {
         return MLSEC_DECLINED;
     }
 
-    scalar = ~(b->punct | b->blank | b->quote | inside);
+    scalar = ~(b.punct | b.space | b.quote | inside);
 
-    *tokens = (b->punct & ~inside) | (b->quote & inside)
+    *tokens = (b.punct & ~inside) | (b.quote & inside)
               | (scalar & ~(scalar << 1 | carry->scalar));
 
     carry->scalar = scalar >> 63;
@@ -140,14 +163,12 @@ mlsec_json_index_block(mlsec_json_carry_t *carry, mlsec_json_bits_t *b,
 
 
 static mlsec_always_inline int
-mlsec_json_index_window(mlsec_json_index_t *ix, mlsec_json_bits_pt bits,
-    int popcnt)
+mlsec_json_index_window(mlsec_json_index_t *ix, const mlsec_json_ops_t *ops)
 {
     size_t                i, n;
     uint16_t             *out;
     uint64_t              tokens;
     unsigned char         pad[MLSEC_BLOCK];
-    mlsec_json_bits_t     b;
     mlsec_json_carry_t    carry;
     const unsigned char  *block;
 
@@ -175,9 +196,7 @@ mlsec_json_index_window(mlsec_json_index_t *ix, mlsec_json_bits_pt bits,
             block = pad;
         }
 
-        bits(&b, block);
-
-        if (mlsec_json_index_block(&carry, &b, block, ix->start + i, &tokens)
+        if (mlsec_json_index_block(ops, &carry, block, ix->start + i, &tokens)
             != MLSEC_OK)
         {
             return MLSEC_DECLINED;
@@ -188,7 +207,7 @@ mlsec_json_index_window(mlsec_json_index_t *ix, mlsec_json_bits_pt bits,
             tokens &= ~mlsec_bits_from(n - i);
         }
 
-        out = mlsec_json_index_write(out, tokens, i, popcnt);
+        out = mlsec_json_index_write(ops, out, tokens, i);
     }
 
     ix->ntokens = (size_t) (out - ix->tokens);
@@ -201,6 +220,26 @@ mlsec_json_index_window(mlsec_json_index_t *ix, mlsec_json_bits_pt bits,
 
 #if defined(MLSEC_JSON_AVX2)
 
+/*
+ * Two questions at once by a table that the low half of a byte looks up: a
+ * byte is white space if it is what it finds, and one of {}[]:, if it is so
+ * once bit 0x20 is set, which makes '{' of '[' and '}' of ']', and of some
+ * control characters something that they are not; "low" tells those.
+ * Bytes above 0x7f find 0, the rest of the table is what no byte below is.
+ */
+
+static mlsec_target_avx2 inline __m256i
+mlsec_json_table(int at0, int at9, int at10, int at11, int at12, int at13)
+{
+    const char  no = (char) 0x80;
+
+    return _mm256_broadcastsi128_si256(
+               _mm_setr_epi8((char) at0, no, no, no, no, no, no, no, no,
+                             (char) at9, (char) at10, (char) at11,
+                             (char) at12, (char) at13, no, no));
+}
+
+
 static mlsec_target_avx2 inline uint64_t
 mlsec_json_mask32(__m256i low, __m256i high)
 {
@@ -210,64 +249,95 @@ mlsec_json_mask32(__m256i low, __m256i high)
 
 
 static mlsec_target_avx2 inline __m256i
-mlsec_json_punct32(__m256i v)
+mlsec_json_space32(__m256i v)
 {
-    __m256i  brackets;
+    __m256i  table;
 
-    /* '[' | 0x20 is '{', ']' | 0x20 is '}' */
+    table = mlsec_json_table(' ', '\t', '\n', 0x80, 0x80, '\r');
 
-    brackets = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
-
-    return _mm256_or_si256(
-             _mm256_or_si256(
-               _mm256_cmpeq_epi8(brackets, _mm256_set1_epi8('{')),
-               _mm256_cmpeq_epi8(brackets, _mm256_set1_epi8('}'))),
-             _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(':')),
-                             _mm256_cmpeq_epi8(v, _mm256_set1_epi8(','))));
+    return _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(table, v));
 }
 
 
 static mlsec_target_avx2 inline __m256i
-mlsec_json_special32(__m256i v, __m256i newline)
+mlsec_json_punct32(__m256i v)
 {
-    return _mm256_or_si256(
-             _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')),
-             _mm256_andnot_si256(newline,
-               _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v)));
+    __m256i  table;
+
+    table = mlsec_json_table(0x80, 0x80, ':', '{', ',', '}');
+
+    return _mm256_cmpeq_epi8(_mm256_or_si256(v, _mm256_set1_epi8(0x20)),
+                             _mm256_shuffle_epi8(table, v));
 }
 
 
-static mlsec_target_avx2 inline void
-mlsec_json_bits_avx2(mlsec_json_bits_t *b, const unsigned char *p)
+static mlsec_target_avx2 inline mlsec_json_bits_t
+mlsec_json_bits_avx2(const unsigned char *p)
 {
-    __m256i  v0, v1, n0, n1;
+    __m256i            v0, v1, c;
+    mlsec_json_bits_t  b;
 
     v0 = _mm256_loadu_si256((const __m256i *) (const void *) p);
     v1 = _mm256_loadu_si256((const __m256i *) (const void *) (p + 32));
 
-    b->quote = mlsec_json_mask32(
-                   _mm256_cmpeq_epi8(v0, _mm256_set1_epi8('"')),
-                   _mm256_cmpeq_epi8(v1, _mm256_set1_epi8('"')));
-    b->blank = mlsec_json_mask32(
-                   _mm256_cmpgt_epi8(_mm256_set1_epi8(0x21), v0),
-                   _mm256_cmpgt_epi8(_mm256_set1_epi8(0x21), v1));
-    b->punct = mlsec_json_mask32(mlsec_json_punct32(v0),
-                                 mlsec_json_punct32(v1));
+    c = _mm256_set1_epi8('"');
+    b.quote = mlsec_json_mask32(_mm256_cmpeq_epi8(v0, c),
+                                _mm256_cmpeq_epi8(v1, c));
 
-    n0 = _mm256_cmpeq_epi8(v0, _mm256_set1_epi8('\n'));
-    n1 = _mm256_cmpeq_epi8(v1, _mm256_set1_epi8('\n'));
+    b.space = mlsec_json_mask32(mlsec_json_space32(v0),
+                                mlsec_json_space32(v1));
+    b.punct = mlsec_json_mask32(mlsec_json_punct32(v0),
+                                mlsec_json_punct32(v1));
 
-    b->newline = mlsec_json_mask32(n0, n1);
-    b->special = (unsigned) _mm256_movemask_epi8(
-                     _mm256_or_si256(mlsec_json_special32(v0, n0),
-                                     mlsec_json_special32(v1, n1)));
+    c = _mm256_set1_epi8(0x20);
+    b.low = mlsec_json_mask32(_mm256_cmpgt_epi8(c, v0),
+                              _mm256_cmpgt_epi8(c, v1));
+
+    c = _mm256_set1_epi8('\\');
+    b.special = (uint32_t) _mm256_movemask_epi8(
+                    _mm256_or_si256(_mm256_cmpeq_epi8(v0, c),
+                                    _mm256_cmpeq_epi8(v1, c)));
+
+    return b;
+}
+
+
+/* A product without carries by all ones is the parity of each prefix. */
+
+static mlsec_target_avx2 inline uint64_t
+mlsec_json_parity_clmul(uint64_t x)
+{
+    return (uint64_t) _mm_cvtsi128_si64(
+               _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t) x),
+                                    _mm_set1_epi8((char) 0xff), 0));
+}
+
+
+static mlsec_target_avx2 inline uint64_t
+mlsec_json_first_bmi(uint64_t x)
+{
+    return _tzcnt_u64(x);
+}
+
+
+static mlsec_target_avx2 inline uint64_t
+mlsec_json_count_popcnt(uint64_t x)
+{
+    return (uint64_t) __builtin_popcountll(x);
 }
 
 
 static mlsec_target_avx2 int
 mlsec_json_index_avx2(mlsec_json_index_t *ix)
 {
-    return mlsec_json_index_window(ix, mlsec_json_bits_avx2, 1);
+    static const mlsec_json_ops_t  ops = {
+        mlsec_json_bits_avx2,
+        mlsec_json_parity_clmul,
+        mlsec_json_first_bmi,
+        mlsec_json_count_popcnt
+    };
+
+    return mlsec_json_index_window(ix, &ops);
 }
 
 #endif
@@ -280,6 +350,8 @@ mlsec_json_punct16(__m128i v)
 {
     __m128i  brackets;
 
+    /* '[' | 0x20 is '{', ']' | 0x20 is '}' */
+
     brackets = _mm_or_si128(v, _mm_set1_epi8(0x20));
 
     return _mm_or_si128(
@@ -290,68 +362,68 @@ mlsec_json_punct16(__m128i v)
 }
 
 
-static inline void
-mlsec_json_bits(mlsec_json_bits_t *b, const unsigned char *p)
+static inline __m128i
+mlsec_json_space16(__m128i v)
 {
-    int       i;
-    __m128i   v, n, special;
-    uint64_t  quote, blank, punct, newline;
+    return _mm_or_si128(
+             _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(' ')),
+                          _mm_cmpeq_epi8(v, _mm_set1_epi8('\n'))),
+             _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\r')),
+                          _mm_cmpeq_epi8(v, _mm_set1_epi8('\t'))));
+}
 
-    newline = 0;
-    quote = 0;
-    blank = 0;
-    punct = 0;
-    special = _mm_setzero_si128();
+
+static inline uint64_t
+mlsec_json_mask16(__m128i v, int shift)
+{
+    return (uint64_t) (unsigned) _mm_movemask_epi8(v) << shift;
+}
+
+
+static inline mlsec_json_bits_t
+mlsec_json_bits(const unsigned char *p)
+{
+    int                i;
+    __m128i            v;
+    mlsec_json_bits_t  b = { 0, 0, 0, 0, 0 };
 
     for (i = 0; i < MLSEC_BLOCK; i += 16) {
         v = _mm_loadu_si128((const __m128i *) (const void *) (p + i));
 
-        quote |= (uint64_t) (unsigned) _mm_movemask_epi8(
-                     _mm_cmpeq_epi8(v, _mm_set1_epi8('"'))) << i;
-        blank |= (uint64_t) (unsigned) _mm_movemask_epi8(
-                     _mm_cmpgt_epi8(_mm_set1_epi8(0x21), v)) << i;
-        punct |= (uint64_t) (unsigned) _mm_movemask_epi8(
-                     mlsec_json_punct16(v)) << i;
-
-        n = _mm_cmpeq_epi8(v, _mm_set1_epi8('\n'));
-        newline |= (uint64_t) (unsigned) _mm_movemask_epi8(n) << i;
-
-        special = _mm_or_si128(special,
-                    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')),
-                      _mm_andnot_si128(n,
-                        _mm_cmpgt_epi8(_mm_set1_epi8(0x20), v))));
+        b.quote |= mlsec_json_mask16(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                                     i);
+        b.punct |= mlsec_json_mask16(mlsec_json_punct16(v), i);
+        b.space |= mlsec_json_mask16(mlsec_json_space16(v), i);
+        b.low |= mlsec_json_mask16(_mm_cmpgt_epi8(_mm_set1_epi8(0x20), v), i);
+        b.special |= mlsec_json_mask16(
+                         _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), i);
     }
 
-    b->newline = newline;
-
-    b->quote = quote;
-    b->blank = blank;
-    b->punct = punct;
-    b->special = (unsigned) _mm_movemask_epi8(special);
+    return b;
 }
 
 #else
 
-static inline void
-mlsec_json_bits(mlsec_json_bits_t *b, const unsigned char *p)
+static inline mlsec_json_bits_t
+mlsec_json_bits(const unsigned char *p)
 {
-    int            i;
-    unsigned       class;
-    uint64_t       bit;
-
-    memset(b, 0, sizeof(mlsec_json_bits_t));
+    int                i;
+    unsigned           class;
+    uint64_t           bit;
+    mlsec_json_bits_t  b = { 0, 0, 0, 0, 0 };
 
     for (i = 0; i < MLSEC_BLOCK; i++) {
         bit = (uint64_t) 1 << i;
         class = mlsec_json_class[p[i]];
 
-        b->quote |= class == MLSEC_CLASS_QUOTE ? bit : 0;
-        b->punct |= class > MLSEC_CLASS_QUOTE ? bit : 0;
-        b->blank |= p[i] <= 0x20 ? bit : 0;
-        b->newline |= p[i] == '\n' ? bit : 0;
-        b->special |= p[i] == '\\' || p[i] > 0x7f
-                      || (p[i] < 0x20 && p[i] != '\n');
+        b.quote |= class == MLSEC_CLASS_QUOTE ? bit : 0;
+        b.punct |= class > MLSEC_CLASS_QUOTE ? bit : 0;
+        b.space |= class == MLSEC_CLASS_SPACE ? bit : 0;
+        b.low |= p[i] < 0x20 || p[i] > 0x7f ? bit : 0;
+        b.special |= p[i] == '\\' ? bit : 0;
     }
+
+    return b;
 }
 
 #endif
@@ -360,15 +432,24 @@ mlsec_json_bits(mlsec_json_bits_t *b, const unsigned char *p)
 int
 mlsec_json_index(mlsec_json_index_t *ix)
 {
+    static const mlsec_json_ops_t  ops = {
+        mlsec_json_bits,
+        mlsec_bits_parity,
+        mlsec_bits_first,
+        mlsec_bits_count
+    };
+
 #if defined(MLSEC_JSON_AVX2)
 
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")
+        && __builtin_cpu_supports("pclmul"))
+    {
         return mlsec_json_index_avx2(ix);
     }
 
 #endif
 
-    return mlsec_json_index_window(ix, mlsec_json_bits, 0);
+    return mlsec_json_index_window(ix, &ops);
 }
 
 
@@ -408,7 +489,7 @@ mlsec_json_index_end(mlsec_json_index_t *ix, const mlsec_json_carry_t *carry,
  */
 
 static int
-mlsec_json_index_special(mlsec_json_carry_t *carry, mlsec_json_bits_t *b,
+mlsec_json_index_special(mlsec_json_carry_t *carry, uint64_t *quote,
     const unsigned char *block, const unsigned char *p)
 {
     uint64_t          inside, valid, escaped;
@@ -421,7 +502,7 @@ mlsec_json_index_special(mlsec_json_carry_t *carry, mlsec_json_bits_t *b,
     if (carry->escape > p) {
         valid = mlsec_bits_from((size_t) (carry->escape - p));
         odd.backslash &= valid;
-        b->quote &= valid;
+        *quote &= valid;
     }
 
     if (odd.backslash != 0
@@ -443,11 +524,11 @@ mlsec_json_index_special(mlsec_json_carry_t *carry, mlsec_json_bits_t *b,
         valid = ~mlsec_bits_from((size_t) (carry->cut - p));
     }
 
-    b->quote &= ~escaped & valid;
+    *quote &= ~escaped & valid;
     odd.control &= valid;
     odd.high &= valid;
 
-    inside = mlsec_bits_parity(b->quote) ^ carry->in_string;
+    inside = mlsec_bits_parity(*quote) ^ carry->in_string;
 
     if ((odd.control & (inside | ~odd.space)) | (odd.high & ~inside)) {
         return MLSEC_DECLINED;

@@ -410,13 +410,21 @@ mlsec_bits_parity(uint64_t x)
 }
 
 
+/* Returns the place of the lowest bit set; of none, anything up to 63. */
+static inline uint64_t
+mlsec_bits_first(uint64_t x)
+{
+    return (uint64_t) __builtin_ctzll(x | (uint64_t) 1 << 63);
+}
+
+
 /* Returns the number of bits set. */
-static inline unsigned
+static inline uint64_t
 mlsec_bits_count(uint64_t x)
 {
 #if defined(__POPCNT__)
 
-    return (unsigned) __builtin_popcountll(x);
+    return (uint64_t) __builtin_popcountll(x);
 
 #else
 
@@ -426,7 +434,7 @@ mlsec_bits_count(uint64_t x)
     x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
     x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
 
-    return (unsigned) (x * 0x0101010101010101 >> 56);
+    return x * 0x0101010101010101 >> 56;
 
 #endif
 }

@@ -169,8 +169,8 @@ mlsec_json_skip_nested(const unsigned char *p, const unsigned char *end)
         n.close &= ~inside;
 
         if (mlsec_bits_count(n.close) < depth) {
-            depth += mlsec_bits_count(n.open);
-            depth -= mlsec_bits_count(n.close);
+            depth += (uint32_t) mlsec_bits_count(n.open);
+            depth -= (uint32_t) mlsec_bits_count(n.close);
             continue;
         }
 
