@@ -15,6 +15,7 @@
  * ngx_mlsec_aggregate_part.c       the life of a part: request, body, end
  * ngx_mlsec_aggregate_verdict.c    why a part has failed
  * ngx_mlsec_aggregate_response.c   merge, errors[], envelope, headers
+ * ngx_mlsec_aggregate_splice.c     from the merged document to buffers
  * ngx_mlsec_aggregate_variables.c  $mlsec_parts and so on
  */
 
@@ -213,6 +214,7 @@ struct ngx_mlsec_aggregate_s {
     ngx_msec_t                             started;    /* ngx_current_msec */
     ngx_event_t                            timer;
 
+    unsigned                               local:1;    /* a part is */
     unsigned                               soft:1;     /* has passed */
     unsigned                               done:1;
 };
@@ -276,6 +278,11 @@ ngx_int_t ngx_mlsec_call_uri_eval(ngx_http_request_t *r,
 
 
 /* ngx_mlsec_aggregate_headers.c */
+
+/*
+ * Computes once what all requests need; for preconfiguration.
+ */
+void ngx_mlsec_aggregate_headers_init(void);
 
 /*
  * Prepares what all parts of an aggregate send: a->headers_in.
@@ -412,6 +419,22 @@ ngx_mlsec_aggregate_t *ngx_mlsec_aggregate_get(ngx_http_request_t *r);
  */
 ngx_int_t ngx_mlsec_aggregate_respond(ngx_mlsec_aggregate_t *a,
     ngx_mlsec_part_t *failed);
+
+
+/* ngx_mlsec_aggregate_splice.c */
+
+/*
+ * Turns a planned document into a chain that can be sent.
+ *
+ * errors: the list of errors as JSON, empty for none.  *size: bytes of the
+ * document.  The buffers point into the bodies of the parts and the pool of
+ * r; they live as long as r.
+ *
+ * NGX_OK or NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_mlsec_aggregate_splice(ngx_http_request_t *r,
+    const mlsec_merge_t *merge, const ngx_str_t *errors, ngx_chain_t **out,
+    off_t *size);
 
 
 /* ngx_mlsec_aggregate_variables.c */

@@ -220,6 +220,7 @@ ngx_mlsec_aggregate_create(ngx_http_request_t *r)
     for (i = 0; i < a->nparts; i++) {
         a->parts[i].call = &calls[i];
         a->parts[i].aggregate = a;
+        a->local |= (calls[i].upstream == NULL);
     }
 
     ngx_http_set_ctx(r, a, ngx_mlsec_aggregate_module);
@@ -355,7 +356,7 @@ ngx_mlsec_aggregate_wake(ngx_mlsec_aggregate_t *a)
     ngx_uint_t         i;
     ngx_mlsec_part_t  *part;
 
-    if (a->request->connection->write->delayed) {
+    if (!a->local || a->request->connection->write->delayed) {
         return;
     }
 

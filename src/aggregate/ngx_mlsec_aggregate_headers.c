@@ -54,15 +54,32 @@ static ngx_str_t  ngx_mlsec_part_headers[] = {
 #define NGX_MLSEC_ADDED_FORWARDED_PROTO  2
 #define NGX_MLSEC_ADDED_FORWARDED_HOST   3
 
-static const struct {
+static struct {
     ngx_str_t    name;
     u_char      *lowcase;
+    ngx_uint_t   hash;           /* of lowcase; set when nginx starts */
 } ngx_mlsec_part_added[] = {
-    { ngx_string("X-Request-ID"), (u_char *) "x-request-id" },
-    { ngx_string("X-Forwarded-For"), (u_char *) "x-forwarded-for" },
-    { ngx_string("X-Forwarded-Proto"), (u_char *) "x-forwarded-proto" },
-    { ngx_string("X-Forwarded-Host"), (u_char *) "x-forwarded-host" }
+    { ngx_string("X-Request-ID"), (u_char *) "x-request-id", 0 },
+    { ngx_string("X-Forwarded-For"), (u_char *) "x-forwarded-for", 0 },
+    { ngx_string("X-Forwarded-Proto"), (u_char *) "x-forwarded-proto", 0 },
+    { ngx_string("X-Forwarded-Host"), (u_char *) "x-forwarded-host", 0 }
 };
+
+
+void
+ngx_mlsec_aggregate_headers_init(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0;
+         i < sizeof(ngx_mlsec_part_added) / sizeof(ngx_mlsec_part_added[0]);
+         i++)
+    {
+        ngx_mlsec_part_added[i].hash =
+                            ngx_hash_key(ngx_mlsec_part_added[i].lowcase,
+                                         ngx_mlsec_part_added[i].name.len);
+    }
+}
 
 
 ngx_int_t
@@ -250,7 +267,7 @@ ngx_mlsec_part_add_header(ngx_http_headers_in_t *in, ngx_uint_t index,
     h->key = ngx_mlsec_part_added[index].name;
     h->value = *value;
     h->lowcase_key = ngx_mlsec_part_added[index].lowcase;
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    h->hash = ngx_mlsec_part_added[index].hash;
     ngx_mlsec_elt_last(h);
 
     return NGX_OK;
@@ -393,6 +410,7 @@ ngx_mlsec_part_header_out(ngx_http_request_t *sr, const char *name)
         for (i = 0; i < part->nelts; i++) {
 
             if (h[i].hash && h[i].key.len == len
+                && ngx_tolower(h[i].key.data[0]) == ngx_tolower(name[0])
                 && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
             {
                 return &h[i];

@@ -378,6 +378,8 @@ ngx_mlsec_parts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_mlsec_aggregate_preconfiguration(ngx_conf_t *cf)
 {
+    ngx_mlsec_aggregate_headers_init();
+
     return ngx_mlsec_aggregate_variables_add(cf);
 }
 

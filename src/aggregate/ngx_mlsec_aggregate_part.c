@@ -508,6 +508,7 @@ ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part)
 
             if (h[i].hash == 0
                 || h[i].key.len != sizeof("Cache-Control") - 1
+                || ngx_tolower(h[i].key.data[0]) != 'c'
                 || ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
                                    h[i].key.len)
                    != 0)

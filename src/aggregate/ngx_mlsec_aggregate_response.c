@@ -13,15 +13,6 @@
 #include <core/ngx_mlsec_respond.h>
 
 
-typedef struct {
-    ngx_pool_t    *pool;
-    ngx_chain_t   *out;
-    ngx_chain_t  **last;
-    ngx_buf_t     *buf;          /* the last one */
-    off_t          size;         /* bytes */
-} ngx_mlsec_splice_t;
-
-
 static ngx_int_t ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a);
 static mlsec_merge_part_t *ngx_mlsec_aggregate_plan(ngx_mlsec_aggregate_t *a,
     mlsec_merge_t *merge);
@@ -41,10 +32,6 @@ static void ngx_mlsec_aggregate_entry(ngx_mlsec_part_t *part,
 static void ngx_mlsec_aggregate_entry_detail(ngx_mlsec_part_t *part,
     ngx_mlsec_json_t *w);
 static ngx_uint_t ngx_mlsec_part_has_fallback(ngx_mlsec_part_t *part);
-static int ngx_mlsec_aggregate_splice(void *ctx, const unsigned char *data,
-    size_t len);
-static void ngx_mlsec_aggregate_splice_last(ngx_http_request_t *r,
-    ngx_mlsec_splice_t *splice);
 static void *ngx_mlsec_aggregate_alloc(void *ctx, size_t size);
 
 
@@ -109,12 +96,12 @@ ngx_mlsec_aggregate_all_failed(ngx_mlsec_aggregate_t *a)
 static ngx_int_t
 ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
 {
+    off_t                size;
     ngx_str_t            errors, names;
     ngx_uint_t           i, completed, list;
-    mlsec_str_t          json;
+    ngx_chain_t         *out;
     mlsec_merge_t        merge;
     mlsec_merge_part_t  *parts;
-    ngx_mlsec_splice_t   splice;
 
     parts = ngx_mlsec_aggregate_plan(a, &merge);
 
@@ -143,22 +130,11 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
         ngx_str_null(&names);
     }
 
-    json.data = errors.data;
-    json.len = errors.len;
-
-    splice.pool = a->request->pool;
-    splice.out = NULL;
-    splice.last = &splice.out;
-    splice.buf = NULL;
-    splice.size = 0;
-
-    if (mlsec_merge_emit(&merge, json, ngx_mlsec_aggregate_splice, &splice)
-        != MLSEC_OK)
+    if (ngx_mlsec_aggregate_splice(a->request, &merge, &errors, &out, &size)
+        != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_mlsec_aggregate_splice_last(a->request, &splice);
 
     if (ngx_mlsec_aggregate_set_headers(a, completed, &names) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -167,7 +143,7 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
     return ngx_mlsec_respond_send(a->request,
                                   completed ? NGX_HTTP_OK
                                             : a->conf->on_partial,
-                                  splice.out, splice.size);
+                                  out, size);
 }
 
 
@@ -554,49 +530,6 @@ static ngx_uint_t
 ngx_mlsec_part_has_fallback(ngx_mlsec_part_t *part)
 {
     return part->call->fallback != NGX_MLSEC_FALLBACK_NONE;
-}
-
-
-static int
-ngx_mlsec_aggregate_splice(void *ctx, const unsigned char *data, size_t len)
-{
-    ngx_mlsec_splice_t *splice = ctx;
-
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    b = ngx_calloc_buf(splice->pool);
-    if (b == NULL) {
-        return MLSEC_NOMEM;
-    }
-
-    b->pos = (u_char *) data;
-    b->last = (u_char *) data + len;
-    b->memory = 1;
-
-    cl = ngx_alloc_chain_link(splice->pool);
-    if (cl == NULL) {
-        return MLSEC_NOMEM;
-    }
-
-    cl->buf = b;
-    cl->next = NULL;
-
-    *splice->last = cl;
-    splice->last = &cl->next;
-    splice->size += len;
-    splice->buf = b;
-
-    return MLSEC_OK;
-}
-
-
-static void
-ngx_mlsec_aggregate_splice_last(ngx_http_request_t *r,
-    ngx_mlsec_splice_t *splice)
-{
-    splice->buf->last_buf = (r == r->main);
-    splice->buf->last_in_chain = 1;
 }
 
 
