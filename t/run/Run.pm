@@ -55,25 +55,8 @@ sub environment {
         ($env{MODULE}) = split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
     }
     $env{NGINX_BINARY} //= $ENV{TEST_NGINX_BINARY} if $ENV{TEST_NGINX_BINARY};
-    $env{NGINX_BINARY} = preloading($env{NGINX_BINARY} // '/usr/sbin/nginx')
-        if $ENV{TEST_NGINX_LD_PRELOAD};
 
     return (%env, %given);
-}
-
-# A module with sanitizers needs their run-time in the server.
-sub preloading {
-    my ($nginx) = @_;
-    my $name = run_dir() . '/nginx-preloading';
-
-    if (!-e $name) {
-        open my $f, '>', $name or die "$name: $!";
-        print $f "#!/bin/sh\nLD_PRELOAD='$ENV{TEST_NGINX_LD_PRELOAD}'"
-            . " exec $nginx \"\$\@\"\n";
-        close $f;
-        chmod 0755, $name;
-    }
-    return $name;
 }
 
 # True when the gateway can be started for real.
