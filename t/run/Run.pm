@@ -48,7 +48,7 @@ sub environment {
                HOME => $ENV{HOME} // '/', RUN_DIR => run_dir());
 
     for (qw(CONF_DIR MODULE BUILD_DIR NGINX_BINARY ASAN_OPTIONS
-            UBSAN_OPTIONS)) {
+            UBSAN_OPTIONS TEST_NGINX_LD_PRELOAD)) {
         $env{$_} = $ENV{$_} if defined $ENV{$_};
     }
     if (!defined $env{MODULE} && $ENV{TEST_NGINX_LOAD_MODULES}) {
@@ -95,6 +95,9 @@ sub spawn {
     my $pid = fork() // die "fork: $!";
     if (!$pid) {
         POSIX::setsid();
+        # a shell cannot trap what was ignored when it began: under nohup or
+        # as a background job that is HUP and INT
+        $SIG{$_} = 'DEFAULT' for qw(INT HUP TERM QUIT PIPE);
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>',  $log or POSIX::_exit(126);
         open STDERR, '>&', \*STDOUT;
