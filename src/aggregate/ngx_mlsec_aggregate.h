@@ -86,7 +86,7 @@ typedef struct {
     ngx_str_t                   name;
     u_char                     *lowcase;     /* the name in lower case */
     ngx_uint_t                  hash;        /* of lowcase */
-    ngx_http_complex_value_t   *value;
+    ngx_array_t                *value;       /* template pieces */
 } ngx_mlsec_call_header_t;
 
 
@@ -116,7 +116,7 @@ typedef struct {
     ngx_uint_t                     method;       /* 0: see body= */
     ngx_str_t                      method_name;
     ngx_array_t                   *headers;      /* ngx_mlsec_call_header_t */
-    ngx_http_complex_value_t      *condition;    /* if= */
+    ngx_array_t                   *condition;    /* if=; template pieces */
 
     ngx_msec_t                     timeout;      /* ms */
     ngx_array_t                   *ok;           /* ngx_mlsec_ok_t; 2xx */

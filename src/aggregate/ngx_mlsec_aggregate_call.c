@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <core/ngx_mlsec_template.h>
 #include <service/ngx_mlsec_service.h>
 
 
@@ -41,6 +42,7 @@ static ngx_int_t ngx_mlsec_call_body(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_header(ngx_conf_t *cf,
     ngx_mlsec_call_t *call, ngx_str_t *value);
+static u_char *ngx_mlsec_call_header_colon(const ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_args(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_ok(ngx_conf_t *cf, ngx_mlsec_call_t *call,
@@ -312,23 +314,13 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     u_char                   *p, *colon, *last;
     ngx_str_t                 name, text;
     ngx_uint_t                i;
+    ngx_array_t              *pieces;
     ngx_mlsec_call_header_t  *header;
 
     last = value->data + value->len;
-    colon = ngx_strlchr(value->data, last, ':');
+    colon = ngx_mlsec_call_header_colon(value);
 
-    for (p = value->data; colon != NULL && p < colon; p++) {
-
-        /* RFC 9110, 5.6.2: a token */
-
-        if (*p <= ' ' || *p >= 0x7f
-            || ngx_strchr("\"(),/;<=>?@[\\]{}", *p) != NULL)
-        {
-            break;
-        }
-    }
-
-    if (colon == NULL || p != colon || colon == value->data) {
+    if (colon == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid header \"%V\" in \"mlsec_call\", "
                            "expected \"header=Name: value\"", value);
@@ -342,6 +334,11 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 
     text.data = p;
     text.len = last - p;
+
+    pieces = ngx_mlsec_template_compile(cf, "mlsec_call", &text);
+    if (pieces == NULL) {
+        return NGX_ERROR;
+    }
 
     if (call->headers == NULL) {
         call->headers = ngx_array_create(cf->pool, 2,
@@ -360,7 +357,8 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
         if (header[i].name.len == name.len
             && ngx_strncasecmp(header[i].name.data, name.data, name.len) == 0)
         {
-            return ngx_mlsec_conf_complex(cf, &text, &header[i].value);
+            header[i].value = pieces;
+            return NGX_OK;
         }
     }
 
@@ -370,6 +368,7 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     }
 
     header->name = name;
+    header->value = pieces;
     header->lowcase = ngx_pnalloc(cf->pool, name.len);
 
     if (header->lowcase == NULL) {
@@ -378,7 +377,31 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 
     header->hash = ngx_hash_strlow(header->lowcase, name.data, name.len);
 
-    return ngx_mlsec_conf_complex(cf, &text, &header->value);
+    return NGX_OK;
+}
+
+
+/*
+ * The colon after a name that is a token (RFC 9110, 5.6.2), or NULL.
+ */
+
+static u_char *
+ngx_mlsec_call_header_colon(const ngx_str_t *value)
+{
+    u_char  *p, *last;
+
+    last = value->data + value->len;
+
+    for (p = value->data; p < last && *p != ':'; p++) {
+
+        if (*p <= ' ' || *p >= 0x7f
+            || ngx_strchr("\"(),/;<=>?@[\\]{}", *p) != NULL)
+        {
+            return NULL;
+        }
+    }
+
+    return (p == last || p == value->data) ? NULL : p;
 }
 
 
@@ -607,7 +630,9 @@ ngx_mlsec_call_if(ngx_conf_t *cf, ngx_mlsec_call_t *call, ngx_str_t *value)
         return NGX_ERROR;
     }
 
-    return ngx_mlsec_conf_complex(cf, value, &call->condition);
+    call->condition = ngx_mlsec_template_compile(cf, "mlsec_call", value);
+
+    return (call->condition != NULL) ? NGX_OK : NGX_ERROR;
 }
 
 

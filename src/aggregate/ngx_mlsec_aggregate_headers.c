@@ -10,6 +10,7 @@
 
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <core/ngx_mlsec_compat.h>
+#include <core/ngx_mlsec_template.h>
 #include <core/ngx_mlsec_variables.h>
 #include <lib/mlsec_cache_merge.h>
 
@@ -315,7 +316,7 @@ ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
 
     for (i = 0; i < part->call->headers->nelts; i++) {
 
-        if (ngx_http_complex_value(r, header[i].value, &value) != NGX_OK) {
+        if (ngx_mlsec_template_join(r, header[i].value, &value) != NGX_OK) {
             return NGX_ERROR;
         }
 

@@ -10,6 +10,7 @@
 
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_template.h>
 #include <lib/mlsec_text.h>
 #include <service/ngx_mlsec_service.h>
 
@@ -66,7 +67,7 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 
     if (call->condition != NULL) {
 
-        if (ngx_http_complex_value(r, call->condition, &value) != NGX_OK) {
+        if (ngx_mlsec_template_join(r, call->condition, &value) != NGX_OK) {
             return NGX_ERROR;
         }
 

@@ -69,27 +69,6 @@ ngx_mlsec_conf_msec(ngx_conf_t *cf, const char *parameter, ngx_str_t *value,
 
 
 ngx_int_t
-ngx_mlsec_conf_complex(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_http_complex_value_t **cv)
-{
-    ngx_http_compile_complex_value_t  ccv;
-
-    *cv = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (*cv == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = value;
-    ccv.complex_value = *cv;
-
-    return ngx_http_compile_complex_value(&ccv);
-}
-
-
-ngx_int_t
 ngx_mlsec_conf_set_handler(ngx_conf_t *cf, const char *directive,
     ngx_http_handler_pt handler)
 {

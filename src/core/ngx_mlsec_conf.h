@@ -54,14 +54,6 @@ ngx_int_t ngx_mlsec_conf_msec(ngx_conf_t *cf, const char *parameter,
     ngx_str_t *value, ngx_msec_t *msec);
 
 /*
- * Compiles a value that may hold variables.
- *
- * NGX_OK with *cv in cf->pool, or NGX_ERROR after an [emerg].
- */
-ngx_int_t ngx_mlsec_conf_complex(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_http_complex_value_t **cv);
-
-/*
  * Makes handler the content handler of the location being read.
  *
  * NGX_OK; NGX_ERROR after an [emerg] when the location has another one.

@@ -32,7 +32,7 @@ typedef struct {
     ngx_array_t              *pieces;        /* of mlsec_respond */
 
     ngx_mlsec_error_t         error;         /* of mlsec_fail */
-    ngx_http_complex_value_t *message;
+    ngx_array_t              *message;       /* pieces */
 } ngx_mlsec_respond_loc_conf_t;
 
 
@@ -266,7 +266,7 @@ ngx_mlsec_fail_handler(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_respond_module);
     error = lcf->error;
 
-    if (ngx_http_complex_value(r, lcf->message, &error.message) != NGX_OK
+    if (ngx_mlsec_template_join(r, lcf->message, &error.message) != NGX_OK
         || ngx_mlsec_error_set(r, &error) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -413,7 +413,9 @@ ngx_mlsec_fail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_mlsec_conf_complex(cf, &value[2], &lcf->message) != NGX_OK
+    lcf->message = ngx_mlsec_template_compile(cf, "mlsec_fail", &value[2]);
+
+    if (lcf->message == NULL
         || ngx_mlsec_json_init(&details, cf->pool, 128) != NGX_OK)
     {
         return NGX_CONF_ERROR;

@@ -38,6 +38,8 @@ static void ngx_mlsec_template_keep_captures(ngx_http_request_t *r,
     ngx_mlsec_captures_t *kept);
 static void ngx_mlsec_template_restore_captures(ngx_http_request_t *r,
     const ngx_mlsec_captures_t *kept);
+static void ngx_mlsec_template_piece(ngx_http_request_t *r,
+    const ngx_mlsec_template_piece_t *piece, ngx_str_t *value);
 static ngx_int_t ngx_mlsec_template_text(ngx_array_t *pieces, u_char *start,
     u_char *end);
 static u_char *ngx_mlsec_template_variable(ngx_conf_t *cf,
@@ -122,6 +124,79 @@ ngx_mlsec_template_value(ngx_http_request_t *r,
     value->len = v->len;
 
     return 1;
+}
+
+
+/*
+ * Each piece is evaluated once and then copied.  nginx evaluates twice, for
+ * the length and for the bytes; a "$1" that another piece has changed in
+ * between would overrun.
+ */
+
+ngx_int_t
+ngx_mlsec_template_join(ngx_http_request_t *r, const ngx_array_t *pieces,
+    ngx_str_t *value)
+{
+    u_char                            *p;
+    size_t                             len;
+    ngx_str_t                         *part;
+    ngx_uint_t                         i;
+    const ngx_mlsec_template_piece_t  *piece;
+
+    ngx_str_null(value);
+
+    piece = pieces->elts;
+
+    if (pieces->nelts <= 1) {
+
+        if (pieces->nelts == 1) {
+            ngx_mlsec_template_piece(r, piece, value);
+        }
+
+        return NGX_OK;
+    }
+
+    part = ngx_palloc(r->pool, pieces->nelts * sizeof(ngx_str_t));
+    if (part == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = 0;
+
+    for (i = 0; i < pieces->nelts; i++) {
+        ngx_mlsec_template_piece(r, &piece[i], &part[i]);
+        len += part[i].len;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+    value->len = len;
+
+    for (i = 0; i < pieces->nelts; i++) {
+
+        if (part[i].len) {
+            p = ngx_cpymem(p, part[i].data, part[i].len);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_mlsec_template_piece(ngx_http_request_t *r,
+    const ngx_mlsec_template_piece_t *piece, ngx_str_t *value)
+{
+    if (piece->variable) {
+        (void) ngx_mlsec_template_value(r, piece, value);
+
+    } else {
+        *value = piece->text;
+    }
 }
 
 

@@ -48,5 +48,17 @@ ngx_array_t *ngx_mlsec_template_compile(ngx_conf_t *cf, const char *directive,
 ngx_uint_t ngx_mlsec_template_value(ngx_http_request_t *r,
     const ngx_mlsec_template_piece_t *piece, ngx_str_t *value);
 
+/*
+ * The whole text, each variable replaced by its value as it is, one that is
+ * not found by nothing.  For values that need no escaping; in place of
+ * nginx's complex values, which let a map with a regex change what "$1" is,
+ * for the rest of the request and in the middle of the value.
+ *
+ * NGX_OK: *value is set, in r->pool or where its only piece is; it must not
+ * be written to.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_template_join(ngx_http_request_t *r,
+    const ngx_array_t *pieces, ngx_str_t *value);
+
 
 #endif /* _NGX_MLSEC_TEMPLATE_H_INCLUDED_ */

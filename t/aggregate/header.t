@@ -18,6 +18,8 @@ $ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
 our $Reply = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue";
 
 our $Http = <<'EOT';
+    map $arg_m $mapped { default no; "~(.)(.+)" "<$2>"; }
+
     upstream u {
         server unix:$TEST_NGINX_HTML_DIR/u.sock;
     }
@@ -360,3 +362,29 @@ GET /t/a%09b%C3%A9
 X-Request-ID: id-1
 --- response_body chomp
 {"a":true}
+
+
+
+=== a map with a regex changes no capture of the request
+--- config
+    location ~ ^/jobs/(.+)$ {
+        mlsec_call a http://u/x 'header=X-A: $mapped';
+        mlsec_call b http://u/x 'header=X-A: $1';
+        mlsec_call c http://u/$1 'header=X-A: $1 $mapped $1' 'header=X-B: $1';
+    }
+--- request
+GET /jobs/7?m=abcdefghijklmnopqrstuvwxyz
+--- response_body chomp
+{"a":["u","","","<bcdefghijklmnopqrstuvwxyz>",""],"b":["u","","","7",""],"c":["u","","","7 <bcdefghijklmnopqrstuvwxyz> 7","7"]}
+
+
+
+=== a value of nothing but variables without a value sends no header
+--- config
+    location = /t { mlsec_call a http://u/x 'header=X-A: $arg_a$arg_b'; }
+--- request
+GET /t
+--- more_headers
+X-A: 1
+--- response_body chomp
+{"a":["u","","","",""]}

@@ -209,3 +209,28 @@ GET /t
 ["Accept-Language: de-AT", "Accept-Language: en"]
 --- response_body eval
 ['{"a":1,"b":1}', '{"b":1}']
+
+
+
+=== a condition with a regex changes no capture of the request
+--- http_config
+    upstream u {
+        server unix:$TEST_NGINX_HTML_DIR/u.sock;
+    }
+    map $arg_m $long {
+        default 0;
+        ~^(.)(.+)$ $2;
+    }
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
+        location / { return 200 '"$request_uri"'; }
+    }
+--- config
+    location ~ ^/jobs/(.+)/(.+)$ {
+        mlsec_call a http://u/$1 if=$long;
+        mlsec_call b http://u/$2/$1;
+    }
+--- request eval
+["GET /jobs/x/y?m=abc", "GET /jobs/x/y?m=a"]
+--- response_body eval
+['{"a":"/x","b":"/y/x"}', '{"b":"/y/x"}']

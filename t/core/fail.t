@@ -101,6 +101,19 @@ body
 
 
 
+=== a map with a regex changes no capture in the message
+--- http_config
+    map $arg_m $mapped { default no; "~(.)(.+)" "<$2>"; }
+--- config
+    location ~ ^/t/(.*)$ { mlsec_fail 400 "$1 $mapped $1"; }
+--- request
+GET /t/7?m=abcdefghijklmnopqrstuvwxyz
+--- error_code: 400
+--- response_body chomp
+{"error":true,"status_code":400,"message":"7 <bcdefghijklmnopqrstuvwxyz> 7","path":"/t/7","timestamp":"T","request_id":"R","detail":"7 <bcdefghijklmnopqrstuvwxyz> 7","details":{}}
+
+
+
 === an empty message is the status's own
 --- config
     location = /t { mlsec_fail 418 ""; }

@@ -48,32 +48,15 @@ sub environment {
                HOME => $ENV{HOME} // '/', RUN_DIR => run_dir());
 
     for (qw(CONF_DIR MODULE BUILD_DIR NGINX_BINARY ASAN_OPTIONS
-            UBSAN_OPTIONS)) {
+            UBSAN_OPTIONS TEST_NGINX_LD_PRELOAD)) {
         $env{$_} = $ENV{$_} if defined $ENV{$_};
     }
     if (!defined $env{MODULE} && $ENV{TEST_NGINX_LOAD_MODULES}) {
         ($env{MODULE}) = split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
     }
     $env{NGINX_BINARY} //= $ENV{TEST_NGINX_BINARY} if $ENV{TEST_NGINX_BINARY};
-    $env{NGINX_BINARY} = preloading($env{NGINX_BINARY} // '/usr/sbin/nginx')
-        if $ENV{TEST_NGINX_LD_PRELOAD};
 
     return (%env, %given);
-}
-
-# A module with sanitizers needs their run-time in the server.
-sub preloading {
-    my ($nginx) = @_;
-    my $name = run_dir() . '/nginx-preloading';
-
-    if (!-e $name) {
-        open my $f, '>', $name or die "$name: $!";
-        print $f "#!/bin/sh\nLD_PRELOAD='$ENV{TEST_NGINX_LD_PRELOAD}'"
-            . " exec $nginx \"\$\@\"\n";
-        close $f;
-        chmod 0755, $name;
-    }
-    return $name;
 }
 
 # True when the gateway can be started for real.
@@ -112,6 +95,9 @@ sub spawn {
     my $pid = fork() // die "fork: $!";
     if (!$pid) {
         POSIX::setsid();
+        # a shell cannot trap what was ignored when it began: under nohup or
+        # as a background job that is HUP and INT
+        $SIG{$_} = 'DEFAULT' for qw(INT HUP TERM QUIT PIPE);
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>',  $log or POSIX::_exit(126);
         open STDERR, '>&', \*STDOUT;
