@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_endpoint.h>
 #include <core/ngx_mlsec_json.h>
@@ -454,7 +455,7 @@ ngx_mlsec_error_headers(ngx_http_request_t *r, ngx_mlsec_error_ctx_t *ctx)
     /* RFC 9110, 15.5.6: a 405 must say what is allowed */
 
     if (ctx->error.status == NGX_HTTP_NOT_ALLOWED) {
-        ngx_str_set(&value, "GET, HEAD");
+        value = *ngx_mlsec_allow_header(r);
         return ngx_mlsec_error_add_header(r, "Allow", &value);
     }
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_respond.h>
+#include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_json.h>
@@ -144,7 +145,7 @@ ngx_mlsec_respond_handler(ngx_http_request_t *r)
     ngx_mlsec_error_t                    error;
     const ngx_mlsec_respond_loc_conf_t  *lcf;
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+    if (!ngx_mlsec_allow_taken(r)) {
         ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
         error.status = NGX_HTTP_NOT_ALLOWED;
 
