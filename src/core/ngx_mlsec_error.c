@@ -125,6 +125,10 @@ ngx_mlsec_error_set(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
 
     ctx->error = *error;
 
+    /* a page for an error that says by itself what to show is no page yet */
+
+    ctx->page_for = 0;
+
     return NGX_OK;
 }
 
