@@ -7,6 +7,7 @@
  * The table of contents: what the shared object consists of.
  *
  *   ngx_mlsec_module                 this file
+ *   ngx_mlsec_allow_module           src/core/ngx_mlsec_allow.c
  *   ngx_mlsec_endpoint_module        src/core/ngx_mlsec_endpoint.c
  *   ngx_mlsec_respond_module         src/core/ngx_mlsec_respond.c
  *   ngx_mlsec_service_module         src/service/ngx_mlsec_service.c
@@ -23,6 +24,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_variables.h>
 
@@ -43,7 +45,8 @@ static const struct {
     ngx_http_handler_pt   handler;
 } ngx_mlsec_phases[] = {
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_error_rewrite },
-    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite }
+    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite },
+    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite }
 };
 
 

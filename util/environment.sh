@@ -274,6 +274,7 @@ check_environment() {
         || is_number "$WEBSOCKET_CLEANUP_INTERVAL" 1 86400 \
         || bad WEBSOCKET_CLEANUP_INTERVAL 'seconds from 1 to 86400'
 
+    ORIGINS=
     if [ -n "${CORS_ORIGINS-}" ]; then
         v=$CORS_ORIGINS
         case $v in
@@ -282,6 +283,7 @@ check_environment() {
         esac
         each "$v" is_origin || bad CORS_ORIGINS \
             'a JSON array or comma list of origins (https://host[:port]) or *'
+        ORIGINS=$LIST
     fi
 
     TRUSTED=

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_endpoint.h>
 #include <core/ngx_mlsec_json.h>
@@ -123,6 +124,10 @@ ngx_mlsec_error_set(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
     }
 
     ctx->error = *error;
+
+    /* a page for an error that says by itself what to show is no page yet */
+
+    ctx->page_for = 0;
 
     return NGX_OK;
 }
@@ -454,7 +459,7 @@ ngx_mlsec_error_headers(ngx_http_request_t *r, ngx_mlsec_error_ctx_t *ctx)
     /* RFC 9110, 15.5.6: a 405 must say what is allowed */
 
     if (ctx->error.status == NGX_HTTP_NOT_ALLOWED) {
-        ngx_str_set(&value, "GET, HEAD");
+        value = *ngx_mlsec_allow_header(r);
         return ngx_mlsec_error_add_header(r, "Allow", &value);
     }
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_respond.h>
+#include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_json.h>
@@ -49,6 +50,7 @@ static ngx_int_t ngx_mlsec_respond_check(ngx_conf_t *cf, ngx_str_t *text,
 static ngx_uint_t ngx_mlsec_respond_in_string(ngx_str_t *text,
     ngx_uint_t in_string);
 static char *ngx_mlsec_fail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_mlsec_fail_status(ngx_str_t *value);
 static ngx_int_t ngx_mlsec_fail_param(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_mlsec_json_t *details);
 static void *ngx_mlsec_respond_create_loc_conf(ngx_conf_t *cf);
@@ -144,7 +146,7 @@ ngx_mlsec_respond_handler(ngx_http_request_t *r)
     ngx_mlsec_error_t                    error;
     const ngx_mlsec_respond_loc_conf_t  *lcf;
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+    if (!ngx_mlsec_allow_taken(r)) {
         ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
         error.status = NGX_HTTP_NOT_ALLOWED;
 
@@ -265,6 +267,11 @@ ngx_mlsec_fail_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_respond_module);
     error = lcf->error;
+
+    if (error.status == 0) {
+        error.status = r->err_status ? r->err_status
+                                     : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (ngx_mlsec_template_join(r, lcf->message, &error.message) != NGX_OK
         || ngx_mlsec_error_set(r, &error) != NGX_OK)
@@ -404,12 +411,13 @@ ngx_mlsec_fail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
-    status = ngx_atoi(value[1].data, value[1].len);
+    status = ngx_mlsec_fail_status(&value[1]);
 
-    if (status < 400 || status > 599 || status == 444 || status == 499) {
+    if (status == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid status \"%V\" in \"mlsec_fail\", "
-                           "expected 400-599 but 444 and 499", &value[1]);
+                           "expected 400-599 but 444 and 499, or \"same\"",
+                           &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -435,6 +443,29 @@ ngx_mlsec_fail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * 0 stands for "same".
+ */
+
+static ngx_int_t
+ngx_mlsec_fail_status(ngx_str_t *value)
+{
+    ngx_int_t  status;
+
+    if (ngx_strcmp(value->data, "same") == 0) {
+        return 0;
+    }
+
+    status = ngx_atoi(value->data, value->len);
+
+    if (status < 400 || status > 599 || status == 444 || status == 499) {
+        return NGX_ERROR;
+    }
+
+    return status;
 }
 
 

@@ -251,7 +251,7 @@ invalid status "200" in "mlsec_fail", expected 400-599 but 444 and 499
 --- must_die
 --- error_log
 [emerg]
-invalid status "teapot" in "mlsec_fail", expected 400-599 but 444 and 499
+invalid status "teapot" in "mlsec_fail", expected 400-599 but 444 and 499, or "same"
 
 
 
@@ -322,3 +322,61 @@ invalid number of arguments in "mlsec_fail" directive
 --- error_log
 [emerg]
 "mlsec_fail" directive is not allowed here
+
+
+
+=== same: the status of the error that an error_page brought here
+--- config
+    location = /t { proxy_pass http://u/422; proxy_intercept_errors on; error_page 422 @f; }
+    location @f { mlsec_fail same "u said no" service=u error_type=handshake; }
+--- request
+GET /t
+--- error_code: 422
+--- response_headers
+Content-Type: application/json
+--- response_body chomp
+{"error":true,"status_code":422,"message":"u said no","path":"/t","timestamp":"T","request_id":"R","detail":"u said no","details":{"service":"u","error_type":"handshake"}}
+
+
+
+=== same: the status that error_page has changed
+--- config
+    location = /t { return 503; error_page 503 =409 /f; }
+    location = /f { mlsec_fail same "x"; }
+--- request
+GET /t
+--- error_code: 409
+--- response_body_like: "status_code":409,"message":"x","path":"/t"
+
+
+
+=== same: a service that is not there
+--- config
+    location = /t { proxy_pass http://dead; error_page 502 @f; }
+    location @f { mlsec_fail same "gone"; }
+--- request
+POST /t
+body
+--- error_code: 502
+--- response_body_like: "status_code":502,"message":"gone"
+
+
+
+=== same: no error before
+--- config
+    location = /t { mlsec_fail same "x"; }
+--- request
+GET /t
+--- error_code: 500
+--- response_body_like: "status_code":500,"message":"x"
+
+
+
+=== a page for an error that fails with the very same status
+--- config
+    location = /t { return 503; error_page 503 /f; }
+    location = /f { mlsec_fail 503 "x"; }
+--- request
+GET /t
+--- error_code: 503
+--- response_body_like: "status_code":503,"message":"x"

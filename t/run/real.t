@@ -184,9 +184,10 @@ ok(until_true(sub { (ask_for('/services/tracing/x'))[0]{status} == 200 }),
    'a service that is configured now');
 is(slurp("$dir/nginx.pid"), $master, 'by the same server');
 
-(undef, $said) = ask_for('/services/training/ws', Upgrade => 'websocket',
-                         Connection => 'Upgrade');
-is("$said->{upgrade}|$said->{connection}", '|', 'ENABLE_WEBSOCKET=false: no upgrade');
+($reply, $said) = ask_for('/services/training/ws', Upgrade => 'websocket',
+                          Connection => 'Upgrade');
+is("$reply->{status} $said->{message}",
+   '503 WebSockets are off: ENABLE_WEBSOCKET=false', 'ENABLE_WEBSOCKET=false');
 
 (undef, $said) = ask_for('/services/training/x', 'X-Forwarded-For' => '192.0.2.7',
     'X-Forwarded-Proto' => 'https', 'X-Forwarded-Host' => 'www.example.org');

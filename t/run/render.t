@@ -156,7 +156,7 @@ unlike($out, qr/differ/, 'two names that agree: nothing to say');
 # ---- what has no effect is said, and nothing else is ----
 
 my %idle = (
-    CORS_ORIGINS => '*', WEBSOCKET_CLEANUP_INTERVAL => 300,
+    WEBSOCKET_CLEANUP_INTERVAL => 300,
     DASHBOARD_ROOT => '/', DASHBOARD_URL => 'http://a',
     POSTGRES_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
     PROMETHEUS_ENABLED => 'true', JAEGER_ENABLED => 'true',
@@ -166,7 +166,8 @@ my %idle = (
 my %active = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
     LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
-    TRUSTED_PROXIES => '10.0.0.0/8');
+    TRUSTED_PROXIES => '10.0.0.0/8',
+    CORS_ORIGINS => 'http://a.example, http://A.example,http://b:1');
 ($status, $out, $err) = render(%idle, %active);
 is(join("\n", sort split /\n/, $out),
    join("\n", sort map { "mlsec: $_ has no effect yet" } keys %idle),
@@ -175,7 +176,10 @@ my $text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
 like($text, qr/listen\s+127\.0\.0\.1:8123;/, 'SERVICE_HOST, SERVICE_PORT count');
 like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
 like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
-like($text, qr/websocket\$" "";/, 'ENABLE_WEBSOCKET counts');
+like($text, qr/\$websocket_refused \{\n    default off;\n    #/,
+     'ENABLE_WEBSOCKET counts');
+like($text, qr{^    "http://a\.example" 1;\n    "http://b:1" 1;\n\}}m,
+     'CORS_ORIGINS counts, each once');
 like($text, qr{set_real_ip_from 10\.0\.0\.0/8;},
      'TRUSTED_PROXIES counts');
 unlike($text, qr/\$\{[A-Z_]+\}(?! are)/m, 'nothing is left to fill')

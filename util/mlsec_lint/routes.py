@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the routes out of conf/templates and writes docs/routes.md.
 
-A route is a location. What it does is told by its directives: `set $allow` has
+A route is a location. What it does is told by its directives: `mlsec_allow` has
 its methods, `rewrite` its path at the service, `include to/NAME.conf` the
 service, `mlsec_call` a part, `include pending/...` and `none/...` what is
 missing.
@@ -66,8 +66,8 @@ class Route:
     def read(self, words):
         """One directive."""
         name, rest = words[0], words[1:]
-        if name == 'set' and rest[0] == '$allow':
-            self.methods = [m for m in rest[1].split(', ') if m != 'HEAD']
+        if name == 'mlsec_allow':
+            self.methods = rest[0].split(',')
         elif name == 'include' and rest[0] == 'upload.conf':
             self.methods = ['POST']
         elif name == 'include' and '/' in rest[0]:
