@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# After lib.jq: bodies of MLflow. It has metrics, params and tags as lists of
+# {key, value} and times in milliseconds.
+
+def pairs: [list | .[] | objects | {key: (.key // "" | tostring), value}]
+    | from_entries;
+def experiments: .experiments | list | map(select(type == "object"));
+def runs: .runs | list | map(select(type == "object"));
+def run:
+    {run_id: .info.run_id, run_name: .info.run_name,
+     experiment_id: .info.experiment_id, status: .info.status,
+     start_time: (.info.start_time | from_ms),
+     end_time: (.info.end_time | from_ms),
+     metrics: (.data.metrics | pairs), params: (.data.params | pairs),
+     tags: (.data.tags | pairs)};
