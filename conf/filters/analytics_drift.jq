@@ -9,9 +9,9 @@
 
 argument("model_name") as $model
 | refuse_if([bad_range])
-| {drift_analysis: ((.summary | object)
+| {drift_analysis: (part("summary")
        + {history: (if .history == null then null
-                    else [.history.history | list | .[] | objects
+                    else [part("history") | .history | rows[]
                           | select($model == null or .model_name == $model)]
                     end)}),
    model_name: $model, time_range: argument("time_range"; "7d")}

@@ -6,4 +6,6 @@
 # Part: reply (data-privacy), required.
 # -> what data-privacy answers + {anonymized_text, timestamp}
 
-.reply | object | . + {anonymized_text: .anonymized_data.text?} | finished
+part("reply")
+| . + {anonymized_text: (.anonymized_data | object | .text)}
+ | finished

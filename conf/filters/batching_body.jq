@@ -7,8 +7,8 @@
 
 refuse_if([bad_object, bad_flag("enable"), bad_flag("batching_enabled"),
            bad_text("strategy"),
-           bad_field("max_batch_size"; "number"; "number"),
-           bad_field("max_wait_time_ms"; "number"; "number")])
+           bad_whole("max_batch_size"; 1; 1024),
+           bad_whole("max_wait_time_ms"; 0; 60000)])
 | {enable: (if .enable != null then .enable
             elif .batching_enabled != null then .batching_enabled
             else true end),

@@ -14,13 +14,13 @@ def failed_predictions:
      | split(" ")[-1] | numbers_of] | add // 0;
 
 def business_figures:
-    (.models | object | variants) as $variants
-    | (.stats.total_predictions | number(0)) as $total
+    (part("models") | variants) as $variants
+    | (part("stats") | .total_predictions | number(0)) as $total
     | ([(.counters | failed_predictions), $total] | min) as $failed
     | {total_models: ($variants | length),
        active_models: ([$variants[] | select(.loaded)] | length),
        total_predictions: $total,
        successful_predictions: ($total - $failed),
        failed_predictions: $failed,
-       average_response_time: (.kpis.system_effectiveness.response_time_p95
-                               | number(0))};
+       average_response_time: (part("kpis") | .system_effectiveness
+                               | object | .response_time_p95 | number(0))};

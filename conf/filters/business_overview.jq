@@ -9,7 +9,7 @@
 #     average_response_time (ms), last_updated, timestamp}
 
 business_figures
-    + {cost_per_prediction: (.kpis.cost_metrics.cost_per_prediction
-                             | number(0)), last_updated: stamp}
+    + {cost_per_prediction: (part("kpis") | .cost_metrics | object
+                             | .cost_per_prediction | number(0)), last_updated: stamp}
 | .inactive_models = .total_models - .active_models
 | finished

@@ -9,8 +9,7 @@
 #     system_health (0-100), timestamp}
 
 business_figures
-    + {detection_rate: (.kpis.system_effectiveness.detection_accuracy
-                        | number(0) * 100),
-       system_health: (.kpis.system_effectiveness.availability_percent
-                       | number(0))}
+    + (part("kpis") | .system_effectiveness | object
+       | {detection_rate: (.detection_accuracy | number(0) * 100),
+          system_health: (.availability_percent | number(0))})
 | finished

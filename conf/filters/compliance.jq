@@ -6,4 +6,4 @@
 # Part: report (data-privacy), required.
 # -> the report + {gdpr_compliant, ..., overall_compliance, timestamp}
 
-.report | object | . + compliance | finished
+part("report") | . + compliance | finished

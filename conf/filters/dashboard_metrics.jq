@@ -9,7 +9,7 @@
 #     system_health (0-100), last_updated}
 
 services as $services
-| {total_models: (.models.models | object | length),
+| {total_models: (part("models") | .models | object | length),
    active_jobs: ([.jobs | jobs[]
                   | select(.status == "running" or .status == "pending")]
                  | length),

@@ -7,7 +7,7 @@
 # -> {total_models, pretrained_models, trained_models, loaded_models,
 #     available_models: [name], mlflow_models: [name], models, last_updated}
 
-.models | object
+part("models")
 | variants as $variants
 | {total_models: (.models | object | length),
    pretrained_models: ([$variants[] | select(.type == "pretrained")]

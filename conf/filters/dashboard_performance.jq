@@ -14,8 +14,8 @@
 refuse_if([bad_integer("hours"; 1; 8760)])
 | integer("hours"; "24") as $hours
 | ($now - $hours * 3600 | todate | .[:10]) as $first
-| [.trends.trends | list | .[]
-   | select(type == "object" and (.test_date // "") >= $first)
+| [part("trends") | .trends | rows[]
+   | select((.test_date | text("")) >= $first)
    | {date: .test_date, model_name, model_type,
       detection_rate: (.avg_detection_rate | number(null)
                        | if . == null then null else . * 100 end),

@@ -8,7 +8,7 @@
 #     attack_categories: {category: count}, results: [attack],
 #     analytics_summary, last_updated}
 
-(.summary | object) as $summary
+part("summary") as $summary
 | .results | attacks
 | attack_figures
     + {attack_categories: (reduce .[] as $attack ({};

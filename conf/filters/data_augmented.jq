@@ -9,7 +9,7 @@
 #     augmented_count, augmentation_factor, augmented_texts,
 #     augmented_labels}, timestamp}
 
-.result as $result
+part("result") as $result
 | {dataset_id: $captures.id,
    augmentation_config: {augmentation_factor: $result.augmentation_factor},
    status: "augmentation_completed",

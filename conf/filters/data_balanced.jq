@@ -7,7 +7,7 @@
 # -> {dataset_id, target_distribution: {label: count}, status, message, result,
 #     timestamp}
 
-.result as $result
+part("result") as $result
 | {dataset_id: $captures.id,
    target_distribution: ($result.balanced_distribution | object),
    status: "balancing_completed",

@@ -7,7 +7,7 @@
 # -> {dashboard: {statistics, recent_fresh_data: [file], recent_used_data:
 #     [file], timestamp}}
 
-def recent: if . == null then null else .files | list | .[:10] end;
+def recent: if . == null then null else object | .files | list | .[:10] end;
 
 {dashboard: {statistics, recent_fresh_data: (.fresh | recent),
              recent_used_data: (.used | recent), timestamp: stamp}}

@@ -9,12 +9,12 @@
 #     timestamp}
 
 argument("data_type") as $type
-| (reduce (.staged.files | list | .[] | objects) as $file ({};
-       .[$file.file_id // ""] = $file.data_type)) as $types
+| (reduce (part("staged") | .files | rows[]) as $file ({};
+       .[$file.file_id | text("")] = $file.data_type)) as $types
 | def kept: if . == null then null
-      else .files | list
+      else object | .files | rows
           | map(select($type == null or $type == ""
-                       or (.data_type // $types[.file_id // ""]) == $type))
+                       or (.data_type // $types[.file_id | text("")]) == $type))
           | .[:100] end;
   (.fresh | kept) as $fresh | (.used | kept) as $used
 | {datasets: {fresh: $fresh, used: $used, total_fresh: ($fresh | length),

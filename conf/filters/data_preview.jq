@@ -11,7 +11,7 @@
 
 refuse_if([bad_integer("lines"; 1; 1000)])
 | ($status.file == 206) as $cut
-| .file // "" | split("\n") | if .[-1] == "" then .[:-1] else . end
+| .file | text("") | split("\n") | if .[-1] == "" then .[:-1] else . end
 | (if $cut and length > 1 then .[:-1] else . end) as $all
 | [$all[:integer("lines"; "10")] | to_entries[]
    | {line: (.key + 1), content: (.value | rtrimstr("\r"))}]

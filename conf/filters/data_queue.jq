@@ -9,14 +9,14 @@
 #     estimated_wait_minutes: null}, current_jobs: [{file_id, status, progress
 #     (0-100), started_at}], timestamp}
 
-.staged | object | (.by_status | object) as $count
+part("staged") | (.by_status | object) as $count
 | def sum_of($names): [$count[$names[]] | number(0)] | add;
   {queue_status: {
        pending: sum_of(["pending", "uploading", "uploaded"]),
        processing: sum_of(["processing"]),
        completed: sum_of(["completed", "processed", "fresh", "used"]),
        failed: sum_of(["failed"]), estimated_wait_minutes: null},
-   current_jobs: [.files | list | .[] | objects
+   current_jobs: [.files | rows[]
        | select(.status == "processing" or .status == "uploading")
        | {file_id, status, progress: (.processing_progress | number(0)),
           started_at: .upload_time}]}

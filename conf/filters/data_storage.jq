@@ -9,7 +9,7 @@
 #     null, usage_percentage: null, breakdown: {training_data, models: null,
 #     logs: null, artifacts: null}, files, files_by_type}, timestamp}
 
-.metrics | object
+part("metrics")
 | (((.total_size_bytes | number(null)) // ((.total_size_mb | number(0))
     * 1048576)) / 1073741824) as $used
 | {storage_usage: {

@@ -7,6 +7,7 @@
 # -> {model_type, thresholds, timestamp}
 
 refuse_if([bad_word("model_type"; "^[0-9A-Za-z_.-]{1,64}$")])
-| {model_type: (.reply.model_type // argument("model_type"; "security")),
-   thresholds: (.reply.thresholds | object)}
+| part("reply")
+| {model_type: (.model_type // argument("model_type"; "security")),
+   thresholds: (.thresholds | object)}
 | finished

@@ -10,9 +10,9 @@
 
 argument("model_name") as $model | argument("severity") as $severity
 | refuse_if([bad_integer("days"; 1; 30)])
-| .alerts | object
-| [.alerts | list | .[] | objects
-   | (.model_name // .details.model_name?) as $of
+| part("alerts")
+| [.alerts | rows[]
+   | (.model_name // (.details | object | .model_name)) as $of
    | select(($severity == null or .severity == $severity)
             and ($model == null or $of == null or $of == $model))] as $kept
 | {drift_alerts: {period_days: (.period_days

@@ -7,6 +7,6 @@
 # -> {status, message, model_name, result, timestamp}
 
 refuse_if([bad_required("model_name")])
-| {status: "success", message: (.result.message // "Drift checked"),
+| {status: "success", message: (part("result") | .message // "Drift checked"),
    model_name: argument("model_name"), result}
 | finished

@@ -4,5 +4,5 @@
 # After lib.jq: jobs of the training service, a bare list or {"jobs": [...]}.
 
 def jobs: (if type == "object" then .jobs else . end)
-    | list | map(select(type == "object"));
+    | rows;
 def with_status($status): map(select(.status == $status)) | length;

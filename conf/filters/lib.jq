@@ -19,6 +19,8 @@ def numbers_of: if type == "string" then (tonumber? // empty)
 def number($other): [numbers_of] | if length > 0 then .[0] else $other end;
 def list: if type == "array" then . else [] end;
 def object: if type == "object" then . else {} end;
+def rows: list | map(objects);
+def text($other): if type == "string" then . else $other end;
 
 # ---- what the client asked for ----
 
@@ -81,14 +83,24 @@ def bad_object:
                  "Input should be a valid dictionary or object to extract "
                  + "fields from"; .) end;
 
-def bad_field($name; $type; $what):
-    if type != "object" or .[$name] == null or (.[$name] | type) == $type
+# (a parameter called $type would hide the function)
+def bad_field($name; $kind; $what):
+    if type != "object" or .[$name] == null or (.[$name] | type) == $kind
     then empty
     else problem(["body", $name]; "\($what)_type";
                  "Input should be a valid \($what)"; .[$name]) end;
 def bad_text($name): bad_field($name; "string"; "string");
 def bad_flag($name): bad_field($name; "boolean"; "boolean");
 def bad_list($name): bad_field($name; "array"; "list");
+def bad_whole($name; $min; $max):
+    bad_field($name; "number"; "integer"),
+    (if type == "object" and (.[$name] | type) == "number"
+     then .[$name]
+         | if . != floor then problem(["body", $name]; "int_from_float";
+               "Input should be a valid integer, got a number with a "
+               + "fractional part"; .)
+           else out_of_range(["body", $name]; .; $min; $max; .) end
+     else empty end);
 
 def needed($name):
     if type == "object" and .[$name] == null

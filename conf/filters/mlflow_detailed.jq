@@ -10,13 +10,13 @@
 
 (if .runs == null then null
  else .runs | runs | group_by(.info.experiment_id)
-     | map({key: (.[0].info.experiment_id // "" | tostring),
+     | map({key: .[0].info.experiment_id,
             value: {count: length,
                     last: (map(.info.start_time | numbers) | max)}})
      | from_entries end) as $by
 | .found | experiments
 | map((.tags | pairs) as $tags
-    | $by[.experiment_id // "" | tostring] as $runs
+    | $by[.experiment_id] as $runs
     | . + {run_count: (if $by == null then null else $runs.count // 0 end),
            last_run_time: ($runs.last | from_ms), tags: $tags,
            description: ($tags["mlflow.note.content"] // "")})

@@ -6,4 +6,4 @@
 # Part: registry (mlflow), required.
 # -> {models: [registered model], count}
 
-.registry.registered_models | list | {models: ., count: length}
+part("registry") | .registered_models | list | {models: ., count: length}

@@ -8,7 +8,7 @@
 # -> {model_name, version, stage, run_id, metrics: {name: value}, params, tags,
 #     timestamp}
 
-.model as $model | (.run.run // {} | run) as $run
+part("model") as $model | (part("run") | .run | run) as $run
 | {model_name: $captures.id, version: $model.version, stage: $model.stage,
    run_id: $model.run_id, metrics: $run.metrics, params: $run.params,
    tags: ($model.tags | pairs)}

@@ -6,14 +6,18 @@
 #   nested  {"models": {"distilbert": {"pretrained": {...}, "trained": {...}}}}
 #   flat    {"models": {"distilbert_trained": {"type": "trained", ...}}}
 
+def flat_type:
+    if .model_source == "MLflow" then "trained"
+    elif .model_source == "Hugging Face" then "pretrained"
+    else .type // "unknown" end;
+
 def variants: [.models | object | to_entries[] | .key as $base | .value
     | object
     | if has("pretrained") or has("trained")
       then to_entries[] | select(.key == "pretrained" or .key == "trained")
-          | {base: $base, type: .key, name: (.value.name // "\($base)_\(.key)"),
-             loaded: (.value.loaded // false), info: .value}
-      else {base: $base, name: (.name // $base), loaded: (.loaded // false),
-            type: (if .model_source == "MLflow" then "trained"
-                   elif .model_source == "Hugging Face" then "pretrained"
-                   else (.type // "unknown") end), info: .}
+          | .key as $type | .value | object
+          | {base: $base, type: $type, loaded: (.loaded // false), info: .,
+             name: (.name | text("\($base)_\($type)"))}
+      else {base: $base, type: flat_type, loaded: (.loaded // false), info: .,
+            name: (.name | text($base))}
       end];

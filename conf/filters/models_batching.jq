@@ -9,13 +9,14 @@
 #     batching_efficiency (0-100, of the size that a batch may have),
 #     strategy, configuration, timestamp}
 
-.stats | object
+part("stats")
 | (.statistics // .stats | object) as $figures
 | ($figures.average_batch_size // $figures.avg_batch_size | number(0))
     as $size
 | {batching_enabled: (.enabled // false), average_batch_size: ($size | round),
    total_batches_processed: ($figures.total_batches_processed
                              // $figures.total_batches | number(0)),
-   batching_efficiency: pct($size; .configuration.max_batch_size | number(0)),
+   batching_efficiency: pct($size; .configuration | object
+                             | .max_batch_size | number(0)),
    strategy, configuration}
 | finished

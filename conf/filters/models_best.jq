@@ -9,12 +9,15 @@
 # -> {best_models: {name: {model_info, performance_score (0-1), accuracy
 #     (0-1), rank, last_updated}}, count, ranking_criteria, timestamp}
 
-(.models.models | object) as $known
-| [.best.models | list | .[]
-   | (.name | ltrimstr("security_")) as $base
-   | ($known["\($base)_trained"].performance | object) as $performance
-   | {name, model_info: ., accuracy: $performance.accuracy,
-      performance_score: ($performance.f1_score // $performance.accuracy),
+(part("models") | .models | object) as $known
+| [part("best") | .models | rows[]
+   | (.name | text("") | ltrimstr("security_")) as $base
+   | ($known["\($base)_trained"] | object | .performance | object)
+       as $performance
+   | {name: (.name | text("")), model_info: .,
+      accuracy: ($performance.accuracy | number(null)),
+      performance_score: ($performance.f1_score // $performance.accuracy
+                          | number(null)),
       last_updated: (.last_updated_timestamp // .creation_timestamp
                      | from_ms)}]
 | sort_by(-(.performance_score // -1), -(.accuracy // -1), .name)

@@ -6,7 +6,8 @@
 # Parts: asked (batching_body.jq), reply (model-api).
 # -> {status, message, config, result, timestamp}
 
-{status: (.reply.status // "success"),
- message: (.reply.message // "Batching configured"),
- config: .asked, result: .reply}
+part("reply") as $reply
+| {status: ($reply.status // "success"),
+   message: ($reply.message // "Batching configured"),
+   config: .asked, result: .reply}
 | finished

@@ -6,7 +6,7 @@
 # Part: models (model-api), required.
 # -> what model-api lists under this name
 
-$captures.id as $name | .models | object
+$captures.id as $name | part("models")
 | (.models | object | .[$name])
   // first(variants[] | select(.name == $name) | .info) // null
 | if . == null

@@ -6,9 +6,9 @@
 # Part: registry (mlflow, registered-models/search).
 # -> {latest_models: {name: version}, count, timestamp}
 
-[.registry.registered_models | list | .[]
- | {key: .name,
-    value: (.latest_versions | list | max_by(.version | number(0)))}
+[part("registry") | .registered_models | rows[]
+ | {key: (.name | text("")),
+    value: (.latest_versions | rows | max_by(.version | number(0)))}
  | select(.value != null)]
 | {latest_models: from_entries, count: length}
 | finished

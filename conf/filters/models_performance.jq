@@ -8,7 +8,7 @@
 # -> {model_name, performance: {pretrained, trained, improvement,
 #     detection_rate: {pretrained, trained} (0-100)}, timestamp}
 
-def percent: .avg_detection_rate? | number(null)
+def percent: object | .avg_detection_rate | number(null)
     | if . == null then null else . * 100 end;
 
 refuse_if([bad_integer("days"; 1; 365)])

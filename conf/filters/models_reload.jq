@@ -7,7 +7,8 @@
 # (model-api), required.
 # -> {status, message, timestamp, data: {unload, load}}
 
-{status: (.load.status // "success"),
- message: "Model \(.load.model_name // "") reloaded" ,
- data: {unload, load}}
+part("load") as $load
+| {status: ($load.status // "success"),
+   message: "Model \($load.model_name // "") reloaded",
+   data: {unload, load}}
 | finished

@@ -7,8 +7,8 @@
 # -> {total_available, total_loaded, load_percentage, status, services:
 #     {model_api, model_cache}, timestamp}
 
-(.status.total_models | number(0)) as $total
-| (.status.loaded_models | number(0)) as $loaded
+(part("status") | .total_models | number(0)) as $total
+| (part("status") | .loaded_models | number(0)) as $loaded
 | {total_available: $total, total_loaded: $loaded,
    load_percentage: pct($loaded; $total),
    status: (if $loaded > 0 then "healthy" else "no_models_loaded" end),

@@ -7,7 +7,8 @@
 # /stats).
 # -> {model_name, loaded, cache_status, api_info, timestamp}
 
-$captures.id as $name | .api as $api | .cache as $cache
+$captures.id as $name | part("api") as $api
+| (if .cache == null then null else part("cache") end) as $cache
 | (if $cache == null then null
    else any($cache.models_loaded | list | .[]; . == $name) end) as $cached
 | {model_name: $name,
@@ -15,5 +16,5 @@ $captures.id as $name | .api as $api | .cache as $cache
    cache_status: (if $cache == null then null
                   else {loaded: $cached,
                         models_loaded: ($cache.models_loaded | list)} end),
-   api_info: $api}
+   api_info: .api}
 | finished

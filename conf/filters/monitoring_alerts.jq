@@ -8,6 +8,6 @@
 # -> {alerts: [{type, service, status, message, timestamp, severity}], count,
 #     timestamp}
 
-.breakers.circuit_breakers as $states
+(part("breakers") | .circuit_breakers) as $states
 | services | alerts($states) | {alerts: ., count: length}
 | finished

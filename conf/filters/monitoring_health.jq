@@ -8,6 +8,6 @@
 # -> {health: {overall_status, healthy_services, total_services, services:
 #     {name: record}, timestamp}, circuit_breakers, timestamp}
 
-(.breakers.circuit_breakers | object) as $states
+(part("breakers") | .circuit_breakers | object) as $states
 | {health: (services | system_health), circuit_breakers: $states}
 | finished

@@ -4,7 +4,7 @@
 # A registered model, with the run that its newest version came from as
 # "run_id"; for /mlflow/models/performance/NAME.
 
-.registered_model | object
-| (.latest_versions | list | max_by(.version | number(0))) as $newest
+object | .registered_model | object
+| (.latest_versions | rows | max_by(.version | number(0))) as $newest
 | {name, version: $newest.version, stage: $newest.current_stage,
    run_id: $newest.run_id, tags}

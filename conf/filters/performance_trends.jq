@@ -8,7 +8,7 @@
 
 argument("model_name") as $model
 | refuse_if([bad_integer("days"; 1; 365)])
-| {performance_trends: {trends: [.trends.trends | list | .[] | objects
+| {performance_trends: {trends: [part("trends") | .trends | rows[]
        | select($model == null or .model_name == $model)]},
    model_name: $model, days: integer("days"; "30")}
 | finished

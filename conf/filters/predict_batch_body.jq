@@ -19,7 +19,6 @@ refuse_if([bad_object, needed("texts"), bad_list("texts"),
                     "String should have at most 10000 characters";
                     .value | length)
                 else empty end)])
-| (if (.model_name // "") != "" then {models: [.model_name]} else {} end)
-    + {ensemble: (.ensemble // false), return_probabilities: true}
-    as $common
+| ((if (.model_name // "") != "" then {models: [.model_name]} else {} end)
+   + {ensemble: (.ensemble // false), return_probabilities: true}) as $common
 | [.texts[] | $common + {text: .}]

@@ -5,7 +5,7 @@
 # model-cache. They name the model, or have an answer for each.
 
 def prediction:
-    (.model_predictions | object | keys) as $models
+    object | (.model_predictions | object | keys) as $models
     | {text, prediction, confidence, probabilities: (.probabilities | object),
        model_name: (if .ensemble_used == true then "ensemble"
                     else .model_name // $models[0] end),

@@ -5,9 +5,6 @@
 # arguments at training. {text, label, num_samples}
 
 refuse_if([bad_object, bad_text("text"), bad_text("label"),
-           bad_field("num_samples"; "number"; "integer")])
-| refuse_if([if .num_samples == null then empty
-             else out_of_range(["body", "num_samples"]; .num_samples; 1; 50;
-                               .num_samples) end])
+           bad_whole("num_samples"; 1; 50)])
 | {text: (.text // ""), label: (.label // ""),
    num_samples: (.num_samples // 5)}

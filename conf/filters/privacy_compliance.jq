@@ -7,4 +7,4 @@
 # -> {gdpr_compliant, ccpa_compliant, hipaa_compliant, overall_compliance,
 #     compliance_percentage (0-100), last_audit, timestamp}
 
-.report | object | compliance | finished
+part("report") | compliance | finished

@@ -8,7 +8,7 @@
 #     privacy_violations, data_anonymization_rate (0-100), last_updated,
 #     timestamp}
 
-.report | object
+part("report")
 | (.total_datasets | number(0)) as $total
 | (.compliant_datasets | number(0)) as $passed
 | (.non_compliant_datasets | number(0)) as $open

@@ -8,7 +8,7 @@
 # -> {violations: [violation], total_violations, critical_violations,
 #     timestamp}
 
-[.report.violations | list | .[] | objects]
+[part("report") | .violations | rows[]]
 | {violations: ., total_violations: length,
    critical_violations: (map(select((.privacy_score | number(1)) < 0.4))
                          | length)}

@@ -6,8 +6,8 @@
 # analytics has rates of 0-1 and may send them as text; red-team lists single
 # attacks, and an attack that succeeded was not detected.
 
-def summary_rows: .summary | list | map(select(type == "object")
-    | .rate = (.avg_detection_rate | number(null)));
+def summary_rows: object | .summary | rows
+    | map(.rate = (.avg_detection_rate | number(null)));
 def total_tests: map(.total_tests | number(0)) | add // 0;
 
 # weighted by the number of tests, 0-100
@@ -24,7 +24,7 @@ def vulnerability_rate:
         map((.avg_attacks | number(0)) * (.total_tests | number(0)))
         | add // 0);
 
-def attacks: (.results | list) | map(select(type == "object"));
+def attacks: object | .results | rows;
 def attack_figures:
     {total_attacks: length,
      successful_attacks: (map(select(.success == true)) | length),

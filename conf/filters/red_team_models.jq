@@ -6,4 +6,4 @@
 # Part: models (model-api), required.
 # -> {models: {name: model}, count}
 
-.models.models | object | {models: ., count: length}
+part("models") | .models | object | {models: ., count: length}

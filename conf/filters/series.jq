@@ -4,15 +4,16 @@
 # After lib.jq: points of business-metrics, {metric_name, value, timestamp}.
 
 def points($name; $days): [(if type == "object" then .data_points // .metrics
-                            else . end) | list | .[] | objects
+                            else . end) | rows[]
     | select((.value | type) == "number"
              and ($name == null or .metric_name == $name)
-             and (.timestamp | since($days)))]
-    | sort_by(.timestamp // "");
+             and (.timestamp | since($days)))
+    | .timestamp |= text("")]
+    | sort_by(.timestamp);
 
 # by the first digits of the time: 10 are the day, 13 the hour
-def buckets($digits): group_by(.timestamp // "" | .[:$digits])
-    | map({date: (.[0].timestamp // "" | .[:$digits]), count: length,
+def buckets($digits): group_by(.timestamp[:$digits])
+    | map({date: (.[0].timestamp[:$digits]), count: length,
            average: (map(.value) | mean), sum: (map(.value) | add),
            min: (map(.value) | min), max: (map(.value) | max)});
 

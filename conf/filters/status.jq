@@ -7,7 +7,7 @@
 # -> {status, overall_health_percentage, healthy_services, total_services,
 #     services: [record], timestamp, version, uptime_seconds}
 
-.gateway as $gateway | services
+part("gateway") as $gateway | services
 | health_percent as $percent
 | {status: (if $percent >= 80 then "healthy" elif $percent >= 50
             then "degraded" else "unhealthy" end),

@@ -8,11 +8,12 @@
 # -> {experiment_analytics, summary: {total_experiments, success_rate (0-100),
 #     average_accuracy (0-1), best_model}, timestamp}
 
-[.models.models | object | to_entries[]
- | {name: .key, accuracy: (.value.performance? | .accuracy? | number(null)),
-    score: (.value.performance? | .f1_score? | number(null))}
+[part("models") | .models | object | to_entries[]
+ | .key as $name | .value | object | .performance | object
+ | {name: $name, accuracy: (.accuracy | number(null)),
+    score: (.f1_score | number(null))}
  | select(.accuracy != null or .score != null)] as $scored
-| .analytics | object
+| part("analytics")
 | [.model_experiments | object | .[] | objects] as $experiments
 | {experiment_analytics: .,
    summary: {

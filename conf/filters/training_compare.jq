@@ -10,13 +10,13 @@
 refuse_if([bad_required("model_names")])
 | (argument("model_names") | split(",")
    | map(sub("^\\s+"; "") | sub("\\s+$"; "") | select(. != ""))) as $names
-| .reply | object
+| part("reply")
 | [.comparison | object | to_entries[] | .key as $name
-   | [.value.latest_runs? | list | .[] | objects
-      | select((.status // "FINISHED") == "FINISHED")]
+   | [.value | object | .latest_runs | rows[]
+      | .metrics |= object | select((.status // "FINISHED") == "FINISHED")]
    | {name: $name,
-      f1: (map(.metrics.eval_f1? | numbers_of) | max),
-      seconds: (map((.metrics.training_time? | number(null))
+      f1: (map(.metrics.eval_f1 | numbers_of) | max),
+      seconds: (map((.metrics.training_time | number(null))
                     // (if (.end_time | type) == "number"
                            and (.start_time | type) == "number"
                         then (.end_time - .start_time) / 1000

@@ -6,5 +6,5 @@
 # Part: reply (training), required.
 # -> {configs: [config], configurations (the same), count}
 
-.reply | (.configurations // .configs | list)
+part("reply") | (.configurations // .configs | list)
 | {configs: ., configurations: ., count: length}

@@ -8,7 +8,7 @@
 # -> {logs: [line], count}
 
 refuse_if([bad_integer("limit"; 1; 1000)])
-| [.logs | list | .[] | .logs? | list | .[]]
+| [.logs | rows[] | .logs | rows[]]
 | sort_by(.timestamp // "") | reverse | .[:integer("limit"; "100")]
 | {logs: ., count: length}
 | with_errors

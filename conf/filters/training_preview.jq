@@ -7,6 +7,7 @@
 # -> {original_text, original_label, augmented_samples: {original,
 #     augmented_samples: [sample], count}, timestamp}
 
-{original_text: .asked.text, original_label: .asked.label,
- augmented_samples: .reply}
+part("asked") as $asked
+| {original_text: $asked.text, original_label: $asked.label,
+   augmented_samples: .reply}
 | finished

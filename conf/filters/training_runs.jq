@@ -8,7 +8,7 @@
 #     timestamp}
 
 refuse_if([bad_integer("limit"; 1; 1000)])
-| .reply | object
+| part("reply")
 | (.runs | list | .[:integer("limit"; "50")]) as $runs
 | {model_name: $captures.id, runs: $runs, total_runs: ($runs | length),
    experiment_id, experiment_name}

@@ -199,6 +199,13 @@ sub jobs_of {
     return @jobs;
 }
 
+# each engine has its own words for what is wrong
+sub message_left_out {
+    my ($result) = @_;
+    return ref $result eq 'HASH' && defined $result->{caught}
+        && !ref $result->{caught} ? { caught => 'words' } : $result;
+}
+
 sub check_job {
     my ($case, $where, $kind, $job, $result, $more) = @_;
 
@@ -220,7 +227,7 @@ sub check_job {
         my $fine = !defined $caught
             || ref $caught eq 'HASH' && ($caught->{status} // 0) == 404;
         ok($fine, "$where: an answer")
-            or diag $json->encode($caught), "\n", $json->encode($job);
+            or diag $json->encode($caught);
     }
 }
 
@@ -249,7 +256,8 @@ for my $case (read_cases()) {
             next;
         }
         my @differ = grep { $_ } map {
-            my $differs = same($expected[$_], $results[$_]);
+            my $differs = same(map { message_left_out($_) }
+                               $expected[$_], $results[$_]);
             $differs && "$jobs[$_][1]: $differs"
         } 0 .. $#jobs;
         ok(!@differ, "$case->{route}: $engine->{name} as $first")
@@ -264,6 +272,67 @@ for my $case (read_cases()) {
     my @wanted = run_jq($engines[0], $formula, map { $jobs[$_][2] } @like);
     check_members("$case->{route} $jobs[$like[$_]][1]: the contract",
                   $wanted[$_], $expected[$like[$_]]) for 0 .. $#like;
+}
+
+# ---- programs that make one body of another ----
+
+sub read_blocks {
+    my ($file) = @_;
+    my %by;
+    for my $block (split /\n\n+/, slurp($file)) {
+        my %run = (parts => {});
+        for (grep { !/^#/ } split /\n/, $block) {
+            my ($word, $rest) = split / /, $_, 2;
+            if ($word eq 'part') {
+                my ($name, $text) = split / /, $rest, 2;
+                $run{parts}{$name} = $json->decode($text);
+                next;
+            }
+            $run{$word} = $rest;
+        }
+        push @{ $by{ $run{program} } }, \%run if $run{program};
+    }
+    return \%by;
+}
+
+sub check_run {
+    my ($name, $run, $result) = @_;
+    if (defined $run->{gives}) {
+        my $differs = same($json->decode($run->{gives}), $result);
+        return ok(!$differs, "$name: gives") || diag $differs;
+    }
+    my $caught = ref $result eq 'HASH' ? $result->{caught} : undef;
+    my $places = ref $caught eq 'HASH'
+        ? join ' ', $caught->{status},
+                    map { join '/', @{ $_->{loc} } } @{ $caught->{errors} }
+        : 'nothing: ' . $json->encode($result);
+    is($places, "422 $run->{refuses}", "$name: refuses");
+}
+
+my $by = read_blocks("$Bin/filter_bodies.txt");
+for my $program (sort keys %$by) {
+    next if index($program, $ENV{MLSEC_FILTERS} // '') < 0;
+    my @runs = @{ $by->{$program} };
+    my $text = program_text($filters, 'lib.jq', split ' ', $program);
+    my @jobs = map { {
+        input => $json->decode($_->{input}),
+        vars => vars(parts => $_->{parts}, args => query_args($_->{args}),
+                     captures => { id => $_->{id} }) } } @runs;
+    for my $engine (@engines) {
+        my @results = eval { run_jq($engine, $text, @jobs) };
+        ok(!$@, "$program: $engine->{name}") or do { diag $@; next };
+        check_run("$program: $engine->{name} $_", $runs[$_], $results[$_])
+            for 0 .. $#runs;
+    }
+}
+
+# ---- no program is left out ----
+
+my $named = slurp("$Bin/filters.txt") . slurp("$Bin/filter_bodies.txt");
+for my $file (glob "$filters/*.jq") {
+    my ($name) = $file =~ m{([^/]+)\z};
+    ok($named =~ /^program .*\b\Q$name\E/m || $name =~ /^(?:lib|answer)\.jq/,
+       "$name is tried");
 }
 
 done_testing();
