@@ -35,7 +35,9 @@ sub run_file {
     local %ENV = (%ENV, %environment);
 
     open my $fh, '>', $file or die "$file: $!";
-    print {$fh} "use Test::Nginx::Socket 'no_plan';\n", $head // '',
+    # a signal that the caller ignores, INT of a background job, ends nothing
+    print {$fh} "\@SIG{qw(INT TERM)} = ('DEFAULT') x 2;\n",
+        "use Test::Nginx::Socket 'no_plan';\n", $head // '',
         "no_shuffle();\nrun_tests();\n__DATA__\n\n$text\n";
     close $fh or die "$file: $!";
 
