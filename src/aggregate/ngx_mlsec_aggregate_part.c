@@ -55,6 +55,7 @@ static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
 ngx_int_t
 ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 {
+    ngx_int_t                rc;
     ngx_str_t                value;
     const ngx_mlsec_call_t  *call;
 
@@ -72,6 +73,14 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
         if (value.len == 0 || (value.len == 1 && value.data[0] == '0')) {
             part->skipped = 1;
             return NGX_OK;
+        }
+    }
+
+    if (call->body_filter != NULL) {
+        rc = ngx_mlsec_part_map_body(part);
+
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
@@ -604,6 +613,7 @@ ngx_mlsec_part_shape(ngx_mlsec_part_t *part, mlsec_str_t text)
 {
     int                      rc;
     mlsec_mem_t              mem;
+    ngx_mlsec_err_e          error;
     const ngx_mlsec_call_t  *call;
 
     call = part->call;
@@ -622,6 +632,14 @@ ngx_mlsec_part_shape(ngx_mlsec_part_t *part, mlsec_str_t text)
 
     if (rc == MLSEC_OK && call->drop != NULL) {
         rc = mlsec_paths_drop(call->drop, &mem, text, &text);
+    }
+
+    if (rc == MLSEC_OK && call->filter != NULL) {
+        error = ngx_mlsec_part_filter(part, &text);
+
+        if (error != NGX_MLSEC_ERR_NONE) {
+            return error;
+        }
     }
 
     if (rc == MLSEC_OK) {

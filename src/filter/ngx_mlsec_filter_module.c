@@ -526,6 +526,17 @@ ngx_mlsec_filter_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_mlsec_filter_loc_conf_t  *prev = parent;
     ngx_mlsec_filter_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* an "if" or a "limit_except" inside a location is the location still */
+
+    if ((clcf->noname || clcf->lmt_excpt) && conf->filter == NULL) {
+        conf->filter = prev->filter;
+        conf->place = prev->place;
+    }
+
     ngx_conf_merge_uint_value(conf->max_steps, prev->max_steps,
                               NGX_MLSEC_FILTER_MAX_STEPS);
     ngx_conf_merge_size_value(conf->max_memory, prev->max_memory,
