@@ -214,13 +214,17 @@ finds('config lists twice', {
 
 finds('a filter in the wrong place of a static build', {
     'config' => config($sources, $headers)
-        =~ s/(?=\. auto\/module)/ngx_module_type=HTTP\nngx_module_name=ngx_mlsec_a_filter_module\n/r,
+        =~ s{(?=\. auto/module)}{ngx_module_type=HTTP
+ngx_module_name=ngx_mlsec_a_filter_module
+}r,
 }, 'config:1: ngx_mlsec_a_filter_module is no filter in a server built with '
    . '--add-module');
 
 finds('a file of a dynamic build only', {
     'config' => config($sources, $headers)
-        =~ s/(?=\. auto\/module)/[ \$ngx_module_link = DYNAMIC ] || ngx_module_srcs=\n/r,
+        =~ s{(?=\. auto/module)}{
+[ \$ngx_module_link = DYNAMIC ] || ngx_module_srcs=
+}r,
 }, map { "config:1: $_ is not in both kinds of build" }
    'ngx_mlsec_module.c', map { "src/$_" } sort split ' ', $sources);
 

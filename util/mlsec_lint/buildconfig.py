@@ -15,7 +15,8 @@ STANDINS = {
     'have': ':\n', 'nohave': ':\n', 'define': ':\n', 'have_headers': ':\n',
     'module': 'for f in $ngx_module_srcs; do echo "src $f"; done\n'
               'for f in $ngx_module_deps; do echo "dep $f"; done\n'
-              'for m in $ngx_module_name; do echo "$ngx_module_type $m"; done\n',
+              'for m in $ngx_module_name; do echo "$ngx_module_type $m"; done'
+              '\n',
 }
 RUN = 'ngx_addon_dir=$1; ngx_module_link=$2; . "$1/config"'
 
