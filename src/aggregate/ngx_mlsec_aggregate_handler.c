@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_error.h>
 
 
@@ -223,8 +224,13 @@ ngx_mlsec_aggregate_refuse(ngx_mlsec_aggregate_t *a, ngx_int_t rc)
     r = a->request;
 
     ngx_mlsec_aggregate_stop(a, NGX_MLSEC_ERR_CANCELED);
+    ngx_mlsec_aggregate_cleanup(a);
     ngx_mlsec_capture_on_cancel(r, NULL);
     a->done = 1;
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_block_reading;
+    }
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -264,6 +270,16 @@ ngx_mlsec_aggregate_resume(ngx_http_request_t *r)
     }
 
     failed = ngx_mlsec_aggregate_failed(a);
+
+    if (failed == NULL && a->conf->chain != NULL) {
+
+        if (ngx_mlsec_chain_step(a) != NGX_OK) {
+            ngx_mlsec_aggregate_refuse(a, NGX_ERROR);
+            return;
+        }
+
+        failed = ngx_mlsec_aggregate_failed(a);
+    }
 
     if (failed != NULL) {
         ngx_mlsec_aggregate_stop(a, NGX_MLSEC_ERR_CANCELED);
@@ -309,12 +325,14 @@ ngx_mlsec_aggregate_failed(ngx_mlsec_aggregate_t *a)
             ngx_mlsec_capture_cancel(&part->capture, 0);
         }
 
-        if (part->error && part->call->required
-            && part->call->fallback == NGX_MLSEC_FALLBACK_NONE
-            && failed == NULL)
-        {
-            failed = part;
+        if (part->call->required && (part->error || part->link != NULL)) {
+            failed = ngx_mlsec_chain_cause(failed,
+                                           ngx_mlsec_part_failure(part));
         }
+    }
+
+    if (a->groups != NULL) {
+        ngx_mlsec_group_reap(a);
     }
 
     return failed;
@@ -345,6 +363,10 @@ ngx_mlsec_aggregate_wake(ngx_mlsec_aggregate_t *a)
         {
             (void) ngx_http_post_request(part->capture.request, NULL);
         }
+    }
+
+    if (a->groups != NULL) {
+        ngx_mlsec_group_wake(a);
     }
 }
 
@@ -397,6 +419,10 @@ ngx_mlsec_aggregate_arm(ngx_mlsec_aggregate_t *a)
         }
     }
 
+    if (a->groups != NULL) {
+        first = ngx_mlsec_group_first(a, first);
+    }
+
     if (a->conf->soft && !a->soft
         && (ngx_msec_int_t) (a->started + a->conf->soft - first) < 0)
     {
@@ -434,6 +460,10 @@ ngx_mlsec_aggregate_timer(ngx_event_t *ev)
         }
     }
 
+    if (a->groups != NULL) {
+        ngx_mlsec_group_time_out(a);
+    }
+
     if (a->conf->soft && ngx_current_msec - a->started >= a->conf->soft) {
         a->soft = 1;
     }
@@ -451,6 +481,10 @@ ngx_mlsec_aggregate_stop(ngx_mlsec_aggregate_t *a, ngx_mlsec_err_e error)
 
     for (i = 0; i < a->nparts; i++) {
         ngx_mlsec_part_stop(&a->parts[i], error);
+    }
+
+    if (a->conf->chain != NULL) {
+        ngx_mlsec_chain_stop(a, error);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_template.h>
 #include <core/ngx_mlsec_variables.h>
@@ -24,6 +25,8 @@ static ngx_int_t ngx_mlsec_part_add_header(ngx_http_headers_in_t *in,
     ngx_uint_t index, ngx_str_t *value);
 static ngx_int_t ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part,
     ngx_http_headers_in_t *in);
+static ngx_int_t ngx_mlsec_part_header_value(ngx_http_request_t *r,
+    const ngx_mlsec_call_header_t *header, ngx_str_t *value);
 static void ngx_mlsec_part_set_body(ngx_http_request_t *r,
     ngx_http_request_t *sr, ngx_http_headers_in_t *in,
     const ngx_mlsec_call_t *call);
@@ -304,7 +307,7 @@ ngx_mlsec_part_header_is_own(ngx_table_elt_t *h, const ngx_array_t *own)
 static ngx_int_t
 ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
 {
-    size_t                          n;
+    ngx_int_t                       rc;
     ngx_str_t                       value;
     ngx_uint_t                      i;
     ngx_table_elt_t                *h;
@@ -316,15 +319,10 @@ ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
 
     for (i = 0; i < part->call->headers->nelts; i++) {
 
-        if (ngx_mlsec_template_join(r, header[i].value, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
+        rc = ngx_mlsec_part_header_value(r, &header[i], &value);
 
-        for (n = 0; n < value.len; n++) {
-
-            if (value.data[n] < ' ' && value.data[n] != '\t') {
-                return NGX_DECLINED;
-            }
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         if (value.len == 0) {
@@ -348,6 +346,58 @@ ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
         h->value = value;
         h->lowcase_key = header[i].lowcase;
         ngx_mlsec_elt_last(h);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_part_header_value(ngx_http_request_t *r,
+    const ngx_mlsec_call_header_t *header, ngx_str_t *value)
+{
+    size_t     n;
+    ngx_int_t  rc;
+
+    rc = header->needs ? ngx_mlsec_chain_text(r, header->value, value)
+                       : ngx_mlsec_template_join(r, header->value, value);
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (n = 0; n < value->len; n++) {
+
+        if (value->data[n] < ' ' && value->data[n] != '\t') {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mlsec_part_check_headers(ngx_http_request_t *r,
+    const ngx_mlsec_call_t *call)
+{
+    ngx_int_t                       rc;
+    ngx_str_t                       value;
+    ngx_uint_t                      i;
+    const ngx_mlsec_call_header_t  *header;
+
+    if (call->headers == NULL) {
+        return NGX_OK;
+    }
+
+    header = call->headers->elts;
+
+    for (i = 0; i < call->headers->nelts; i++) {
+        rc = ngx_mlsec_part_header_value(r, &header[i], &value);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     return NGX_OK;
@@ -479,6 +529,11 @@ ngx_mlsec_aggregate_cache_control(ngx_mlsec_aggregate_t *a,
             continue;
         }
 
+        if (part->link != NULL && part->link->group != NULL) {
+            ngx_mlsec_group_cache_control(part, &merge);
+            continue;
+        }
+
         text.data = part->cache_control.data;
         text.len = part->cache_control.len;
 
@@ -517,6 +572,7 @@ ngx_mlsec_aggregate_server_timing(ngx_mlsec_aggregate_t *a)
     size_t             len;
     ngx_str_t          value, *type;
     ngx_uint_t         i;
+    ngx_mlsec_err_e    error;
     ngx_mlsec_part_t  *part;
 
     if (!a->conf->server_timing) {
@@ -547,8 +603,10 @@ ngx_mlsec_aggregate_server_timing(ngx_mlsec_aggregate_t *a)
         p = ngx_sprintf(p, "%s%V;dur=%M", p == value.data ? "" : ", ",
                         &part->call->name, part->elapsed);
 
-        if (part->error) {
-            type = ngx_mlsec_part_error_name(part->error);
+        error = ngx_mlsec_part_error(part);
+
+        if (error) {
+            type = ngx_mlsec_part_error_name(error);
             p = ngx_sprintf(p, ";desc=\"%V\"", type);
         }
     }

@@ -31,7 +31,8 @@ static ngx_str_t  ngx_mlsec_part_errors[] = {
     ngx_string("bad_type"),
     ngx_string("dns"),
     ngx_string("canceled"),
-    ngx_string("conflict")
+    ngx_string("conflict"),
+    ngx_string("dependency")
 };
 
 

@@ -67,7 +67,7 @@ for src in $(find "$top/t/unit/lib" -name 'test_*.c' | sort); do
     program "$src" 2 ""
 
     case $name in
-    test_json_*|test_text|test_shape|test_merge)
+    test_json_*|test_text|test_shape|test_merge|test_items)
         program "$src" 1 -simd1
         program "$src" 0 -simd0
         ;;
