@@ -16,7 +16,6 @@
 #define NGX_MLSEC_AGGREGATE_DEPTH  8     /* aggregates inside aggregates */
 
 
-static void ngx_mlsec_aggregate_body_handler(ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_aggregate_cycle(ngx_http_request_t *r);
 static void ngx_mlsec_aggregate_start(ngx_http_request_t *r);
 static ngx_mlsec_aggregate_t *ngx_mlsec_aggregate_create(
@@ -49,8 +48,7 @@ ngx_mlsec_aggregate_handler(ngx_http_request_t *r)
     conf = ngx_http_get_module_loc_conf(r, ngx_mlsec_aggregate_module);
 
     if (conf->body) {
-        rc = ngx_http_read_client_request_body(r,
-                                            ngx_mlsec_aggregate_body_handler);
+        rc = ngx_http_read_client_request_body(r, ngx_mlsec_aggregate_start);
 
         return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
     }
@@ -60,27 +58,6 @@ ngx_mlsec_aggregate_handler(ngx_http_request_t *r)
     ngx_mlsec_aggregate_start(r);
 
     return NGX_DONE;
-}
-
-
-/*
- * The body may end in an event in which nginx does not run posted requests
- * afterwards (HTTP/2 before 1.25), and parts start as posted requests.  The
- * timer of the aggregate, posted as an event, sees to it that they do.
- */
-
-static void
-ngx_mlsec_aggregate_body_handler(ngx_http_request_t *r)
-{
-    ngx_mlsec_aggregate_t  *a;
-
-    ngx_mlsec_aggregate_start(r);
-
-    a = ngx_http_get_module_ctx(r, ngx_mlsec_aggregate_module);
-
-    if (a != NULL && !a->done) {
-        ngx_post_event(&a->timer, &ngx_posted_events);
-    }
 }
 
 
@@ -548,10 +525,6 @@ ngx_mlsec_aggregate_cleanup(void *data)
 
     if (a->timer.timer_set) {
         ngx_del_timer(&a->timer);
-    }
-
-    if (a->timer.posted) {
-        ngx_delete_posted_event(&a->timer);
     }
 }
 

@@ -405,6 +405,19 @@ GET /t
 
 
 
+=== $mlsec_item where there is no item
+--- config
+    location = /path { mlsec_call x http://u/at/$mlsec_item; }
+    location = /query { mlsec_call x http://u/at?x=$mlsec_item; }
+--- request eval
+["GET /path", "GET /query"]
+--- error_code eval
+[400, 200]
+--- response_body_like eval
+[qr/not allowed/, qr/^\{"x":\{"at":"\/at\?x=","pad":\[1\]\}\}$/]
+
+
+
 === an item that is an incomplete aggregate
 --- config
     location = /t {

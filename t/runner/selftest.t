@@ -341,7 +341,10 @@ fails('a server root that is not ours', ['T - block'], qr/not removing/, $G,
       '', TEST_NGINX_SERVROOT => "$Dir/precious", TEST_NGINX_RANDOMIZE => 0);
 ok(-f "$Dir/precious/file", 'what is not ours is left alone');
 
-# However the test ends, nginx ends with it.
+# However the test ends, nginx ends with it.  INT is ignored where this runs
+# as a background job.
+
+$SIG{INT} = 'DEFAULT';
 
 for my $signal (qw(INT TERM KILL)) {
     my ($status) = run_file("$G--- response_body_filters eval\n\\&main::end\n",
