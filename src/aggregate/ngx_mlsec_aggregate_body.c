@@ -204,6 +204,10 @@ ngx_mlsec_body_collect(ngx_http_request_t *r, ngx_str_t *text)
             continue;
         }
 
+        if (ngx_buf_size(b) == 0) {
+            continue;                    /* says only that it is the end */
+        }
+
         size = (size_t) (b->file_last - b->file_pos);
         n = ngx_read_file(b->file, p, size, b->file_pos);
 

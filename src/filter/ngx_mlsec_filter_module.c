@@ -355,7 +355,16 @@ ngx_mlsec_filter_read(ngx_conf_t *cf, const char *directive,
     ngx_file_t       file;
     ngx_file_info_t  info;
 
-    name = *path;
+    /* a name out of a list is not followed by a zero byte */
+
+    name.len = path->len;
+    name.data = ngx_pnalloc(cf->pool, path->len + 1);
+
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpystrn(name.data, path->data, path->len + 1);
 
     if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
         return NGX_ERROR;

@@ -36,7 +36,7 @@ static ngx_int_t ngx_mlsec_filter_thrown(ngx_http_request_t *r,
     mlsec_filter_run_t *run, ngx_mlsec_filter_job_t *job);
 static ngx_uint_t ngx_mlsec_filter_thrown_status(mlsec_str_t thrown);
 static ngx_int_t ngx_mlsec_filter_thrown_message(ngx_http_request_t *r,
-    mlsec_str_t thrown, ngx_str_t *message);
+    mlsec_str_t thrown, ngx_uint_t status, ngx_str_t *message);
 static ngx_int_t ngx_mlsec_filter_thrown_details(ngx_http_request_t *r,
     mlsec_str_t thrown, ngx_str_t *details);
 static ngx_int_t ngx_mlsec_filter_refuse(ngx_http_request_t *r,
@@ -262,7 +262,8 @@ ngx_mlsec_filter_thrown(ngx_http_request_t *r, mlsec_filter_run_t *run,
 
     job->error.status = status;
 
-    if (ngx_mlsec_filter_thrown_message(r, thrown, &job->error.message)
+    if (ngx_mlsec_filter_thrown_message(r, thrown, status,
+                                        &job->error.message)
         != NGX_OK
         || ngx_mlsec_filter_thrown_details(r, thrown, &job->error.details)
            != NGX_OK)
@@ -300,7 +301,7 @@ ngx_mlsec_filter_thrown_status(mlsec_str_t thrown)
 
 static ngx_int_t
 ngx_mlsec_filter_thrown_message(ngx_http_request_t *r, mlsec_str_t thrown,
-    ngx_str_t *message)
+    ngx_uint_t status, ngx_str_t *message)
 {
     mlsec_str_t  value, raw;
 
@@ -308,6 +309,9 @@ ngx_mlsec_filter_thrown_message(ngx_http_request_t *r, mlsec_str_t thrown,
         || mlsec_json_string(value, &raw) != MLSEC_OK
         || raw.len == 0)
     {
+        message->data = (u_char *) ngx_mlsec_error_reason(status);
+        message->len = ngx_strlen(message->data);
+
         return NGX_OK;
     }
 

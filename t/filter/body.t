@@ -29,7 +29,35 @@ our $Http = <<'EOT';
         location = /kpis { return 200 '{"k":[1,2,3],"big":12345678901234567890}'; }
         location = /bad { return 503 '{}'; }
         location = /204 { return 204; }
-        location = /echo { return 200 $request_body; }
+    }
+
+    large_client_header_buffers 4 64k;
+
+    # the body is put into a header on its way from one server to the next
+
+    upstream e {
+        server unix:$TEST_NGINX_HTML_DIR/e.sock;
+    }
+
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/e.sock;
+        client_body_buffer_size 64k;
+
+        location / {
+            proxy_set_header X-Body $request_body;
+            proxy_set_header X-Type $content_type;
+            proxy_set_header X-Length $content_length;
+            proxy_set_header Content-Length "";
+            proxy_pass_request_body off;
+            proxy_method GET;
+            proxy_pass http://unix:$TEST_NGINX_HTML_DIR/sink.sock;
+        }
+    }
+
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/sink.sock;
+        location = /echo { return 200 $http_x_body; }
+        location = /more { return 200 '{"type":"$http_x_type","length":$http_x_length,"body":$http_x_body,"id":"$http_x_request_id"}'; }
     }
 EOT
 
@@ -50,7 +78,7 @@ __DATA__
 
 === the client's JSON in another shape
 --- config
-    location = /t { mlsec_call e http://u/echo 'body=filter:{texts: [.items[].text], n: (.items | length)}'; }
+    location = /t { mlsec_call e http://e/echo 'body=filter:{texts: [.items[].text], n: (.items | length)}'; }
 --- request
 POST /t
 {"items":[{"text":"a"},{"text":"b"}]}
@@ -66,7 +94,7 @@ Content-Type: application/json
 >>> b.jq
 [.[] * 2]
 --- config
-    location = /t { mlsec_call e http://u/echo body=file:$TEST_NGINX_HTML_DIR/b.jq; }
+    location = /t { mlsec_call e http://e/echo body=file:$TEST_NGINX_HTML_DIR/b.jq; }
 --- request
 PUT /t
 [1,2]
@@ -78,16 +106,8 @@ Content-Type: application/vnd.x+json ; charset=utf-8
 
 
 === no body: the program decides
---- http_config eval
-"$::Http
-    upstream t { server unix:\$TEST_NGINX_HTML_DIR/t.sock; }
-    server {
-        listen unix:\$TEST_NGINX_HTML_DIR/t.sock;
-        location / { return 200 '{\"type\":\"\$content_type\",\"length\":\$content_length,\"body\":\$request_body,\"id\":\"\$http_x_request_id\"}'; }
-    }
-"
 --- config
-    location = /t { mlsec_call e http://t/ 'body=filter:. // {config: {}}'; }
+    location = /t { mlsec_call e http://e/more 'body=filter:. // {config: {}}'; }
 --- request
 POST /t
 --- more_headers
@@ -99,7 +119,7 @@ X-Request-ID: id-1
 
 === a body in a file
 --- config
-    location = /t { client_body_buffer_size 1k; mlsec_call e http://u/echo 'body=filter:[length, .[9999]]'; }
+    location = /t { client_body_buffer_size 1k; mlsec_call e http://e/echo 'body=filter:[length, .[9999]]'; }
 --- request eval
 "POST /t\n[" . CORE::join(",", 0 .. 9999) . "]"
 --- more_headers
@@ -111,7 +131,7 @@ Content-Type: application/json
 
 === chunked
 --- config
-    location = /t { mlsec_call e http://u/echo 'body=filter:.a'; }
+    location = /t { mlsec_call e http://e/echo 'body=filter:.a'; }
 --- raw_request eval
 "POST /t HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\n{\"a\r\n5\r\n\":[1]\r\n1\r\n}\r\n0\r\n\r\n"
 --- response_body_like: \{"e":\[1\]\}
@@ -120,7 +140,7 @@ Content-Type: application/json
 
 === not JSON
 --- config
-    location = /t { mlsec_errors on; mlsec_call e http://u/echo 'body=filter:.'; }
+    location = /t { mlsec_errors on; mlsec_call e http://e/echo 'body=filter:.'; }
 --- request
 POST /t
 {"a":
@@ -133,7 +153,7 @@ Content-Type: application/json
 
 === another type
 --- config
-    location = /t { mlsec_errors on; mlsec_call e http://u/echo 'body=filter:.'; }
+    location = /t { mlsec_errors on; mlsec_call e http://e/echo 'body=filter:.'; }
 --- request
 POST /t
 a=1
@@ -146,7 +166,7 @@ Content-Type: application/x-www-form-urlencoded
 
 === no type
 --- config
-    location = /t { mlsec_errors on; mlsec_call e http://u/echo 'body=filter:.'; }
+    location = /t { mlsec_errors on; mlsec_call e http://e/echo 'body=filter:.'; }
 --- request
 POST /t
 {"a":1}
@@ -156,7 +176,7 @@ POST /t
 
 === over the cap of a body
 --- config
-    location = /t { mlsec_errors on; mlsec_call_max_size 10; mlsec_call e http://u/echo 'body=filter:.'; }
+    location = /t { mlsec_errors on; mlsec_call_max_size 10; mlsec_call e http://e/echo 'body=filter:.'; }
 --- request
 POST /t
 {"a":"12345"}
@@ -172,7 +192,7 @@ Content-Type: application/json
     location = /t {
         mlsec_errors on;
         mlsec_call first http://u/jobs;
-        mlsec_call e http://u/echo 'body=filter:if (.texts | type) != "array" then error({status: 422, message: "texts: expected an array", errors: [{field: "texts"}]}) else . end';
+        mlsec_call e http://e/echo 'body=filter:if (.texts | type) != "array" then error({status: 422, message: "texts: expected an array", errors: [{field: "texts"}]}) else . end';
     }
 --- request
 POST /t
@@ -188,7 +208,7 @@ Content-Type: application/json
 
 === a program that fails
 --- config
-    location = /t { mlsec_errors on; mlsec_call e http://u/echo 'body=filter:.a.b'; }
+    location = /t { mlsec_errors on; mlsec_call e http://e/echo 'body=filter:.a.b'; }
 --- request
 POST /t
 {"a":1}
@@ -201,7 +221,7 @@ Content-Type: application/json
 
 === two parts, two bodies
 --- config
-    location = /t { mlsec_call a http://u/echo 'body=filter:.a'; mlsec_call b http://u/echo 'body=filter:.b'; mlsec_call c http://u/echo body=on; }
+    location = /t { mlsec_call a http://e/echo 'body=filter:.a'; mlsec_call b http://e/echo 'body=filter:.b'; mlsec_call c http://e/echo body=on; }
 --- request
 POST /t
 {"a":[1],"b":{"x":2}}
@@ -214,7 +234,7 @@ Content-Type: application/json
 
 === a part that is left out does not look at the body
 --- config
-    location = /t { mlsec_call a http://u/jobs pick=none; mlsec_call e http://u/echo 'body=filter:error' if=$arg_e; }
+    location = /t { mlsec_call a http://u/jobs pick=none; mlsec_call e http://e/echo 'body=filter:error' if=$arg_e; }
 --- request
 POST /t
 not JSON
@@ -225,7 +245,7 @@ not JSON
 
 === a wrong value
 --- config
-    location = /t { mlsec_call e http://u/echo body=maybe; }
+    location = /t { mlsec_call e http://e/echo body=maybe; }
 --- must_die
 --- error_log
 invalid value "maybe" of "body=" in "mlsec_call", expected "on", "off", "filter:PROGRAM" or "file:PATH"
@@ -234,7 +254,7 @@ invalid value "maybe" of "body=" in "mlsec_call", expected "on", "off", "filter:
 
 === a wrong program
 --- config
-    location = /t { mlsec_call e http://u/echo 'body=filter:.a +'; }
+    location = /t { mlsec_call e http://e/echo 'body=filter:.a +'; }
 --- must_die
 --- error_log
 invalid program in "mlsec_call", line 1, column 5: 

@@ -201,11 +201,11 @@ invalid number "0" in "mlsec_filter_max_steps", expected at least 1
     location = /out { mlsec_call k http://u/kpis; mlsec_filter '[range(100)] | length'; }
     location = /in { mlsec_filter_max_steps 100000; mlsec_call k http://u/kpis; mlsec_filter '[range(100)] | length'; }
 --- pipelined_requests eval
-["GET /out", "GET /in"]
+["GET /in", "GET /out"]
 --- error_code eval
-[500, 200]
+[200, 500]
 --- response_body_like eval
-[qr/500/, qr/^100$/]
+[qr/^100$/, qr/500/]
 
 
 

@@ -62,7 +62,7 @@ mlsec filter: program failed, reason: "error", location: "/t"
 
 === what it said, where details are shown
 --- config
-    location = /t { mlsec_errors on; mlsec_error_detail body; mlsec_call k http://u/kpis; mlsec_filter 'error("no \"data\"")'; }
+    location = /t { mlsec_errors on; mlsec_error_detail body; mlsec_call k http://u/kpis; mlsec_filter 'error("no \\"data\\"")'; }
 --- request
 GET /t
 --- error_code: 500
@@ -155,13 +155,11 @@ GET /t
     location = /t { mlsec_errors on; mlsec_filter_max_steps 10000; mlsec_call k http://u/kpis; mlsec_filter 'last(repeat(1))'; }
     location = /ok { mlsec_call k http://u/kpis; mlsec_filter '.k.k'; }
 --- pipelined_requests eval
-["GET /t", "GET /ok", "GET /t", "GET /ok"]
+["GET /ok", "GET /t"]
 --- error_code eval
-[500, 200, 500, 200]
+[200, 500]
 --- response_body_like eval
-[qr/"message":"The filter took too many steps"/, qr/^\[1,2,3\]$/, qr/too many steps/, qr/^\[1,2,3\]$/]
---- error_log
-reason: "too many steps"
+[qr/^\[1,2,3\]$/, qr/"message":"The filter took too many steps"/]
 
 
 
