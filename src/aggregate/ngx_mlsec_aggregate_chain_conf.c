@@ -42,6 +42,8 @@ static const ngx_mlsec_need_t *ngx_mlsec_chain_blocked(
     const ngx_mlsec_call_t *call, const u_char *done);
 static ngx_int_t ngx_mlsec_chain_cycle(ngx_conf_t *cf,
     ngx_mlsec_aggregate_loc_conf_t *conf, u_char *done);
+static ngx_uint_t ngx_mlsec_chain_waits_for(const ngx_mlsec_call_t *calls,
+    ngx_uint_t i, const u_char *done);
 
 
 static ngx_mlsec_chain_conf_t *
@@ -688,7 +690,7 @@ ngx_mlsec_chain_cycle(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf,
 
     for (n = 0; n < conf->calls->nelts; n++) {
         len += call[n].name.len + sizeof("\"\" waits for ") - 1;
-        first = ngx_mlsec_chain_blocked(&call[first], done)->index;
+        first = ngx_mlsec_chain_waits_for(call, first, done);
     }
 
     text.data = ngx_pnalloc(cf->pool, len);
@@ -701,9 +703,9 @@ ngx_mlsec_chain_cycle(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf,
 
     do {
         p = ngx_sprintf(p, "\"%V\" waits for ", &call[i].name);
-        i = ngx_mlsec_chain_blocked(&call[i], done)->index;
+        i = ngx_mlsec_chain_waits_for(call, i, done);
 
-    } while (i != first);
+    } while (i != first && --n);
 
     text.len = p - text.data;
 
@@ -713,4 +715,21 @@ ngx_mlsec_chain_cycle(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf,
                   call[first].place.line);
 
     return NGX_ERROR;
+}
+
+
+/*
+ * A part that part i waits for and that cannot start either; one that waits
+ * for nobody leads to itself.
+ */
+
+static ngx_uint_t
+ngx_mlsec_chain_waits_for(const ngx_mlsec_call_t *calls, ngx_uint_t i,
+    const u_char *done)
+{
+    const ngx_mlsec_need_t  *need;
+
+    need = ngx_mlsec_chain_blocked(&calls[i], done);
+
+    return (need != NULL) ? need->index : i;
 }

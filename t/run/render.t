@@ -70,6 +70,8 @@ my @bad = (
             . 'addr[:port]'] } 'dns', '1.2.3.4:0', '[::1', '1.2.3.4 x'),
     (map { ['WEBSOCKET_CLEANUP_INTERVAL', $_, 'seconds from 1 to 86400'] }
         '0', '86401', '5m'),
+    (map { ['SERVICE_NAME', $_, 'up to 40 of the characters A-Z a-z 0-9 . _ -'] }
+        'a"b', 'a b', 'x' x 41),
     (map { ['SERVICE_VERSION', $_,
             'up to 40 of the characters A-Z a-z 0-9 . _ + -'] }
         'a"b', '1;0', 'x' x 41),
