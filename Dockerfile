@@ -65,7 +65,7 @@ FROM nginx AS gateway
 WORKDIR /opt/mlsec
 COPY LICENSE ./
 COPY conf conf
-COPY util/render util/environment.sh util/paths.sh util/image-start \
+COPY util/render util/cpus util/environment.sh util/paths.sh util/image-start \
      util/image-health util/
 COPY --from=build /src/build/ngx_mlsec_module.so /src/build/nginx-version \
      build/

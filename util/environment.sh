@@ -242,6 +242,10 @@ check_environment() {
                || bad SERVICE_HOST 'an IP address of this machine' ;;
     esac
 
+    case ${SERVICE_NAME-1} in
+        *[!A-Za-z0-9._-]*|?????????????????????????????????????????*)
+            bad SERVICE_NAME 'up to 40 of the characters A-Z a-z 0-9 . _ -' ;;
+    esac
     case ${SERVICE_VERSION-1} in
         *[!A-Za-z0-9._+-]*|?????????????????????????????????????????*)
             bad SERVICE_VERSION 'up to 40 of the characters A-Z a-z 0-9 . _ + -'
@@ -297,8 +301,12 @@ check_environment() {
             || bad RESOLVER 'a comma list of DNS server addresses, addr[:port]'
     fi
 
-    [ -z "${DASHBOARD_ROOT-}" ] || [ -d "$DASHBOARD_ROOT" ] \
-        || bad DASHBOARD_ROOT 'a folder'
+    case ${DASHBOARD_ROOT-} in
+        ''|/*) ;;
+        *)     DASHBOARD_ROOT=$PWD/$DASHBOARD_ROOT ;;
+    esac
+    [ -z "${DASHBOARD_ROOT-}" ] || [ -f "$DASHBOARD_ROOT/index.html" ] \
+        || bad DASHBOARD_ROOT 'a folder with an index.html that can be read'
 
     for name in JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE; do
         v=$(value_of "$name")
@@ -338,7 +346,7 @@ $SERVICES
 END
 
     for v in "$RUN_DIR" "$CONF_DIR" "$MODULE" "$HTML" "$CA_FILE" \
-             "${ACCESS_LOG-}" "${ERROR_LOG-}"
+             "${ACCESS_LOG-}" "${ERROR_LOG-}" "${DASHBOARD_ROOT-}"
     do
         case $v in
             *[\"\\\$\;{}]*|*[!\ -~]*)

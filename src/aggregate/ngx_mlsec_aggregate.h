@@ -9,7 +9,10 @@
  *
  * ngx_mlsec_aggregate_module.c     directives, inheritance
  * ngx_mlsec_aggregate_call.c       reading mlsec_call
+ * ngx_mlsec_aggregate_resolve.c    calls tied to upstreams, services, servers
  * ngx_mlsec_aggregate_uri.c        where a part goes: path, query, escaping
+ * ngx_mlsec_aggregate_filter.c     programs in place of merge, on one body
+ * ngx_mlsec_aggregate_body.c       what a part sends as its body
  * ngx_mlsec_aggregate_headers.c    what a part sends, what comes back
  * ngx_mlsec_aggregate_handler.c    the life of an aggregate: start, timer, end
  * ngx_mlsec_aggregate_part.c       the life of a part: request, body, end
@@ -17,6 +20,7 @@
  * ngx_mlsec_aggregate_response.c   merge, errors[], envelope, headers
  * ngx_mlsec_aggregate_splice.c     from the merged document to buffers
  * ngx_mlsec_aggregate_variables.c  $mlsec_parts and so on
+ * ngx_mlsec_aggregate_chain.h      parts that wait for others, foreach=
  */
 
 
@@ -30,13 +34,21 @@
 
 #include <core/ngx_mlsec_capture.h>
 #include <core/ngx_mlsec_conf.h>
+#include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_json.h>
+#include <filter/ngx_mlsec_filter.h>
 #include <lib/mlsec_json.h>
 #include <lib/mlsec_merge.h>
 #include <lib/mlsec_shape.h>
 
 
-typedef struct ngx_mlsec_aggregate_s  ngx_mlsec_aggregate_t;
+typedef struct ngx_mlsec_aggregate_s    ngx_mlsec_aggregate_t;
+
+/* see ngx_mlsec_aggregate_chain.h */
+
+typedef struct ngx_mlsec_chain_conf_s   ngx_mlsec_chain_conf_t;
+typedef struct ngx_mlsec_link_s         ngx_mlsec_link_t;
+typedef struct ngx_mlsec_group_s        ngx_mlsec_group_t;
 
 
 /* why a part has failed; the names are in ngx_mlsec_aggregate_verdict.c */
@@ -54,7 +66,9 @@ typedef enum {
     NGX_MLSEC_ERR_BAD_TYPE,
     NGX_MLSEC_ERR_DNS,
     NGX_MLSEC_ERR_CANCELED,
-    NGX_MLSEC_ERR_CONFLICT
+    NGX_MLSEC_ERR_CONFLICT,
+    NGX_MLSEC_ERR_DEPENDENCY,
+    NGX_MLSEC_ERR_FILTER
 } ngx_mlsec_err_e;
 
 
@@ -87,6 +101,7 @@ typedef struct {
     u_char                     *lowcase;     /* the name in lower case */
     ngx_uint_t                  hash;        /* of lowcase */
     ngx_array_t                *value;       /* template pieces */
+    unsigned                    needs:1;     /* "{NAME.path}" among them */
 } ngx_mlsec_call_header_t;
 
 
@@ -125,6 +140,11 @@ typedef struct {
     mlsec_paths_t                 *pick;
     mlsec_paths_t                 *drop;
 
+    const ngx_mlsec_filter_t      *filter;       /* of the answer */
+    const ngx_mlsec_filter_t      *body_filter;  /* of what is sent */
+
+    ngx_mlsec_chain_conf_t        *chain;        /* NULL: waits for nobody */
+
     ngx_mlsec_fallback_e           fallback;
     ngx_str_t                      fallback_json;
 
@@ -138,7 +158,9 @@ typedef struct {
 
 typedef struct {
     ngx_array_t                   *calls;        /* ngx_mlsec_call_t */
+    ngx_array_t                   *chain;        /* ngx_uint_t; or NULL */
     ngx_mlsec_merge_conf_t         merge;
+    const ngx_mlsec_filter_t      *filter;       /* in place of merge */
 
     ngx_msec_t                     deadline;     /* ms */
     ngx_msec_t                     soft;         /* ms, 0: none */
@@ -169,9 +191,11 @@ typedef struct {
     ngx_mlsec_capture_t         capture;
     const ngx_mlsec_call_t     *call;
     ngx_mlsec_aggregate_t      *aggregate;
+    ngx_mlsec_link_t           *link;        /* NULL: waits for nobody */
 
     ngx_str_t                   url;         /* of the upstream, escaped */
     ngx_str_t                   host;        /* Host header */
+    ngx_http_request_body_t    *request_body; /* made by a program */
 
     size_t                      drained;     /* bytes not wanted */
     u_char                     *start;       /* the body as it comes */
@@ -208,13 +232,20 @@ struct ngx_mlsec_aggregate_s {
     ngx_mlsec_part_t                      *parts;
     ngx_uint_t                             nparts;
     ngx_uint_t                             running;
-    ngx_uint_t                             required;   /* running ones */
+    ngx_uint_t                             required;   /* running, waiting */
+    const ngx_mlsec_part_t                *starting;   /* has a link */
+    ngx_mlsec_group_t                     *groups;     /* that were opened */
+
+    ngx_str_t                              body;       /* the client's, for
+                                                          programs */
+    ngx_mlsec_error_t                      refusal;    /* with NGX_BUSY */
 
     size_t                                 total;      /* bytes of bodies */
     ngx_msec_t                             started;    /* ngx_current_msec */
     ngx_event_t                            timer;
 
     unsigned                               local:1;    /* a part is */
+    unsigned                               body_read:1; /* body is set */
     unsigned                               soft:1;     /* has passed */
     unsigned                               done:1;
 };
@@ -226,6 +257,9 @@ struct ngx_mlsec_aggregate_s {
  * Setter of mlsec_call: appends to loc_conf->calls.
  */
 char *ngx_mlsec_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_mlsec_aggregate_resolve.c */
 
 /*
  * Ties the calls of a configuration that has been read to upstreams,
@@ -246,12 +280,13 @@ ngx_int_t ngx_mlsec_call_register(ngx_conf_t *cf,
 /* ngx_mlsec_aggregate_uri.c */
 
 /*
- * Reads the URI of a call.  text: the directive's argument.
+ * Reads the URI of a call into call->uri; what it needs of other parts goes to
+ * call->chain.  text: the directive's argument.
  *
  * NGX_OK, or NGX_ERROR after an [emerg].
  */
 ngx_int_t ngx_mlsec_call_uri_compile(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_mlsec_call_uri_t *uri);
+    ngx_mlsec_call_t *call);
 
 /*
  * Reads "args=": names separated by commas, or "*".
@@ -270,8 +305,9 @@ ngx_int_t ngx_mlsec_call_args_compile(ngx_conf_t *cf, ngx_str_t *text,
  * as nginx wants the URI of a subrequest; for an upstream it is escaped.
  *
  * NGX_OK with *path and *args in r's pool; NGX_DECLINED when a value is "."
- * or ".." where a segment is expected, or holds a NUL (the request is to be
- * refused with 400); NGX_ERROR without memory.
+ * or ".." where a segment is expected, or holds a NUL, or when the path would
+ * not begin with a slash (the request is to be refused with 400; for the value
+ * of another part it is this part that fails); NGX_ERROR without memory.
  */
 ngx_int_t ngx_mlsec_call_uri_eval(ngx_http_request_t *r,
     const ngx_mlsec_call_uri_t *uri, ngx_str_t *path, ngx_str_t *args);
@@ -290,6 +326,15 @@ void ngx_mlsec_aggregate_headers_init(void);
  * NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_mlsec_aggregate_base_headers(ngx_mlsec_aggregate_t *a);
+
+/*
+ * Whether the values of header= may be sent.
+ *
+ * NGX_OK; NGX_DECLINED when one holds a control character; NGX_ERROR without
+ * memory.
+ */
+ngx_int_t ngx_mlsec_part_check_headers(ngx_http_request_t *r,
+    const ngx_mlsec_call_t *call);
 
 /*
  * Gives the subrequest of a part, which has not run yet, its own request
@@ -335,10 +380,21 @@ ngx_int_t ngx_mlsec_aggregate_add_header(ngx_http_request_t *r,
 /*
  * Starts a part: evaluates its URI, starts the subrequest.
  *
- * NGX_OK: it runs, or has failed at once, or is skipped.  NGX_DECLINED: the
+ * NGX_OK: it runs, waits, has failed at once, or is skipped.  NGX_DECLINED: the
  * client's request makes an impossible one (400).  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_mlsec_part_start(ngx_mlsec_part_t *part);
+
+/*
+ * Starts the subrequest of a part that waits no longer.  As above, but
+ * NGX_DECLINED leaves a part that may be running already.
+ */
+ngx_int_t ngx_mlsec_part_launch(ngx_mlsec_part_t *part);
+
+/*
+ * Ends a part that is counted in a->running: notes how, and logs a failure.
+ */
+void ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error);
 
 /*
  * Ends a running part as failed and stops its subrequest.  Not to be called
@@ -419,6 +475,80 @@ ngx_mlsec_aggregate_t *ngx_mlsec_aggregate_get(ngx_http_request_t *r);
  */
 ngx_int_t ngx_mlsec_aggregate_respond(ngx_mlsec_aggregate_t *a,
     ngx_mlsec_part_t *failed);
+
+/*
+ * Writes the members of a failed part's entry, without the braces.
+ */
+void ngx_mlsec_aggregate_entry(ngx_mlsec_part_t *part, ngx_mlsec_json_t *w);
+
+
+/* ngx_mlsec_aggregate_filter.c */
+
+/*
+ * Read "filter=" and "filter_file=" of a call.  NGX_OK, or NGX_ERROR after an
+ * [emerg].
+ */
+ngx_int_t ngx_mlsec_call_filter(ngx_conf_t *cf, ngx_mlsec_call_t *call,
+    ngx_str_t *value);
+ngx_int_t ngx_mlsec_call_filter_file(ngx_conf_t *cf, ngx_mlsec_call_t *call,
+    ngx_str_t *value);
+
+/*
+ * Reads "body=filter:PROGRAM" and "body=file:PATH,PATH".
+ *
+ * NGX_OK; NGX_DECLINED: value is neither; NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_call_body_filter(ngx_conf_t *cf, ngx_mlsec_call_t *call,
+    ngx_str_t *value);
+
+/*
+ * Takes the program of the location that is being merged, after all of its
+ * directives were read.
+ *
+ * NGX_OK, or NGX_ERROR after an [emerg] when it cannot stand there.
+ */
+ngx_int_t ngx_mlsec_aggregate_filter_conf(ngx_conf_t *cf,
+    ngx_mlsec_aggregate_loc_conf_t *conf);
+
+/*
+ * Runs filter= of a part.  text: its body, replaced by the result.
+ *
+ * NGX_MLSEC_ERR_NONE, NGX_MLSEC_ERR_FILTER, or NGX_MLSEC_ERR_TOO_LARGE
+ * without memory.
+ */
+ngx_mlsec_err_e ngx_mlsec_part_filter(ngx_mlsec_part_t *part,
+    mlsec_str_t *text);
+
+/*
+ * Runs mlsec_filter of a location.
+ *
+ * parts: what has come, a->nparts of them.  errors: the list of errors as
+ * JSON, empty for none.  *out, *size: the answer.
+ *
+ * NGX_OK; or the status to finalize the request with, its envelope is set.
+ */
+ngx_int_t ngx_mlsec_aggregate_filter(ngx_mlsec_aggregate_t *a,
+    const mlsec_merge_part_t *parts, const ngx_str_t *errors,
+    ngx_chain_t **out, off_t *size);
+
+
+/* ngx_mlsec_aggregate_body.c */
+
+/*
+ * Makes part->request_body with the program of body=, from the client's
+ * body, which nginx has read.
+ *
+ * NGX_OK; NGX_BUSY: the request is to be refused with a->refusal; NGX_ERROR:
+ * no memory, or the body cannot be read.
+ */
+ngx_int_t ngx_mlsec_part_map_body(ngx_mlsec_part_t *part);
+
+/*
+ * Gives the subrequest of a part its method and its body.  in: the headers of
+ * the subrequest, their length is set.
+ */
+void ngx_mlsec_part_set_body(ngx_mlsec_part_t *part,
+    ngx_http_headers_in_t *in);
 
 
 /* ngx_mlsec_aggregate_splice.c */

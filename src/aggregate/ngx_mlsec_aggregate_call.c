@@ -9,25 +9,15 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_template.h>
-#include <service/ngx_mlsec_service.h>
 
 
-#define NGX_MLSEC_CALL_TIMEOUT   30000     /* ms */
 #define NGX_MLSEC_CALL_NAME_MAX  64
 
 
 typedef ngx_int_t (*ngx_mlsec_call_param_pt)(ngx_conf_t *cf,
     ngx_mlsec_call_t *call, ngx_str_t *value);
-
-
-/* a call as it waits for the end of the configuration */
-
-typedef struct {
-    ngx_mlsec_aggregate_loc_conf_t  *lcf;
-    ngx_mlsec_aggregate_srv_conf_t  *scf;
-    ngx_uint_t                       index;      /* in lcf->calls */
-} ngx_mlsec_call_ref_t;
 
 
 static ngx_int_t ngx_mlsec_call_check_name(ngx_conf_t *cf,
@@ -65,8 +55,6 @@ static ngx_int_t ngx_mlsec_call_if(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 static ngx_int_t ngx_mlsec_call_service(ngx_conf_t *cf,
     ngx_mlsec_call_t *call, ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_check(ngx_conf_t *cf, ngx_mlsec_call_t *call);
-static ngx_int_t ngx_mlsec_call_resolve_one(ngx_conf_t *cf,
-    ngx_mlsec_call_t *call, ngx_mlsec_aggregate_srv_conf_t *scf);
 static void *ngx_mlsec_call_alloc(void *ctx, size_t size);
 
 
@@ -85,8 +73,14 @@ static const struct {
     { "pick=", ngx_mlsec_call_pick },
     { "drop=", ngx_mlsec_call_drop },
     { "as=", ngx_mlsec_call_as },
+    { "filter=", ngx_mlsec_call_filter },
+    { "filter_file=", ngx_mlsec_call_filter_file },
     { "if=", ngx_mlsec_call_if },
     { "service=", ngx_mlsec_call_service },
+    { "after=", ngx_mlsec_call_after },
+    { "foreach=", ngx_mlsec_call_foreach },
+    { "max=", ngx_mlsec_call_max },
+    { "concurrency=", ngx_mlsec_call_concurrency },
     { NULL, NULL }
 };
 
@@ -143,7 +137,7 @@ ngx_mlsec_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     call->name = value[1];
     ngx_mlsec_conf_here(cf, &call->place);
 
-    if (ngx_mlsec_call_uri_compile(cf, &value[2], &call->uri) != NGX_OK) {
+    if (ngx_mlsec_call_uri_compile(cf, &value[2], call) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -289,6 +283,8 @@ ngx_mlsec_call_method(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 static ngx_int_t
 ngx_mlsec_call_body(ngx_conf_t *cf, ngx_mlsec_call_t *call, ngx_str_t *value)
 {
+    ngx_int_t  rc;
+
     if (ngx_strcmp(value->data, "on") == 0) {
         call->body = 1;
         return NGX_OK;
@@ -299,11 +295,20 @@ ngx_mlsec_call_body(ngx_conf_t *cf, ngx_mlsec_call_t *call, ngx_str_t *value)
         return NGX_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" of \"body=\" in \"mlsec_call\", "
-                       "expected \"on\" or \"off\"", value);
+    rc = ngx_mlsec_call_body_filter(cf, call, value);
 
-    return NGX_ERROR;
+    if (rc == NGX_OK) {
+        call->body = 1;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"body=\" in "
+                           "\"mlsec_call\", expected \"on\", \"off\", "
+                           "\"filter:PROGRAM\" or \"file:PATH\"", value);
+    }
+
+    return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -314,7 +319,7 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     u_char                   *p, *colon, *last;
     ngx_str_t                 name, text;
     ngx_uint_t                i;
-    ngx_array_t              *pieces;
+    ngx_array_t              *pieces, *plain;
     ngx_mlsec_call_header_t  *header;
 
     last = value->data + value->len;
@@ -336,7 +341,11 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     text.len = last - p;
 
     pieces = ngx_mlsec_template_compile(cf, "mlsec_call", &text);
-    if (pieces == NULL) {
+    plain = pieces;
+
+    if (pieces == NULL
+        || ngx_mlsec_chain_split(cf, call, &pieces, 1) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -358,6 +367,7 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
             && ngx_strncasecmp(header[i].name.data, name.data, name.len) == 0)
         {
             header[i].value = pieces;
+            header[i].needs = (pieces != plain);
             return NGX_OK;
         }
     }
@@ -369,6 +379,7 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 
     header->name = name;
     header->value = pieces;
+    header->needs = (pieces != plain);
     header->lowcase = ngx_pnalloc(cf->pool, name.len);
 
     if (header->lowcase == NULL) {
@@ -669,122 +680,7 @@ ngx_mlsec_call_check(ngx_conf_t *cf, ngx_mlsec_call_t *call)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_mlsec_call_register(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *lcf,
-    ngx_uint_t index)
-{
-    ngx_mlsec_call_ref_t             *ref;
-    ngx_mlsec_aggregate_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_aggregate_module);
-
-    ref = ngx_array_push(&mcf->calls);
-    if (ref == NULL) {
-        return NGX_ERROR;
-    }
-
-    ref->lcf = lcf;
-    ref->scf = ngx_http_conf_get_module_srv_conf(cf,
-                                                 ngx_mlsec_aggregate_module);
-    ref->index = index;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_mlsec_call_resolve(ngx_conf_t *cf)
-{
-    ngx_uint_t                        i;
-    ngx_mlsec_call_t                 *call;
-    ngx_mlsec_call_ref_t             *ref;
-    ngx_mlsec_aggregate_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_aggregate_module);
-    ref = mcf->calls.elts;
-
-    for (i = 0; i < mcf->calls.nelts; i++) {
-        call = ref[i].lcf->calls->elts;
-        call += ref[i].index;
-
-        if (ngx_mlsec_call_resolve_one(cf, call, ref[i].scf) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_mlsec_call_resolve_one(ngx_conf_t *cf, ngx_mlsec_call_t *call,
-    ngx_mlsec_aggregate_srv_conf_t *scf)
-{
-    const ngx_mlsec_service_t  *service;
-
-    if (call->uri.upstream.len == 0) {
-
-        if (call->timeout == 0) {
-            call->timeout = NGX_MLSEC_CALL_TIMEOUT;
-        }
-
-        if (call->service.len == 0) {
-            call->service = call->name;
-        }
-
-        return NGX_OK;
-    }
-
-    call->upstream = ngx_mlsec_service_find(cf, &call->uri.upstream);
-
-    if (call->upstream == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "unknown upstream \"%V\" in \"mlsec_call\", expected "
-                      "the name of an \"upstream\" block in %V:%ui",
-                      &call->uri.upstream, &call->place.file,
-                      call->place.line);
-        return NGX_ERROR;
-    }
-
-    if (scf->parts == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"mlsec_call\" to an upstream in a server without "
-                      "\"mlsec_parts\", add \"include mlsec_parts.conf;\" to "
-                      "the server in %V:%ui",
-                      &call->place.file, call->place.line);
-        return NGX_ERROR;
-    }
-
-    service = ngx_mlsec_service_get(call->upstream);
-
-    if (call->timeout == 0) {
-        call->timeout = service->timeout ? service->timeout
-                                         : NGX_MLSEC_CALL_TIMEOUT;
-    }
-
-    if (call->service.len == 0) {
-        call->service = service->name.len ? service->name
-                                          : call->upstream->host;
-    }
-
-    call->host = service->host.len ? service->host : call->upstream->host;
-
-    call->parts = scf->parts;
-
-    call->location.len = sizeof("/_mlsec_part/") - 1 + call->name.len;
-    call->location.data = ngx_pnalloc(cf->pool, call->location.len);
-
-    if (call->location.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sprintf(call->location.data, "/_mlsec_part/%V", &call->name);
-
-    return NGX_OK;
+    return ngx_mlsec_chain_check(cf, call);
 }
 
 

@@ -9,13 +9,13 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_error.h>
 
 
 #define NGX_MLSEC_AGGREGATE_DEPTH  8     /* aggregates inside aggregates */
 
 
-static void ngx_mlsec_aggregate_body_handler(ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_aggregate_cycle(ngx_http_request_t *r);
 static void ngx_mlsec_aggregate_start(ngx_http_request_t *r);
 static ngx_mlsec_aggregate_t *ngx_mlsec_aggregate_create(
@@ -48,8 +48,7 @@ ngx_mlsec_aggregate_handler(ngx_http_request_t *r)
     conf = ngx_http_get_module_loc_conf(r, ngx_mlsec_aggregate_module);
 
     if (conf->body) {
-        rc = ngx_http_read_client_request_body(r,
-                                            ngx_mlsec_aggregate_body_handler);
+        rc = ngx_http_read_client_request_body(r, ngx_mlsec_aggregate_start);
 
         return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
     }
@@ -59,27 +58,6 @@ ngx_mlsec_aggregate_handler(ngx_http_request_t *r)
     ngx_mlsec_aggregate_start(r);
 
     return NGX_DONE;
-}
-
-
-/*
- * The body may end in an event in which nginx does not run posted requests
- * afterwards (HTTP/2 before 1.25), and parts start as posted requests.  The
- * timer of the aggregate, posted as an event, sees to it that they do.
- */
-
-static void
-ngx_mlsec_aggregate_body_handler(ngx_http_request_t *r)
-{
-    ngx_mlsec_aggregate_t  *a;
-
-    ngx_mlsec_aggregate_start(r);
-
-    a = ngx_http_get_module_ctx(r, ngx_mlsec_aggregate_module);
-
-    if (a != NULL && !a->done) {
-        ngx_post_event(&a->timer, &ngx_posted_events);
-    }
 }
 
 
@@ -246,8 +224,20 @@ ngx_mlsec_aggregate_refuse(ngx_mlsec_aggregate_t *a, ngx_int_t rc)
     r = a->request;
 
     ngx_mlsec_aggregate_stop(a, NGX_MLSEC_ERR_CANCELED);
+    ngx_mlsec_aggregate_cleanup(a);
     ngx_mlsec_capture_on_cancel(r, NULL);
     a->done = 1;
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_block_reading;
+    }
+
+    if (rc == NGX_BUSY) {
+        (void) ngx_mlsec_error_set(r, &a->refusal);
+
+        ngx_http_finalize_request(r, a->refusal.status);
+        return;
+    }
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -287,6 +277,16 @@ ngx_mlsec_aggregate_resume(ngx_http_request_t *r)
     }
 
     failed = ngx_mlsec_aggregate_failed(a);
+
+    if (failed == NULL && a->conf->chain != NULL) {
+
+        if (ngx_mlsec_chain_step(a) != NGX_OK) {
+            ngx_mlsec_aggregate_refuse(a, NGX_ERROR);
+            return;
+        }
+
+        failed = ngx_mlsec_aggregate_failed(a);
+    }
 
     if (failed != NULL) {
         ngx_mlsec_aggregate_stop(a, NGX_MLSEC_ERR_CANCELED);
@@ -332,12 +332,14 @@ ngx_mlsec_aggregate_failed(ngx_mlsec_aggregate_t *a)
             ngx_mlsec_capture_cancel(&part->capture, 0);
         }
 
-        if (part->error && part->call->required
-            && part->call->fallback == NGX_MLSEC_FALLBACK_NONE
-            && failed == NULL)
-        {
-            failed = part;
+        if (part->call->required && (part->error || part->link != NULL)) {
+            failed = ngx_mlsec_chain_cause(failed,
+                                           ngx_mlsec_part_failure(part));
         }
+    }
+
+    if (a->groups != NULL) {
+        ngx_mlsec_group_reap(a);
     }
 
     return failed;
@@ -368,6 +370,10 @@ ngx_mlsec_aggregate_wake(ngx_mlsec_aggregate_t *a)
         {
             (void) ngx_http_post_request(part->capture.request, NULL);
         }
+    }
+
+    if (a->groups != NULL) {
+        ngx_mlsec_group_wake(a);
     }
 }
 
@@ -420,6 +426,10 @@ ngx_mlsec_aggregate_arm(ngx_mlsec_aggregate_t *a)
         }
     }
 
+    if (a->groups != NULL) {
+        first = ngx_mlsec_group_first(a, first);
+    }
+
     if (a->conf->soft && !a->soft
         && (ngx_msec_int_t) (a->started + a->conf->soft - first) < 0)
     {
@@ -457,6 +467,10 @@ ngx_mlsec_aggregate_timer(ngx_event_t *ev)
         }
     }
 
+    if (a->groups != NULL) {
+        ngx_mlsec_group_time_out(a);
+    }
+
     if (a->conf->soft && ngx_current_msec - a->started >= a->conf->soft) {
         a->soft = 1;
     }
@@ -474,6 +488,10 @@ ngx_mlsec_aggregate_stop(ngx_mlsec_aggregate_t *a, ngx_mlsec_err_e error)
 
     for (i = 0; i < a->nparts; i++) {
         ngx_mlsec_part_stop(&a->parts[i], error);
+    }
+
+    if (a->conf->chain != NULL) {
+        ngx_mlsec_chain_stop(a, error);
     }
 }
 
@@ -507,10 +525,6 @@ ngx_mlsec_aggregate_cleanup(void *data)
 
     if (a->timer.timer_set) {
         ngx_del_timer(&a->timer);
-    }
-
-    if (a->timer.posted) {
-        ngx_delete_posted_event(&a->timer);
     }
 }
 

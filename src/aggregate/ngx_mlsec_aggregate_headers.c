@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_template.h>
 #include <core/ngx_mlsec_variables.h>
@@ -24,9 +25,9 @@ static ngx_int_t ngx_mlsec_part_add_header(ngx_http_headers_in_t *in,
     ngx_uint_t index, ngx_str_t *value);
 static ngx_int_t ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part,
     ngx_http_headers_in_t *in);
-static void ngx_mlsec_part_set_body(ngx_http_request_t *r,
-    ngx_http_request_t *sr, ngx_http_headers_in_t *in,
-    const ngx_mlsec_call_t *call);
+static ngx_int_t ngx_mlsec_part_header_value(ngx_http_request_t *r,
+    const ngx_mlsec_call_header_t *header, ngx_str_t *value);
+static ngx_int_t ngx_mlsec_part_json_type(ngx_http_headers_in_t *in);
 static ngx_int_t ngx_mlsec_aggregate_cache_control(ngx_mlsec_aggregate_t *a,
     ngx_uint_t completed);
 
@@ -143,6 +144,8 @@ ngx_int_t
 ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
 {
     ngx_int_t                rc;
+    ngx_uint_t               untyped;
+    const ngx_array_t        none = { NULL, 0, 0, 0, NULL };
     ngx_http_request_t      *r, *sr;
     ngx_http_headers_in_t   *in;
     const ngx_mlsec_call_t  *call;
@@ -156,25 +159,60 @@ ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
 
     *in = *part->aggregate->headers_in;
 
-    if (call->headers != NULL) {
+    untyped = (part->request_body != NULL && in->content_type == NULL);
+
+    if (call->headers != NULL || untyped) {
 
         if (ngx_list_init(&in->headers, r->pool, 12, sizeof(ngx_table_elt_t))
             != NGX_OK
             || ngx_mlsec_part_take_headers(part->aggregate->headers_in, in,
-                                           call->headers)
+                                           call->headers ? call->headers
+                                                         : &none)
                != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        rc = ngx_mlsec_part_own_headers(part, in);
+        if (untyped && ngx_mlsec_part_json_type(in) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        rc = (call->headers != NULL) ? ngx_mlsec_part_own_headers(part, in)
+                                     : NGX_OK;
 
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    ngx_mlsec_part_set_body(r, sr, in, call);
+    ngx_mlsec_part_set_body(part, in);
+
+    return NGX_OK;
+}
+
+
+/*
+ * What a program has made is JSON, whether the client has said so or has sent
+ * nothing.
+ */
+
+static ngx_int_t
+ngx_mlsec_part_json_type(ngx_http_headers_in_t *in)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&in->headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Content-Type");
+    ngx_str_set(&h->value, "application/json");
+    h->lowcase_key = (u_char *) "content-type";
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    ngx_mlsec_elt_last(h);
+
+    in->content_type = h;
 
     return NGX_OK;
 }
@@ -304,7 +342,7 @@ ngx_mlsec_part_header_is_own(ngx_table_elt_t *h, const ngx_array_t *own)
 static ngx_int_t
 ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
 {
-    size_t                          n;
+    ngx_int_t                       rc;
     ngx_str_t                       value;
     ngx_uint_t                      i;
     ngx_table_elt_t                *h;
@@ -316,15 +354,10 @@ ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
 
     for (i = 0; i < part->call->headers->nelts; i++) {
 
-        if (ngx_mlsec_template_join(r, header[i].value, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
+        rc = ngx_mlsec_part_header_value(r, &header[i], &value);
 
-        for (n = 0; n < value.len; n++) {
-
-            if (value.data[n] < ' ' && value.data[n] != '\t') {
-                return NGX_DECLINED;
-            }
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         if (value.len == 0) {
@@ -354,43 +387,55 @@ ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
 }
 
 
-static void
-ngx_mlsec_part_set_body(ngx_http_request_t *r, ngx_http_request_t *sr,
-    ngx_http_headers_in_t *in, const ngx_mlsec_call_t *call)
+static ngx_int_t
+ngx_mlsec_part_header_value(ngx_http_request_t *r,
+    const ngx_mlsec_call_header_t *header, ngx_str_t *value)
 {
-    sr->request_body = NULL;
+    size_t     n;
+    ngx_int_t  rc;
 
-    if (call->method) {
-        sr->method = call->method;
-        sr->method_name = call->method_name;
+    rc = header->needs ? ngx_mlsec_chain_text(r, header->value, value)
+                       : ngx_mlsec_template_join(r, header->value, value);
 
-    } else if (call->body && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        sr->method = r->method;
-        sr->method_name = r->method_name;
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (!call->body || r->request_body == NULL) {
+    for (n = 0; n < value->len; n++) {
 
-        /* RFC 9110, 8.6: a POST without content says so */
-
-        if (sr->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH)) {
-            in->content_length_n = 0;
+        if (value->data[n] < ' ' && value->data[n] != '\t') {
+            return NGX_DECLINED;
         }
-
-        return;
     }
 
-    /*
-     * nginx has read the whole body by now and has counted it, also when it
-     * came in chunks.
-     */
+    return NGX_OK;
+}
 
-    sr->request_body = r->request_body;
-    in->content_length_n = r->headers_in.content_length_n;
 
-    if (in->content_length_n < 0) {
-        in->content_length_n = 0;
+ngx_int_t
+ngx_mlsec_part_check_headers(ngx_http_request_t *r,
+    const ngx_mlsec_call_t *call)
+{
+    ngx_int_t                       rc;
+    ngx_str_t                       value;
+    ngx_uint_t                      i;
+    const ngx_mlsec_call_header_t  *header;
+
+    if (call->headers == NULL) {
+        return NGX_OK;
     }
+
+    header = call->headers->elts;
+
+    for (i = 0; i < call->headers->nelts; i++) {
+        rc = ngx_mlsec_part_header_value(r, &header[i], &value);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -479,6 +524,11 @@ ngx_mlsec_aggregate_cache_control(ngx_mlsec_aggregate_t *a,
             continue;
         }
 
+        if (part->link != NULL && part->link->group != NULL) {
+            ngx_mlsec_group_cache_control(part, &merge);
+            continue;
+        }
+
         text.data = part->cache_control.data;
         text.len = part->cache_control.len;
 
@@ -517,6 +567,7 @@ ngx_mlsec_aggregate_server_timing(ngx_mlsec_aggregate_t *a)
     size_t             len;
     ngx_str_t          value, *type;
     ngx_uint_t         i;
+    ngx_mlsec_err_e    error;
     ngx_mlsec_part_t  *part;
 
     if (!a->conf->server_timing) {
@@ -547,8 +598,10 @@ ngx_mlsec_aggregate_server_timing(ngx_mlsec_aggregate_t *a)
         p = ngx_sprintf(p, "%s%V;dur=%M", p == value.data ? "" : ", ",
                         &part->call->name, part->elapsed);
 
-        if (part->error) {
-            type = ngx_mlsec_part_error_name(part->error);
+        error = ngx_mlsec_part_error(part);
+
+        if (error) {
+            type = ngx_mlsec_part_error_name(error);
             p = ngx_sprintf(p, ";desc=\"%V\"", type);
         }
     }

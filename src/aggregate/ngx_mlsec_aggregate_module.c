@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 
 
 static char *ngx_mlsec_merge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -475,7 +476,9 @@ ngx_mlsec_aggregate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         && prev->calls != NULL)
     {
         conf->calls = prev->calls;
+        conf->chain = prev->chain;
         conf->merge = prev->merge;
+        conf->filter = prev->filter;
         conf->body = prev->body;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
@@ -494,6 +497,10 @@ ngx_mlsec_aggregate_check(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
 {
     ngx_mlsec_call_t          *call;
     ngx_http_core_loc_conf_t  *clcf;
+
+    if (ngx_mlsec_aggregate_filter_conf(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->calls == NULL) {
 
@@ -519,7 +526,9 @@ ngx_mlsec_aggregate_check(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_mlsec_aggregate_check_fallback(cf, conf) != NGX_OK) {
+    if (ngx_mlsec_chain_resolve(cf, conf) != NGX_OK
+        || ngx_mlsec_aggregate_check_fallback(cf, conf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -551,7 +560,11 @@ ngx_mlsec_aggregate_check_fallback(ngx_conf_t *cf,
 
     for (i = 0; i < conf->calls->nelts; i++) {
 
-        if (call[i].fallback != NGX_MLSEC_FALLBACK_JSON) {
+        /* that of a list stands for one of its elements, which may be any */
+
+        if (call[i].fallback != NGX_MLSEC_FALLBACK_JSON
+            || ngx_mlsec_chain_foreach(&call[i]))
+        {
             continue;
         }
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_template.h>
 #include <lib/mlsec_text.h>
@@ -45,7 +46,6 @@ static ngx_mlsec_err_e ngx_mlsec_part_take(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
     mlsec_str_t text);
 static ngx_mlsec_err_e ngx_mlsec_part_text(ngx_mlsec_part_t *part);
-static void ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error);
 static void ngx_mlsec_part_log(ngx_mlsec_part_t *part);
 static ngx_uint_t ngx_mlsec_part_ok(const ngx_mlsec_call_t *call,
     ngx_uint_t status);
@@ -56,18 +56,17 @@ ngx_int_t
 ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 {
     ngx_int_t                rc;
-    ngx_str_t                value, path, args;
-    ngx_http_request_t      *r;
-    ngx_mlsec_aggregate_t   *a;
+    ngx_str_t                value;
     const ngx_mlsec_call_t  *call;
 
-    a = part->aggregate;
     call = part->call;
-    r = a->request;
 
     if (call->condition != NULL) {
 
-        if (ngx_mlsec_template_join(r, call->condition, &value) != NGX_OK) {
+        if (ngx_mlsec_template_join(part->aggregate->request, call->condition,
+                                    &value)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -76,6 +75,33 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
             return NGX_OK;
         }
     }
+
+    if (call->body_filter != NULL) {
+        rc = ngx_mlsec_part_map_body(part);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return (call->chain == NULL) ? ngx_mlsec_part_launch(part)
+                                 : ngx_mlsec_chain_hold(part);
+}
+
+
+ngx_int_t
+ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
+{
+    ngx_int_t                rc;
+    ngx_str_t                path, args;
+    ngx_msec_t               left;
+    ngx_http_request_t      *r;
+    ngx_mlsec_aggregate_t   *a;
+    const ngx_mlsec_call_t  *call;
+
+    a = part->aggregate;
+    call = part->call;
+    r = a->request;
 
     rc = ngx_mlsec_call_uri_eval(r, &call->uri, &path, &args);
 
@@ -100,13 +126,18 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
     part->capture.error_page = (call->upstream == NULL);
 
     part->started = ngx_current_msec;
-    part->expires = part->started + ngx_min(call->timeout, a->conf->deadline);
+    left = a->conf->deadline - (part->started - a->started);
+    part->expires = part->started + ngx_min(call->timeout, left);
 
     mlsec_json_scan_init(&part->scan, MLSEC_JSON_DEFAULT_DEPTH);
 
     part->running = 1;
     a->running++;
     a->required += call->required;
+
+    if (part->link != NULL && part->link->item) {
+        part->link->group->running++;
+    }
 
     if (ngx_mlsec_capture_start(r, &path, &args, &part->capture) != NGX_OK) {
         part->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -582,6 +613,7 @@ ngx_mlsec_part_shape(ngx_mlsec_part_t *part, mlsec_str_t text)
 {
     int                      rc;
     mlsec_mem_t              mem;
+    ngx_mlsec_err_e          error;
     const ngx_mlsec_call_t  *call;
 
     call = part->call;
@@ -602,8 +634,21 @@ ngx_mlsec_part_shape(ngx_mlsec_part_t *part, mlsec_str_t text)
         rc = mlsec_paths_drop(call->drop, &mem, text, &text);
     }
 
+    if (rc == MLSEC_OK && call->filter != NULL) {
+        error = ngx_mlsec_part_filter(part, &text);
+
+        if (error != NGX_MLSEC_ERR_NONE) {
+            return error;
+        }
+    }
+
     if (rc == MLSEC_OK) {
-        rc = mlsec_merge_check(part->aggregate->conf->merge.mode, text);
+
+        /* an item has its place in a list, whatever becomes of that */
+
+        rc = mlsec_merge_check(part->link != NULL && part->link->item
+                               ? MLSEC_MERGE_ARRAY
+                               : part->aggregate->conf->merge.mode, text);
     }
 
     if (rc == MLSEC_NOMEM) {
@@ -651,7 +696,7 @@ ngx_mlsec_part_text(ngx_mlsec_part_t *part)
 }
 
 
-static void
+void
 ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
 {
     ngx_mlsec_aggregate_t  *a;
@@ -666,6 +711,10 @@ ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
 
     a->running--;
     a->required -= part->call->required;
+
+    if (part->link != NULL && part->link->item) {
+        part->link->group->running--;
+    }
 
     if (error != NGX_MLSEC_ERR_NONE) {
         ngx_mlsec_part_log(part);

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_respond.h>
 
@@ -27,8 +28,6 @@ static ngx_int_t ngx_mlsec_aggregate_errors(ngx_mlsec_aggregate_t *a,
     const mlsec_merge_t *merge, ngx_str_t *errors, ngx_str_t *names);
 static void ngx_mlsec_aggregate_conflicts(ngx_mlsec_aggregate_t *a,
     const mlsec_merge_t *merge, ngx_uint_t i, ngx_mlsec_json_t *w);
-static void ngx_mlsec_aggregate_entry(ngx_mlsec_part_t *part,
-    ngx_mlsec_json_t *w);
 static void ngx_mlsec_aggregate_entry_detail(ngx_mlsec_part_t *part,
     ngx_mlsec_json_t *w);
 static ngx_uint_t ngx_mlsec_part_has_fallback(ngx_mlsec_part_t *part);
@@ -45,10 +44,8 @@ ngx_mlsec_aggregate_respond(ngx_mlsec_aggregate_t *a,
 
         for (i = 0; i < a->nparts; i++) {
 
-            if (a->parts[i].error) {
-                failed = &a->parts[i];
-                break;
-            }
+            failed = ngx_mlsec_chain_cause(failed,
+                                   ngx_mlsec_part_failure(&a->parts[i]));
         }
     }
 
@@ -80,9 +77,7 @@ ngx_mlsec_aggregate_all_failed(ngx_mlsec_aggregate_t *a)
             continue;
         }
 
-        if (part->error == NGX_MLSEC_ERR_NONE
-            || ngx_mlsec_part_has_fallback(part))
-        {
+        if (ngx_mlsec_part_failure(part) == NULL) {
             return 0;
         }
 
@@ -97,6 +92,7 @@ static ngx_int_t
 ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
 {
     off_t                size;
+    ngx_int_t            rc;
     ngx_str_t            errors, names;
     ngx_uint_t           i, completed, list;
     ngx_chain_t         *out;
@@ -122,7 +118,8 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
 
     /* where the list has no place in the body, the names go into a header */
 
-    list = (a->conf->merge.mode == MLSEC_MERGE_NAMESPACE
+    list = (a->conf->filter != NULL
+            || a->conf->merge.mode == MLSEC_MERGE_NAMESPACE
             || (a->conf->merge.mode == MLSEC_MERGE_FLAT
                 && !merge.has_errors));
 
@@ -130,10 +127,13 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
         ngx_str_null(&names);
     }
 
-    if (ngx_mlsec_aggregate_splice(a->request, &merge, &errors, &out, &size)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    rc = (a->conf->filter != NULL)
+         ? ngx_mlsec_aggregate_filter(a, parts, &errors, &out, &size)
+         : ngx_mlsec_aggregate_splice(a->request, &merge, &errors, &out,
+                                      &size);
+
+    if (rc != NGX_OK) {
+        return (rc > NGX_OK) ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_mlsec_aggregate_set_headers(a, completed, &names) != NGX_OK) {
@@ -150,6 +150,7 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
 static mlsec_merge_part_t *
 ngx_mlsec_aggregate_plan(ngx_mlsec_aggregate_t *a, mlsec_merge_t *merge)
 {
+    ngx_str_t            body;
     ngx_uint_t           i;
     mlsec_mem_t          mem;
     ngx_mlsec_part_t    *part;
@@ -178,9 +179,9 @@ ngx_mlsec_aggregate_plan(ngx_mlsec_aggregate_t *a, mlsec_merge_t *merge)
             parts[i].body.data = part->body.data;
             parts[i].body.len = part->body.len;
 
-        } else if (part->call->fallback == NGX_MLSEC_FALLBACK_JSON) {
-            parts[i].body.data = part->call->fallback_json.data;
-            parts[i].body.len = part->call->fallback_json.len;
+        } else if (ngx_mlsec_part_result(part, &body)) {
+            parts[i].body.data = body.data;
+            parts[i].body.len = body.len;
 
         } else {
             parts[i].state = MLSEC_PART_FAILED;
@@ -326,6 +327,12 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
     case NGX_MLSEC_ERR_UPSTREAM_STATUS:
         what = "answered with status ";
         break;
+    case NGX_MLSEC_ERR_DEPENDENCY:
+        what = "was not called, what it depends on failed or is missing";
+        break;
+    case NGX_MLSEC_ERR_FILTER:
+        what = "sent an answer that the filter of its part failed on";
+        break;
     default:
         what = "failed";
     }
@@ -371,7 +378,8 @@ ngx_mlsec_aggregate_errors(ngx_mlsec_aggregate_t *a,
     failed = (merge != NULL && merge->nconflicts);
 
     for (i = 0; i < a->nparts && !failed; i++) {
-        failed = (a->parts[i].error != NGX_MLSEC_ERR_NONE);
+        part = &a->parts[i];
+        failed = (ngx_mlsec_part_error(part) != NGX_MLSEC_ERR_NONE);
     }
 
     if (!failed) {
@@ -396,6 +404,9 @@ ngx_mlsec_aggregate_errors(ngx_mlsec_aggregate_t *a,
             ngx_mlsec_json_lit(&w, "{");
             ngx_mlsec_aggregate_entry(part, &w);
             ngx_mlsec_json_lit(&w, "}");
+
+        } else if (part->link != NULL) {
+            ngx_mlsec_group_entries(part, &w);
         }
 
         ngx_mlsec_aggregate_conflicts(a, merge, i, &w);
@@ -463,13 +474,19 @@ ngx_mlsec_aggregate_conflicts(ngx_mlsec_aggregate_t *a,
 }
 
 
-static void
+void
 ngx_mlsec_aggregate_entry(ngx_mlsec_part_t *part, ngx_mlsec_json_t *w)
 {
     ngx_mlsec_json_lit(w, "\"service\":");
     ngx_mlsec_json_string(w, &part->call->service);
     ngx_mlsec_json_lit(w, ",\"part\":");
     ngx_mlsec_json_string(w, &part->call->name);
+
+    if (part->link != NULL && part->link->item) {
+        ngx_mlsec_json_lit(w, ",\"index\":");
+        ngx_mlsec_json_int(w, part->link->index);
+    }
+
     ngx_mlsec_json_lit(w, ",\"error_type\":");
     ngx_mlsec_json_string(w, ngx_mlsec_part_error_name(part->error));
     ngx_mlsec_json_lit(w, ",\"status_code\":");

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_template.h>
 
 
@@ -18,6 +19,8 @@
 #define NGX_MLSEC_URI_PATH     1     /* a path, slashes kept */
 #define NGX_MLSEC_URI_ARG      2     /* $arg_x: escaped by the client */
 #define NGX_MLSEC_URI_RAW      3     /* $args: a whole query */
+#define NGX_MLSEC_URI_ITEM     4     /* $mlsec_item: a segment, not empty */
+#define NGX_MLSEC_URI_NEED     5     /* "{NAME.path}", the same */
 
 
 /* the path segment that is being put together */
@@ -39,14 +42,17 @@ typedef struct {
 
 static u_char *ngx_mlsec_call_uri_upstream(ngx_conf_t *cf, ngx_str_t *text,
     ngx_mlsec_call_uri_t *uri);
-static ngx_int_t ngx_mlsec_call_uri_local(ngx_conf_t *cf, ngx_str_t *path);
+static ngx_array_t *ngx_mlsec_call_uri_pieces(ngx_conf_t *cf,
+    ngx_mlsec_call_t *call, ngx_str_t *text, ngx_uint_t query);
+static ngx_int_t ngx_mlsec_call_uri_local(ngx_conf_t *cf,
+    ngx_array_t *pieces);
 static void ngx_mlsec_call_uri_tag(ngx_array_t *pieces, ngx_uint_t query);
 static ngx_int_t ngx_mlsec_call_uri_text(ngx_http_request_t *r,
     const ngx_array_t *pieces, ngx_uint_t query, ngx_uint_t local,
     ngx_str_t *text);
 static ngx_int_t ngx_mlsec_call_uri_value(ngx_http_request_t *r,
-    const ngx_mlsec_template_piece_t *piece, ngx_uint_t local,
-    ngx_str_t *value);
+    const ngx_mlsec_template_piece_t *piece, ngx_uint_t query,
+    ngx_uint_t local, ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_uri_escape(ngx_http_request_t *r,
     const ngx_mlsec_template_piece_t *piece, ngx_str_t *value);
 static void ngx_mlsec_segment_add(ngx_mlsec_segment_t *segment,
@@ -64,11 +70,13 @@ static ngx_uint_t ngx_mlsec_arg_byte(u_char **p, u_char *last);
 
 ngx_int_t
 ngx_mlsec_call_uri_compile(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_mlsec_call_uri_t *uri)
+    ngx_mlsec_call_t *call)
 {
-    u_char     *p, *last;
-    ngx_str_t   path, query;
+    u_char                *p, *last;
+    ngx_str_t              path, query;
+    ngx_mlsec_call_uri_t  *uri;
 
+    uri = &call->uri;
     last = text->data + text->len;
 
     p = ngx_mlsec_call_uri_upstream(cf, text, uri);
@@ -88,30 +96,47 @@ ngx_mlsec_call_uri_compile(ngx_conf_t *cf, ngx_str_t *text,
         query.data = p + 1;
         query.len = last - query.data;
 
-        uri->query = ngx_mlsec_template_compile(cf, "mlsec_call", &query);
+        uri->query = ngx_mlsec_call_uri_pieces(cf, call, &query, 1);
 
         if (uri->query == NULL) {
             return NGX_ERROR;
         }
-
-        ngx_mlsec_call_uri_tag(uri->query, 1);
     }
 
-    if (uri->upstream.len == 0
-        && ngx_mlsec_call_uri_local(cf, &path) != NGX_OK)
+    uri->path = ngx_mlsec_call_uri_pieces(cf, call, &path, 0);
+
+    return (uri->path != NULL) ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * NULL after an [emerg].
+ */
+
+static ngx_array_t *
+ngx_mlsec_call_uri_pieces(ngx_conf_t *cf, ngx_mlsec_call_t *call,
+    ngx_str_t *text, ngx_uint_t query)
+{
+    ngx_array_t  *pieces;
+
+    pieces = ngx_mlsec_template_compile(cf, "mlsec_call", text);
+
+    if (pieces == NULL
+        || ngx_mlsec_chain_split(cf, call, &pieces, NGX_MLSEC_URI_NEED)
+           != NGX_OK)
     {
-        return NGX_ERROR;
+        return NULL;
     }
 
-    uri->path = ngx_mlsec_template_compile(cf, "mlsec_call", &path);
-
-    if (uri->path == NULL) {
-        return NGX_ERROR;
+    if (call->uri.upstream.len == 0 && !query
+        && ngx_mlsec_call_uri_local(cf, pieces) != NGX_OK)
+    {
+        return NULL;
     }
 
-    ngx_mlsec_call_uri_tag(uri->path, 0);
+    ngx_mlsec_call_uri_tag(pieces, query);
 
-    return NGX_OK;
+    return pieces;
 }
 
 
@@ -174,22 +199,33 @@ ngx_mlsec_call_uri_upstream(ngx_conf_t *cf, ngx_str_t *text,
  */
 
 static ngx_int_t
-ngx_mlsec_call_uri_local(ngx_conf_t *cf, ngx_str_t *path)
+ngx_mlsec_call_uri_local(ngx_conf_t *cf, ngx_array_t *pieces)
 {
-    u_char  *dst, *src, *p;
+    u_char                      *dst, *src, *p;
+    ngx_uint_t                   i;
+    ngx_mlsec_template_piece_t  *piece;
 
-    p = ngx_pnalloc(cf->pool, path->len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
+    piece = pieces->elts;
+
+    for (i = 0; i < pieces->nelts; i++) {
+
+        if (piece[i].variable) {
+            continue;
+        }
+
+        p = ngx_pnalloc(cf->pool, piece[i].text.len + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        src = piece[i].text.data;
+        dst = p;
+
+        ngx_unescape_uri(&dst, &src, piece[i].text.len, 0);
+
+        piece[i].text.data = p;
+        piece[i].text.len = dst - p;
     }
-
-    src = path->data;
-    dst = p;
-
-    ngx_unescape_uri(&dst, &src, path->len, 0);
-
-    path->data = p;
-    path->len = dst - p;
 
     return NGX_OK;
 }
@@ -206,13 +242,18 @@ ngx_mlsec_call_uri_tag(ngx_array_t *pieces, ngx_uint_t query)
 
     for (i = 0; i < pieces->nelts; i++) {
 
-        if (!piece[i].variable) {
+        if (!piece[i].variable || piece[i].tag == NGX_MLSEC_URI_NEED) {
             continue;
         }
 
         name = &piece[i].text;
 
-        if (name->len > 4 && ngx_strncmp(name->data, "arg_", 4) == 0) {
+        if (name->len == sizeof("mlsec_item") - 1
+            && ngx_strncmp(name->data, "mlsec_item", name->len) == 0)
+        {
+            piece[i].tag = NGX_MLSEC_URI_ITEM;
+
+        } else if (name->len > 4 && ngx_strncmp(name->data, "arg_", 4) == 0) {
             piece[i].tag = NGX_MLSEC_URI_ARG;
 
         } else if (!query) {
@@ -340,7 +381,7 @@ ngx_mlsec_call_uri_text(ngx_http_request_t *r, const ngx_array_t *pieces,
         values[i] = piece[i].text;
 
         if (piece[i].variable) {
-            rc = ngx_mlsec_call_uri_value(r, &piece[i], local && !query,
+            rc = ngx_mlsec_call_uri_value(r, &piece[i], query, local,
                                           &values[i]);
             if (rc != NGX_OK) {
                 return rc;
@@ -376,6 +417,12 @@ ngx_mlsec_call_uri_text(ngx_http_request_t *r, const ngx_array_t *pieces,
         p = ngx_cpymem(p, values[i].data, values[i].len);
     }
 
+    /* or the value would become part of the upstream's name */
+
+    if (!query && piece[0].variable && (len == 0 || text->data[0] != '/')) {
+        return NGX_DECLINED;
+    }
+
     return NGX_OK;
 }
 
@@ -387,14 +434,20 @@ ngx_mlsec_call_uri_text(ngx_http_request_t *r, const ngx_array_t *pieces,
 
 static ngx_int_t
 ngx_mlsec_call_uri_value(ngx_http_request_t *r,
-    const ngx_mlsec_template_piece_t *piece, ngx_uint_t local,
-    ngx_str_t *value)
+    const ngx_mlsec_template_piece_t *piece, ngx_uint_t query,
+    ngx_uint_t local, ngx_str_t *value)
 {
     u_char  *dst, *src, *last;
 
-    if (!ngx_mlsec_template_value(r, piece, value)
-        || piece->tag == NGX_MLSEC_URI_RAW)
-    {
+    if (piece->tag == NGX_MLSEC_URI_NEED) {
+        *value = *ngx_mlsec_chain_value(r, piece->index);
+
+    } else if (!ngx_mlsec_template_value(r, piece, value)) {
+        return (piece->tag == NGX_MLSEC_URI_ITEM && !query) ? NGX_DECLINED
+                                                            : NGX_OK;
+    }
+
+    if (piece->tag == NGX_MLSEC_URI_RAW) {
         return NGX_OK;
     }
 
@@ -422,9 +475,15 @@ ngx_mlsec_call_uri_value(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
+    /* an id that is empty would lead to the list of all */
+
+    if (value->len == 0 && !query && piece->tag >= NGX_MLSEC_URI_ITEM) {
+        return NGX_DECLINED;
+    }
+
     /* in a local path a slash cannot be escaped: one segment would be two */
 
-    if (local && piece->tag != NGX_MLSEC_URI_PATH
+    if (local && !query && piece->tag != NGX_MLSEC_URI_PATH
         && ngx_strlchr(value->data, last, '/') != NULL)
     {
         return NGX_DECLINED;

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 
 
 /* data of the getters: which of the values is asked for */
@@ -35,6 +36,8 @@ static ngx_mlsec_part_t *ngx_mlsec_aggregate_slowest(
 static ngx_int_t ngx_mlsec_aggregate_number(ngx_mlsec_aggregate_t *a,
     ngx_uint_t number, ngx_str_t *value);
 static ngx_int_t ngx_mlsec_part_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_mlsec_item_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static void ngx_mlsec_variable_set(ngx_http_variable_value_t *v,
     const ngx_str_t *value);
@@ -76,6 +79,9 @@ static ngx_http_variable_t  ngx_mlsec_aggregate_variables[] = {
 
     { ngx_string("mlsec_part_host"), NULL, ngx_mlsec_part_variable,
       NGX_MLSEC_VAR_HOST, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mlsec_item"), NULL, ngx_mlsec_item_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -179,7 +185,8 @@ ngx_mlsec_aggregate_failed_names(ngx_mlsec_aggregate_t *a, ngx_str_t *value)
     len = 0;
 
     for (i = 0; i < a->nparts; i++) {
-        len += a->parts[i].error ? a->parts[i].call->name.len + 1 : 0;
+        part = &a->parts[i];
+        len += ngx_mlsec_part_error(part) ? part->call->name.len + 1 : 0;
     }
 
     if (len == 0) {
@@ -197,7 +204,7 @@ ngx_mlsec_aggregate_failed_names(ngx_mlsec_aggregate_t *a, ngx_str_t *value)
     for (i = 0; i < a->nparts; i++) {
         part = &a->parts[i];
 
-        if (part->error) {
+        if (ngx_mlsec_part_error(part)) {
             p = ngx_cpymem(p, part->call->name.data, part->call->name.len);
             *p++ = ',';
         }
@@ -278,6 +285,25 @@ ngx_mlsec_part_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     default: /* NGX_MLSEC_VAR_HOST */
         ngx_mlsec_variable_set(v, &part->host);
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_item_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    const ngx_str_t  *text;
+
+    text = ngx_mlsec_chain_item(r);
+
+    if (text == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_mlsec_variable_set(v, text);
 
     return NGX_OK;
 }

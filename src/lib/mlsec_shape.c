@@ -11,8 +11,9 @@
  *
  * Each member and element is written with a comma behind it, and the last
  * comma becomes the closing bracket.  Where pick meets a member that it has
- * already kept, the earlier one is overwritten with spaces: the last counts,
- * the time stays linear, and spaces between tokens change nothing.
+ * already kept, the earlier one is overwritten with NUL, a byte that accepted
+ * JSON does not hold, and all of those are taken out at the end: the last
+ * counts, and the time stays linear.
  */
 
 
@@ -62,6 +63,7 @@ typedef struct {
     mlsec_shape_kept_t   *kept;        /* by node index; NULL in drop */
     size_t                depth;       /* frames in use */
     unsigned              due;         /* 1: a comma or bracket must come */
+    unsigned              holes;       /* 1: NULs are in the output */
     mlsec_shape_frame_t   frames[MLSEC_JSON_MAX_DEPTH];
 } mlsec_shape_t;
 
@@ -81,6 +83,7 @@ static void mlsec_shape_leave(mlsec_shape_t *s);
 static int mlsec_shape_member(mlsec_shape_t *s);
 static void mlsec_shape_forget(mlsec_shape_t *s,
     const mlsec_path_node_t *node);
+static void mlsec_shape_squeeze(mlsec_shape_t *s);
 static int mlsec_shape_element(mlsec_shape_t *s);
 static void mlsec_shape_copy(mlsec_shape_t *s, const unsigned char *start,
     const unsigned char *end);
@@ -329,6 +332,7 @@ mlsec_shape_apply(const mlsec_paths_t *paths, const mlsec_mem_t *mem,
     s.out = (unsigned char *) s.kept + size;
     s.dst = s.out;
     s.depth = 0;
+    s.holes = 0;
 
     if (!pick) {
         s.kept = NULL;
@@ -341,6 +345,11 @@ mlsec_shape_apply(const mlsec_paths_t *paths, const mlsec_mem_t *mem,
     }
 
     if (rc == MLSEC_OK) {
+
+        if (s.holes) {
+            mlsec_shape_squeeze(&s);
+        }
+
         out->data = s.out;
         out->len = (size_t) (s.dst - s.out);
     }
@@ -433,7 +442,7 @@ mlsec_shape_leave(mlsec_shape_t *s)
 
     frame = &s->frames[--s->depth];
 
-    while (s->dst[-1] == ' ') {
+    while (s->dst[-1] == '\0') {
         s->dst--;
     }
 
@@ -525,7 +534,7 @@ mlsec_shape_member(mlsec_shape_t *s)
 
 
 /*
- * Blanks what was kept of an earlier duplicate of the member that is about
+ * Wipes out what was kept of an earlier duplicate of the member that is about
  * to be looked at, and notes where that one would start.
  */
 
@@ -537,11 +546,36 @@ mlsec_shape_forget(mlsec_shape_t *s, const mlsec_path_node_t *node)
     kept = &s->kept[node->index];
 
     if (kept->end != 0) {
-        memset(s->out + kept->start, ' ', kept->end - kept->start);
+        memset(s->out + kept->start, '\0', kept->end - kept->start);
+        s->holes = 1;
     }
 
     kept->start = (size_t) (s->dst - s->out);
     kept->end = 0;
+}
+
+
+/* Moves the output together over its holes. */
+
+static void
+mlsec_shape_squeeze(mlsec_shape_t *s)
+{
+    unsigned char  *p, *last, *dst;
+
+    last = s->dst;
+    dst = memchr(s->out, '\0', (size_t) (last - s->out));
+
+    if (dst == NULL) {
+        return;
+    }
+
+    for (p = dst; p < last; p++) {
+        if (*p != '\0') {
+            *dst++ = *p;
+        }
+    }
+
+    s->dst = dst;
 }
 
 

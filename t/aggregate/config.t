@@ -407,30 +407,6 @@ qr/"mlsec_call" to an upstream in a server without "mlsec_parts", add "include m
 
 
 
-=== an unknown parameter: after=a
---- config
-    location = /t { mlsec_call a http://u/ after=a; }
---- must_die
---- error_log eval
-[
-"[emerg]",
-'unknown parameter "after=a" in "mlsec_call"',
-]
-
-
-
-=== an unknown parameter: foreach=a.b
---- config
-    location = /t { mlsec_call a http://u/ foreach=a.b; }
---- must_die
---- error_log eval
-[
-"[emerg]",
-'unknown parameter "foreach=a.b" in "mlsec_call"',
-]
-
-
-
 === an unknown parameter: filter=.
 --- config
     location = /t { mlsec_call a http://u/ filter=.; }
@@ -558,7 +534,7 @@ qr/"mlsec_call" to an upstream in a server without "mlsec_parts", add "include m
 --- error_log eval
 [
 "[emerg]",
-'invalid value "yes" of "body=" in "mlsec_call", expected "on" or "off"',
+'invalid value "yes" of "body=" in "mlsec_call", expected "on", "off", "filter:PROGRAM" or "file:PATH"',
 ]
 
 
@@ -570,7 +546,7 @@ qr/"mlsec_call" to an upstream in a server without "mlsec_parts", add "include m
 --- error_log eval
 [
 "[emerg]",
-'invalid value "" of "body=" in "mlsec_call", expected "on" or "off"',
+'invalid value "" of "body=" in "mlsec_call", expected "on", "off", "filter:PROGRAM" or "file:PATH"',
 ]
 
 

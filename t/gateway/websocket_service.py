@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The ngx_mlsec_module authors
 # SPDX-License-Identifier: Apache-2.0
-"""Services for websocket.t: websocket_service.py LOG SOCKET...
+"""Services for tests of WebSockets: websocket_service.py LOG SOCKET|PORT...
 
 Every request is a line of LOG, as JSON: the socket's name, the request line,
 the headers; so is the end of each connection. What is done is in the path:
@@ -11,7 +11,8 @@ the headers; so is the end of each connection. What is done is in the path:
   .../plain           200, no upgrade
   .../ping            101, a ping at once, then echo
   .../end             101, one message, then the end from this side
-  anything else       101, echo
+  anything else       101, echo; 200 and the request line when no WebSocket
+                      is asked for
 """
 
 import asyncio
@@ -67,6 +68,13 @@ class Service:
             await writer.drain()
             return
 
+        if 'upgrade' not in headers:
+            writer.write('HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n'
+                         f'Content-Length: {len(first)}\r\n\r\n{first}'
+                         .encode('latin-1'))
+            await writer.drain()
+            return
+
         key = headers['sec-websocket-key'].encode() + websocket.GUID
         accept = base64.b64encode(hashlib.sha1(key).digest()).decode()
         writer.write('HTTP/1.1 101 Switching Protocols\r\n'
@@ -89,6 +97,10 @@ class Service:
 async def main(log, paths):
     """Until it is killed."""
     for path in paths:
+        if path.isdigit():
+            await asyncio.start_server(Service('port', log).client,
+                                       '127.0.0.1', int(path))
+            continue
         await asyncio.start_unix_server(Service(path, log).client, path,
                                         backlog=4096)
         os.chmod(path, 0o666)

@@ -212,6 +212,22 @@ finds('config lists twice', {
     'config' => config("$sources lib/mlsec_a.c", $headers),
 }, 'config:4: src/lib/mlsec_a.c is listed twice');
 
+finds('a filter in the wrong place of a static build', {
+    'config' => config($sources, $headers)
+        =~ s{(?=\. auto/module)}{ngx_module_type=HTTP
+ngx_module_name=ngx_mlsec_a_filter_module
+}r,
+}, 'config:1: ngx_mlsec_a_filter_module is no filter in a server built with '
+   . '--add-module');
+
+finds('a file of a dynamic build only', {
+    'config' => config($sources, $headers)
+        =~ s{(?=\. auto/module)}{
+[ \$ngx_module_link = DYNAMIC ] || ngx_module_srcs=
+}r,
+}, map { "config:1: $_ is not in both kinds of build" }
+   'ngx_mlsec_module.c', map { "src/$_" } sort split ' ', $sources);
+
 finds('config fails', { 'config' => "echo 'no library' >&2\nexit 1\n" },
     'config:1: does not run: no library');
 

@@ -126,6 +126,15 @@ like(slurp("$dir/calls"), qr/install.*\n.*update\n.*install/, 'with new lists');
 ok(!-e $policy, 'no policy is left behind');
 
 $bin = tools(%root, 'dpkg-query' => $none_there, 'apt-cache' => '',
+             'apt-get' => "echo \"E: The repository 'http://x bookworm Release'"
+             . " does not have a Release file.\"\n"
+             . "echo 'E: Unable to locate package nginx-dev'\nexit 100\n");
+($status, $out, $err) = deps($bin, 'run');
+is("$status|$err", "1|mlsec: the Debian package source has no list that can be"
+   . " used (log: $dir/build/deps.log); still missing: $run\n",
+   'a source without lists: one line');
+
+$bin = tools(%root, 'dpkg-query' => $none_there, 'apt-cache' => '',
              'apt-get' => "echo 'E: Unable to locate package nginx-dev'\nexit 100\n");
 ($status, $out, $err) = deps($bin, 'run');
 is("$status|$err", "1|mlsec: not in this system's package lists (made for Debian"

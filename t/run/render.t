@@ -70,10 +70,13 @@ my @bad = (
             . 'addr[:port]'] } 'dns', '1.2.3.4:0', '[::1', '1.2.3.4 x'),
     (map { ['WEBSOCKET_CLEANUP_INTERVAL', $_, 'seconds from 1 to 86400'] }
         '0', '86401', '5m'),
+    (map { ['SERVICE_NAME', $_, 'up to 40 of the characters A-Z a-z 0-9 . _ -'] }
+        'a"b', 'a b', 'x' x 41),
     (map { ['SERVICE_VERSION', $_,
             'up to 40 of the characters A-Z a-z 0-9 . _ + -'] }
         'a"b', '1;0', 'x' x 41),
-    ['DASHBOARD_ROOT', '/nowhere', 'a folder'],
+    (map { ['DASHBOARD_ROOT', $_, 'a folder with an index.html that can be '
+            . 'read'] } '/nowhere', $Bin),
     (map { [$_, '/nowhere', 'a file that can be read'] }
         qw(JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
     (map { [$_, 'a b', 'printable characters, no blanks'] }
@@ -146,7 +149,7 @@ my $aggregates = slurp("$dir/conf/aggregates.conf");
 like($aggregates, qr{ http://analytics/x/analytics/trends},
      'parts go below the path of the URL');
 like(slurp("$dir/conf/services.conf"),
-     qr{location \^~ /services/analytics/ \{\s+proxy_pass +http://analytics/x/;},
+     qr{location \^~ /services/analytics/ \{\s+mlsec_allow +any;\s+proxy_pass +http://analytics/x/;},
      'so do plain requests');
 
 ($status, $out) = render(TRAINING_SERVICE_URL => 'http://127.0.0.1:11',
@@ -157,7 +160,6 @@ unlike($out, qr/differ/, 'two names that agree: nothing to say');
 
 my %idle = (
     WEBSOCKET_CLEANUP_INTERVAL => 300,
-    DASHBOARD_ROOT => '/', DASHBOARD_URL => 'http://a',
     POSTGRES_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
     PROMETHEUS_ENABLED => 'true', JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
@@ -176,7 +178,7 @@ my $text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
 like($text, qr/listen\s+127\.0\.0\.1:8123;/, 'SERVICE_HOST, SERVICE_PORT count');
 like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
 like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
-like($text, qr/\$websocket_refused \{\n    default off;\n    #/,
+like($text, qr/\$websocket_refused \{\n    default           upgrade;\n    "~\*\^websocket "   off;\n\}/,
      'ENABLE_WEBSOCKET counts');
 like($text, qr{^    "http://a\.example" 1;\n    "http://b:1" 1;\n\}}m,
      'CORS_ORIGINS counts, each once');

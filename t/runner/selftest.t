@@ -35,7 +35,9 @@ sub run_file {
     local %ENV = (%ENV, %environment);
 
     open my $fh, '>', $file or die "$file: $!";
-    print {$fh} "use Test::Nginx::Socket 'no_plan';\n", $head // '',
+    # a signal that the caller ignores, INT of a background job, ends nothing
+    print {$fh} "\@SIG{qw(INT TERM)} = ('DEFAULT') x 2;\n",
+        "use Test::Nginx::Socket 'no_plan';\n", $head // '',
         "no_shuffle();\nrun_tests();\n__DATA__\n\n$text\n";
     close $fh or die "$file: $!";
 
@@ -339,7 +341,10 @@ fails('a server root that is not ours', ['T - block'], qr/not removing/, $G,
       '', TEST_NGINX_SERVROOT => "$Dir/precious", TEST_NGINX_RANDOMIZE => 0);
 ok(-f "$Dir/precious/file", 'what is not ours is left alone');
 
-# However the test ends, nginx ends with it.
+# However the test ends, nginx ends with it.  INT is ignored where this runs
+# as a background job.
+
+$SIG{INT} = 'DEFAULT';
 
 for my $signal (qw(INT TERM KILL)) {
     my ($status) = run_file("$G--- response_body_filters eval\n\\&main::end\n",

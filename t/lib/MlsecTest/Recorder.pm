@@ -9,7 +9,8 @@
 #   my @calls = $recorder->calls;     # since the last time
 #
 # A call: service, method, target, headers (lower case), body, reply (its
-# body), reply_type. With X-Want-Status the answer has that status. A path with
+# body), reply_type. With X-Want-Status the answer has that status, with
+# X-Want-Header that header. A path with
 # "download" answers bytes that are no text; one with "recommendations" a bare
 # array. Before the body of a request is in, "head" is written too; heads()
 # says how many.
@@ -153,6 +154,8 @@ sub answer {
         $call->{reply} = qq({"number":$number,"by":"$call->{service}"});
     }
     $call->{number} = $number;
+    $extra .= "$call->{headers}{'x-want-header'}\r\n"
+        if defined $call->{headers}{'x-want-header'};
 
     return "HTTP/1.1 $status Said\r\nContent-Type: $call->{reply_type}\r\n"
         . 'Content-Length: ' . length($call->{reply}) . "\r\n$extra\r\n"
