@@ -208,6 +208,8 @@ typedef struct {
     ngx_msec_t                  started;     /* ngx_current_msec */
     ngx_msec_t                  expires;     /* ngx_current_msec */
     ngx_msec_t                  elapsed;     /* ms */
+    uint64_t                    clock;       /* us: at its start, then how
+                                                long; 0 if nobody asks */
     ngx_uint_t                  attempts;
 
     ngx_mlsec_err_e             error;
@@ -536,12 +538,20 @@ ngx_int_t ngx_mlsec_aggregate_filter(ngx_mlsec_aggregate_t *a,
 
 /*
  * Makes part->request_body with the program of body=, from the client's
- * body, which nginx has read.
+ * body, which nginx has read.  For a part that waits this is done twice where
+ * the program uses $parts: before any service is called, so that a refusal
+ * comes early, and when the parts are there.
  *
  * NGX_OK; NGX_BUSY: the request is to be refused with a->refusal; NGX_ERROR:
  * no memory, or the body cannot be read.
  */
 ngx_int_t ngx_mlsec_part_map_body(ngx_mlsec_part_t *part);
+
+/*
+ * Whether the program of body= has to run when the parts that it waits for
+ * are there: it uses $parts.  1 or 0.
+ */
+ngx_uint_t ngx_mlsec_part_body_waits(const ngx_mlsec_part_t *part);
 
 /*
  * Gives the subrequest of a part its method and its body.  in: the headers of

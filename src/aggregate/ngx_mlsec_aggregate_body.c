@@ -14,6 +14,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <aggregate/ngx_mlsec_aggregate_chain.h>
 
 
 static ngx_int_t ngx_mlsec_body_refuse(ngx_mlsec_aggregate_t *a,
@@ -30,10 +31,12 @@ ngx_int_t
 ngx_mlsec_part_map_body(ngx_mlsec_part_t *part)
 {
     ngx_int_t               rc;
+    ngx_uint_t              late;
     ngx_mlsec_aggregate_t  *a;
     ngx_mlsec_filter_job_t  job;
 
     a = part->aggregate;
+    late = (part->link != NULL);
 
     if (!a->body_read) {
         rc = ngx_mlsec_body_read(a);
@@ -51,9 +54,22 @@ ngx_mlsec_part_map_body(ngx_mlsec_part_t *part)
     job.input.text.len = a->body.len;
     job.max_size = a->conf->call_max;
 
+    if (late && ngx_mlsec_chain_bodies(part, &job.parts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     rc = ngx_mlsec_filter_run(a->request, part->call->body_filter, &job);
 
     if (rc == NGX_DECLINED) {
+
+        /* without its $parts a program may well fail: it runs again */
+
+        if (!late && ngx_mlsec_part_body_waits(part)
+            && job.error.status == NGX_HTTP_INTERNAL_SERVER_ERROR)
+        {
+            return NGX_OK;
+        }
+
         a->refusal = job.error;
         return NGX_BUSY;
     }
@@ -65,6 +81,18 @@ ngx_mlsec_part_map_body(ngx_mlsec_part_t *part)
     part->request_body = ngx_mlsec_body_of(a->request, &job.result);
 
     return (part->request_body != NULL) ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_uint_t
+ngx_mlsec_part_body_waits(const ngx_mlsec_part_t *part)
+{
+    const ngx_mlsec_filter_t  *filter;
+
+    filter = part->call->body_filter;
+
+    return part->call->chain != NULL && filter != NULL
+           && (filter->used >> NGX_MLSEC_FILTER_PARTS & 1);
 }
 
 

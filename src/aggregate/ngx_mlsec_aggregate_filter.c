@@ -27,6 +27,8 @@ static ngx_int_t ngx_mlsec_aggregate_inputs(ngx_mlsec_aggregate_t *a,
     const mlsec_merge_part_t *parts, mlsec_filter_value_t *input);
 static ngx_int_t ngx_mlsec_aggregate_status(ngx_mlsec_aggregate_t *a,
     ngx_str_t *status);
+static ngx_int_t ngx_mlsec_aggregate_elapsed(ngx_mlsec_aggregate_t *a,
+    ngx_str_t *elapsed);
 static ngx_int_t ngx_mlsec_aggregate_one_buffer(ngx_http_request_t *r,
     ngx_str_t *text, ngx_chain_t **out, off_t *size);
 
@@ -199,7 +201,8 @@ ngx_mlsec_aggregate_filter(ngx_mlsec_aggregate_t *a,
     ngx_memzero(&job, sizeof(ngx_mlsec_filter_job_t));
 
     if (ngx_mlsec_aggregate_inputs(a, parts, &job.input) != NGX_OK
-        || ngx_mlsec_aggregate_status(a, &job.status) != NGX_OK)
+        || ngx_mlsec_aggregate_status(a, &job.status) != NGX_OK
+        || ngx_mlsec_aggregate_elapsed(a, &job.elapsed) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -311,6 +314,50 @@ ngx_mlsec_aggregate_status(ngx_mlsec_aggregate_t *a, ngx_str_t *status)
     ngx_mlsec_json_lit(&w, "}");
 
     return ngx_mlsec_json_text(&w, status);
+}
+
+
+/*
+ * {NAME: milliseconds}, to the microsecond: null for a part that was not
+ * called.
+ */
+
+static ngx_int_t
+ngx_mlsec_aggregate_elapsed(ngx_mlsec_aggregate_t *a, ngx_str_t *elapsed)
+{
+    ngx_str_t          name;
+    ngx_uint_t         i;
+    ngx_mlsec_json_t   w;
+    ngx_mlsec_part_t  *part;
+    u_char            *last, number[NGX_INT64_LEN + sizeof(".000")];
+
+    if (!(a->conf->filter->used >> NGX_MLSEC_FILTER_ELAPSED & 1)) {
+        return NGX_OK;
+    }
+
+    (void) ngx_mlsec_json_init(&w, a->request->pool, 40 * a->nparts);
+
+    for (i = 0; i < a->nparts; i++) {
+        part = &a->parts[i];
+        name = part->call->name;
+
+        ngx_mlsec_json_raw(&w, (u_char *) (i ? "," : "{"), 1);
+        ngx_mlsec_json_string(&w, &name);
+        ngx_mlsec_json_lit(&w, ":");
+
+        if (part->clock == 0) {
+            ngx_mlsec_json_lit(&w, "null");
+            continue;
+        }
+
+        last = ngx_sprintf(number, "%uL.%03uL", part->clock / 1000,
+                           part->clock % 1000);
+        ngx_mlsec_json_raw(&w, number, last - number);
+    }
+
+    ngx_mlsec_json_lit(&w, "}");
+
+    return ngx_mlsec_json_text(&w, elapsed);
 }
 
 

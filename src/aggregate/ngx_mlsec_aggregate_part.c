@@ -47,6 +47,7 @@ static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
     mlsec_str_t text);
 static ngx_mlsec_err_e ngx_mlsec_part_text(ngx_mlsec_part_t *part);
 static void ngx_mlsec_part_log(ngx_mlsec_part_t *part);
+static uint64_t ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a);
 static ngx_uint_t ngx_mlsec_part_ok(const ngx_mlsec_call_t *call,
     ngx_uint_t status);
 static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
@@ -128,6 +129,7 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
     part->started = ngx_current_msec;
     left = a->conf->deadline - (part->started - a->started);
     part->expires = part->started + ngx_min(call->timeout, left);
+    part->clock = ngx_mlsec_part_clock(a);
 
     mlsec_json_scan_init(&part->scan, MLSEC_JSON_DEFAULT_DEPTH);
 
@@ -707,6 +709,10 @@ ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
     part->error = error;
     part->elapsed = ngx_current_msec - part->started;
 
+    if (part->clock) {
+        part->clock = ngx_mlsec_part_clock(a) - part->clock;
+    }
+
     (void) ngx_mlsec_part_attempts(part);
 
     a->running--;
@@ -728,6 +734,27 @@ ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
     if (part->cancel) {
         (void) ngx_http_post_request(a->request, NULL);
     }
+}
+
+
+/*
+ * Microseconds, for $elapsed: nginx's own time has milliseconds and stands
+ * still while events are handled.
+ */
+
+static uint64_t
+ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a)
+{
+    struct timespec  ts;
+
+    if (a->conf->filter == NULL
+        || !(a->conf->filter->used >> NGX_MLSEC_FILTER_ELAPSED & 1)
+        || clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
+    {
+        return 0;
+    }
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 

@@ -34,8 +34,10 @@ typedef enum {
     NGX_MLSEC_FILTER_CLAIMS,
     NGX_MLSEC_FILTER_NOW,
     NGX_MLSEC_FILTER_REQUEST_ID,
-    NGX_MLSEC_FILTER_STATUS,           /* these two: of the whole answer */
+    NGX_MLSEC_FILTER_PARTS,            /* null for the whole answer */
+    NGX_MLSEC_FILTER_STATUS,           /* these: of the whole answer */
     NGX_MLSEC_FILTER_ERRORS,
+    NGX_MLSEC_FILTER_ELAPSED,
 
     NGX_MLSEC_FILTER_VARIABLES         /* how many there are */
 } ngx_mlsec_filter_variable_e;
@@ -57,6 +59,8 @@ typedef struct {
     mlsec_filter_value_t    input;
     ngx_str_t               status;    /* JSON; empty is null */
     ngx_str_t               errors;    /* JSON; empty is null */
+    ngx_str_t               elapsed;   /* JSON; empty is null */
+    mlsec_filter_value_t    parts;     /* zeroed is null */
     size_t                  max_size;  /* bytes of the result */
 
     /* what has come of it */

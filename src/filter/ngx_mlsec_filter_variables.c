@@ -39,8 +39,10 @@ const mlsec_str_t  ngx_mlsec_filter_names[NGX_MLSEC_FILTER_VARIABLES] = {
     ngx_mlsec_filter_name("claims"),
     ngx_mlsec_filter_name("now"),
     ngx_mlsec_filter_name("request_id"),
+    ngx_mlsec_filter_name("parts"),
     ngx_mlsec_filter_name("status"),
-    ngx_mlsec_filter_name("errors")
+    ngx_mlsec_filter_name("errors"),
+    ngx_mlsec_filter_name("elapsed")
 };
 
 
@@ -57,6 +59,11 @@ ngx_mlsec_filter_values(ngx_http_request_t *r,
     for (i = 0; i < filter->bound; i++) {
 
         if (!(filter->used >> i & 1)) {
+            continue;
+        }
+
+        if (i == NGX_MLSEC_FILTER_PARTS) {
+            values[i] = job->parts;
             continue;
         }
 
@@ -98,6 +105,10 @@ ngx_mlsec_filter_value(ngx_http_request_t *r, ngx_uint_t i,
 
     case NGX_MLSEC_FILTER_ERRORS:
         *json = job->errors;
+        return NGX_OK;
+
+    case NGX_MLSEC_FILTER_ELAPSED:
+        *json = job->elapsed;
         return NGX_OK;
 
     default: /* NGX_MLSEC_FILTER_CLAIMS: null, nobody has been asked */

@@ -258,3 +258,58 @@ invalid value "maybe" of "body=" in "mlsec_call", expected "on", "off", "filter:
 --- must_die
 --- error_log
 invalid program in "mlsec_call", line 1, column 5: 
+
+
+=== $parts: what this part waits for
+--- config
+    location = /t {
+        mlsec_call jobs http://u/jobs;
+        mlsec_call kpis http://u/kpis;
+        mlsec_call made http://e/echo method=POST after=jobs
+                   'body=filter:{ids: [$parts.jobs.jobs[]?.id], own: ., parts: ($parts | keys?)}';
+        mlsec_call both 'http://e/echo?n={kpis.big}' method=POST after=jobs,kpis
+                   'body=filter:$parts | keys?';
+        mlsec_filter '[.made, .both]';
+    }
+--- more_headers
+Content-Type: application/json
+--- request
+POST /t
+{"a":1.10}
+--- response_body chop
+[{"ids":[1,2],"own":{"a":1.10},"parts":["jobs"]},["jobs","kpis"]]
+
+
+
+=== $parts: a refusal comes before any service is asked
+--- config
+    location = /t {
+        mlsec_call jobs http://dead/jobs required;
+        mlsec_call made http://e/echo method=POST after=jobs
+                   'body=filter:if .ok then $parts.jobs.jobs else error({status: 422, message: "not ok"}) end';
+        mlsec_filter '.made';
+    }
+--- more_headers
+Content-Type: application/json
+--- request
+POST /t
+{"ok":false}
+--- error_code: 422
+--- response_body_like: "message":"not ok"
+--- no_error_log
+type: connect
+
+
+
+=== $parts: a program that fails on them
+--- config
+    location = /t {
+        mlsec_call jobs http://u/jobs;
+        mlsec_call made http://e/echo method=POST after=jobs
+                   'body=filter:$parts.jobs.jobs | keys[0] + "x"';
+    }
+--- request
+GET /t
+--- response_body_like: "made":null,"errors":\[\{"service":"e","part":"made","error_type":"filter","status_code":500,"attempts":0,
+--- error_log
+mlsec filter: program failed, reason: "error"

@@ -157,3 +157,38 @@ GET /t
 "GET /t?%ff=%00&\"}=1"
 --- response_body chop eval
 "[\"\\\"}\",\"\xef\xbf\xbd\"]"
+
+
+=== $elapsed: finer than nginx's clock, null for what was not called
+--- config
+    location = /t {
+        mlsec_call k http://u/kpis;
+        mlsec_call no http://u/kpis if=$arg_no;
+        mlsec_call bad http://dead/;
+        mlsec_filter '[($elapsed | keys), ($elapsed.k > 0 and $elapsed.k < 5000), $elapsed.no, ($elapsed.bad | type)]';
+    }
+--- request
+GET /t
+--- response_body chop
+[["bad","k","no"],true,null,"number"]
+--- error_log
+part failed
+
+
+
+=== $elapsed: of the whole answer only
+--- config
+    location = /t { mlsec_call k http://u/kpis 'filter=$elapsed'; }
+--- must_die
+--- error_log
+invalid program in "mlsec_call", line 1, column 1
+
+
+
+=== $parts: null for the whole answer
+--- config
+    location = /t { mlsec_call k http://u/kpis; mlsec_filter '[$parts]'; }
+--- request
+GET /t
+--- response_body chop
+[null]
