@@ -11,6 +11,7 @@
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_respond.h>
+#include <service/ngx_mlsec_service.h>
 
 
 typedef struct {
@@ -331,6 +332,9 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
         break;
     case NGX_MLSEC_ERR_RESET:
         what = "closed the connection before the end of its answer";
+        break;
+    case NGX_MLSEC_ERR_CIRCUIT_OPEN:
+        what = NGX_MLSEC_SERVICE_OPEN;
         break;
     case NGX_MLSEC_ERR_NO_PEER:
         what = "has no peer that takes requests";
