@@ -30,6 +30,8 @@
 #define NGX_MLSEC_PART_DRAIN_MAX   65536
 
 
+static ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path,
+    ngx_str_t *args, ngx_mlsec_ticket_t *ticket);
 static ngx_int_t ngx_mlsec_part_url(ngx_mlsec_part_t *part, ngx_str_t *path,
     ngx_str_t *args);
 static void ngx_mlsec_part_to_location(ngx_http_request_t *sr,
@@ -87,6 +89,7 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
     ngx_str_t                path, args;
     ngx_msec_t               left;
     ngx_http_request_t      *r;
+    ngx_mlsec_ticket_t      *ticket;
     ngx_mlsec_aggregate_t   *a;
     const ngx_mlsec_call_t  *call;
 
@@ -110,17 +113,9 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
         ngx_str_null(&args);
     }
 
-    part->capture.header = ngx_mlsec_part_header;
-    part->capture.body = ngx_mlsec_part_body;
-    part->capture.done = ngx_mlsec_part_done;
-    part->capture.data = part;
-    part->capture.error_page = (call->upstream == NULL);
-
     part->started = ngx_current_msec;
     left = a->conf->deadline - (part->started - a->started);
     part->expires = part->started + ngx_min(call->timeout, left);
-
-    mlsec_json_scan_init(&part->scan, MLSEC_JSON_DEFAULT_DEPTH);
 
     part->running = 1;
     a->running++;
@@ -130,7 +125,44 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
         part->link->group->running++;
     }
 
-    if (ngx_mlsec_capture_start(r, &path, &args, &part->capture) != NGX_OK) {
+    ticket = NULL;
+
+    if (call->upstream != NULL
+        && ngx_mlsec_service_admit(r->pool, call->upstream, &ticket,
+                                   &part->retry_after)
+           != NGX_OK)
+    {
+        ngx_mlsec_part_end(part, NGX_MLSEC_ERR_CIRCUIT_OPEN);
+        return NGX_OK;
+    }
+
+    return ngx_mlsec_part_run(part, &path, &args, ticket);
+}
+
+
+/*
+ * Starts the subrequest.
+ */
+
+static ngx_int_t
+ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path, ngx_str_t *args,
+    ngx_mlsec_ticket_t *ticket)
+{
+    ngx_http_request_t      *r;
+    const ngx_mlsec_call_t  *call;
+
+    call = part->call;
+    r = part->aggregate->request;
+
+    part->capture.header = ngx_mlsec_part_header;
+    part->capture.body = ngx_mlsec_part_body;
+    part->capture.done = ngx_mlsec_part_done;
+    part->capture.data = part;
+    part->capture.error_page = (call->upstream == NULL);
+
+    mlsec_json_scan_init(&part->scan, MLSEC_JSON_DEFAULT_DEPTH);
+
+    if (ngx_mlsec_capture_start(r, path, args, &part->capture) != NGX_OK) {
         part->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
         ngx_mlsec_part_end(part, NGX_MLSEC_ERR_UPSTREAM_STATUS);
         return NGX_OK;
@@ -138,6 +170,7 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
 
     if (call->upstream != NULL) {
         ngx_mlsec_part_to_location(part->capture.request, call->parts);
+        ngx_mlsec_service_attach(part->capture.request, ticket);
     }
 
     return ngx_mlsec_part_set_headers(part);
@@ -718,8 +751,11 @@ ngx_mlsec_part_log(ngx_mlsec_part_t *part)
 {
     ngx_uint_t  level;
 
-    level = (part->error == NGX_MLSEC_ERR_CANCELED) ? NGX_LOG_INFO
-                                                    : NGX_LOG_ERR;
+    /* that a breaker is open was logged when it opened */
+
+    level = (part->error == NGX_MLSEC_ERR_CANCELED
+             || part->error == NGX_MLSEC_ERR_CIRCUIT_OPEN)
+            ? NGX_LOG_INFO : NGX_LOG_ERR;
 
     ngx_log_error(level, part->aggregate->request->connection->log, 0,
                   "mlsec aggregate: part failed, part: \"%V\", "

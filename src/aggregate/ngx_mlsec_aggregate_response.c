@@ -12,6 +12,7 @@
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_respond.h>
+#include <service/ngx_mlsec_service.h>
 
 
 static ngx_int_t ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a);
@@ -303,6 +304,9 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
         break;
     case NGX_MLSEC_ERR_RESET:
         what = "closed the connection before the end of its answer";
+        break;
+    case NGX_MLSEC_ERR_CIRCUIT_OPEN:
+        what = NGX_MLSEC_SERVICE_OPEN;
         break;
     case NGX_MLSEC_ERR_NO_PEER:
         what = "has no peer that takes requests";
