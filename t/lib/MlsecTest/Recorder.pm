@@ -9,13 +9,14 @@
 #   my @calls = $recorder->calls;     # since the last time
 #
 # A call: service, method, target, headers (lower case), body, reply (its
-# body), reply_type. A body of more than 1 MB is written as "md5:HEX". With X-Want-Status the answer has that status, with
-# X-Want-Header that header, with X-Want-Delay it comes so many seconds later.
-# A path with
-# "download" answers bytes that are no text; one with "recommendations" a bare
-# array. Before the body of a request is in, "head" is written too; heads()
-# says how many. A connection that ends before that writes "gone", with what
-# has come of the body; gone() has these.
+# body), reply_type. A body of more than 1 MB is written as "md5:HEX". With
+# X-Want-Status the answer has that status, with X-Want-Header that header,
+# with X-Want-Delay it comes so many seconds later. A path with "download"
+# answers bytes that are no text; one with "recommendations" a bare array.
+#
+# Before the body of a request is in, "head" is written too; heads() has
+# these. A connection that ends before that writes "gone", with what has come
+# of the body; gone() has these.
 
 package MlsecTest::Recorder;
 
