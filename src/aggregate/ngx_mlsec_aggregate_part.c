@@ -55,17 +55,20 @@ static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
 ngx_int_t
 ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 {
-    ngx_str_t                value;
+    ngx_int_t                rc;
+    ngx_str_t                value, path, args;
+    ngx_msec_t               left;
+    ngx_http_request_t      *r;
+    ngx_mlsec_aggregate_t   *a;
     const ngx_mlsec_call_t  *call;
 
+    a = part->aggregate;
     call = part->call;
+    r = a->request;
 
-    if (call->condition != NULL) {
+    if (call->condition != NULL && part->link == NULL) {
 
-        if (ngx_mlsec_template_join(part->aggregate->request, call->condition,
-                                    &value)
-            != NGX_OK)
-        {
+        if (ngx_mlsec_template_join(r, call->condition, &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -75,24 +78,9 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
         }
     }
 
-    return (call->chain == NULL) ? ngx_mlsec_part_launch(part)
-                                 : ngx_mlsec_chain_hold(part);
-}
-
-
-ngx_int_t
-ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
-{
-    ngx_int_t                rc;
-    ngx_str_t                path, args;
-    ngx_msec_t               left;
-    ngx_http_request_t      *r;
-    ngx_mlsec_aggregate_t   *a;
-    const ngx_mlsec_call_t  *call;
-
-    a = part->aggregate;
-    call = part->call;
-    r = a->request;
+    if (call->chain != NULL && part->link == NULL) {
+        return ngx_mlsec_chain_hold(part);
+    }
 
     rc = ngx_mlsec_call_uri_eval(r, &call->uri, &path, &args);
 
