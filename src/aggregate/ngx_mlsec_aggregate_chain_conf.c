@@ -38,8 +38,8 @@ static ngx_int_t ngx_mlsec_chain_fits(ngx_conf_t *cf,
     ngx_mlsec_aggregate_loc_conf_t *conf, ngx_mlsec_call_t *call);
 static ngx_int_t ngx_mlsec_chain_order(ngx_conf_t *cf,
     ngx_mlsec_aggregate_loc_conf_t *conf);
-static const ngx_mlsec_need_t *ngx_mlsec_chain_blocked(
-    const ngx_mlsec_call_t *call, const u_char *done);
+static ngx_int_t ngx_mlsec_chain_blocked(const ngx_mlsec_call_t *call,
+    const u_char *done);
 static ngx_int_t ngx_mlsec_chain_cycle(ngx_conf_t *cf,
     ngx_mlsec_aggregate_loc_conf_t *conf, u_char *done);
 
@@ -619,7 +619,7 @@ ngx_mlsec_chain_order(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
 
         for (i = 0; i < n; i++) {
 
-            if (done[i] || ngx_mlsec_chain_blocked(&call[i], done) != NULL) {
+            if (done[i] || ngx_mlsec_chain_blocked(&call[i], done) >= 0) {
                 continue;
             }
 
@@ -639,7 +639,12 @@ ngx_mlsec_chain_order(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
 }
 
 
-static const ngx_mlsec_need_t *
+/*
+ * The index of the first part that a call needs and that is not done, or
+ * NGX_DECLINED.
+ */
+
+static ngx_int_t
 ngx_mlsec_chain_blocked(const ngx_mlsec_call_t *call, const u_char *done)
 {
     ngx_uint_t               i;
@@ -650,11 +655,11 @@ ngx_mlsec_chain_blocked(const ngx_mlsec_call_t *call, const u_char *done)
     for (i = 0; i < call->chain->needs.nelts; i++) {
 
         if (!done[need[i].index]) {
-            return &need[i];
+            return need[i].index;
         }
     }
 
-    return NULL;
+    return NGX_DECLINED;
 }
 
 
@@ -688,7 +693,7 @@ ngx_mlsec_chain_cycle(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf,
 
     for (n = 0; n < conf->calls->nelts; n++) {
         len += call[n].name.len + sizeof("\"\" waits for ") - 1;
-        first = ngx_mlsec_chain_blocked(&call[first], done)->index;
+        first = ngx_mlsec_chain_blocked(&call[first], done);
     }
 
     text.data = ngx_pnalloc(cf->pool, len);
@@ -701,7 +706,7 @@ ngx_mlsec_chain_cycle(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf,
 
     do {
         p = ngx_sprintf(p, "\"%V\" waits for ", &call[i].name);
-        i = ngx_mlsec_chain_blocked(&call[i], done)->index;
+        i = ngx_mlsec_chain_blocked(&call[i], done);
 
     } while (i != first);
 
