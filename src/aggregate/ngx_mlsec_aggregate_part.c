@@ -57,36 +57,8 @@ static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
 ngx_int_t
 ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 {
-    ngx_str_t                value;
-    const ngx_mlsec_call_t  *call;
-
-    call = part->call;
-
-    if (call->condition != NULL) {
-
-        if (ngx_mlsec_template_join(part->aggregate->request, call->condition,
-                                    &value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (value.len == 0 || (value.len == 1 && value.data[0] == '0')) {
-            part->skipped = 1;
-            return NGX_OK;
-        }
-    }
-
-    return (call->chain == NULL) ? ngx_mlsec_part_launch(part)
-                                 : ngx_mlsec_chain_hold(part);
-}
-
-
-ngx_int_t
-ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
-{
     ngx_int_t                rc;
-    ngx_str_t                path, args;
+    ngx_str_t                value, path, args;
     ngx_msec_t               left;
     ngx_http_request_t      *r;
     ngx_mlsec_ticket_t      *ticket;
@@ -96,6 +68,22 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
     a = part->aggregate;
     call = part->call;
     r = a->request;
+
+    if (call->condition != NULL && part->link == NULL) {
+
+        if (ngx_mlsec_template_join(r, call->condition, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len == 0 || (value.len == 1 && value.data[0] == '0')) {
+            part->skipped = 1;
+            return NGX_OK;
+        }
+    }
+
+    if (call->chain != NULL && part->link == NULL) {
+        return ngx_mlsec_chain_hold(part);
+    }
 
     rc = ngx_mlsec_call_uri_eval(r, &call->uri, &path, &args);
 

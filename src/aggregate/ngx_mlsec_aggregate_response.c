@@ -78,7 +78,9 @@ ngx_mlsec_aggregate_all_failed(ngx_mlsec_aggregate_t *a)
             continue;
         }
 
-        if (ngx_mlsec_part_failure(part) == NULL) {
+        if ((part->error == NGX_MLSEC_ERR_NONE && part->link == NULL)
+            || ngx_mlsec_part_failure(part) == NULL)
+        {
             return 0;
         }
 
@@ -374,11 +376,10 @@ ngx_mlsec_aggregate_errors(ngx_mlsec_aggregate_t *a,
     failed = (merge != NULL && merge->nconflicts);
 
     for (i = 0; i < a->nparts && !failed; i++) {
-        part = &a->parts[i];
-        failed = (ngx_mlsec_part_error(part) != NGX_MLSEC_ERR_NONE);
+        failed = (a->parts[i].error != NGX_MLSEC_ERR_NONE);
     }
 
-    if (!failed) {
+    if (!failed && !ngx_mlsec_group_incomplete(a)) {
         return NGX_OK;
     }
 

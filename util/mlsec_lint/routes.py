@@ -99,7 +99,12 @@ class Route:
                 if not found:
                     raise Bad(f'mlsec_call {words[2]}')
                 service = found[1].lower().replace('_', '-')
-                parts.append(f'{service} GET {found[2]}')
+                items = [w[len('foreach='):] for w in words[3:]
+                         if w.startswith('foreach=')]
+                path = found[2]
+                if items:               # a call for each of them
+                    path = path.replace('$mlsec_item', f'{{{items[0]}}}')
+                parts.append(f'{service} GET {path}')
             elif words[0] == 'if' and words[1] == '($request_method':
                 method = words[3].rstrip(')')
                 self.elsewhere[method] = words[6]
