@@ -74,14 +74,6 @@ typedef struct {
 } ngx_mlsec_merge_conf_t;
 
 
-/* one status or a range of them */
-
-typedef struct {
-    ngx_uint_t                  first;
-    ngx_uint_t                  last;
-} ngx_mlsec_ok_t;
-
-
 typedef struct {
     ngx_str_t                   name;
     u_char                     *lowcase;     /* the name in lower case */
@@ -119,7 +111,7 @@ typedef struct {
     ngx_http_complex_value_t      *condition;    /* if= */
 
     ngx_msec_t                     timeout;      /* ms */
-    ngx_array_t                   *ok;           /* ngx_mlsec_ok_t; 2xx */
+    ngx_array_t                   *ok;           /* NULL: 2xx */
 
     mlsec_str_t                    target;
     mlsec_paths_t                 *pick;
