@@ -84,14 +84,6 @@ typedef struct {
 } ngx_mlsec_merge_conf_t;
 
 
-/* one status or a range of them */
-
-typedef struct {
-    ngx_uint_t                  first;
-    ngx_uint_t                  last;
-} ngx_mlsec_ok_t;
-
-
 typedef struct {
     ngx_str_t                   name;
     u_char                     *lowcase;     /* the name in lower case */
@@ -130,7 +122,7 @@ typedef struct {
     ngx_array_t                   *condition;    /* if=; template pieces */
 
     ngx_msec_t                     timeout;      /* ms */
-    ngx_array_t                   *ok;           /* ngx_mlsec_ok_t; 2xx */
+    ngx_array_t                   *ok;           /* NULL: 2xx */
 
     mlsec_str_t                    target;
     mlsec_paths_t                 *pick;

@@ -49,8 +49,6 @@ static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
     mlsec_str_t text);
 static ngx_mlsec_err_e ngx_mlsec_part_text(ngx_mlsec_part_t *part);
 static void ngx_mlsec_part_log(ngx_mlsec_part_t *part);
-static ngx_uint_t ngx_mlsec_part_ok(const ngx_mlsec_call_t *call,
-    ngx_uint_t status);
 static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
 
 
@@ -287,7 +285,7 @@ ngx_mlsec_part_header(ngx_mlsec_capture_t *capture)
     sr = capture->request;
 
     part->status = capture->status;
-    part->wanted = ngx_mlsec_part_ok(part->call, part->status);
+    part->wanted = ngx_mlsec_conf_status_in(part->call->ok, part->status);
 
     /*
      * 101 and the like are not answers, and have no end.  Without a status
@@ -753,29 +751,6 @@ ngx_mlsec_part_log(ngx_mlsec_part_t *part)
                   ngx_mlsec_part_error_name(part->error),
                   ngx_mlsec_part_status_code(part), part->attempts,
                   part->elapsed);
-}
-
-
-static ngx_uint_t
-ngx_mlsec_part_ok(const ngx_mlsec_call_t *call, ngx_uint_t status)
-{
-    ngx_uint_t       i;
-    ngx_mlsec_ok_t  *ok;
-
-    if (call->ok == NULL) {
-        return status >= 200 && status <= 299;
-    }
-
-    ok = call->ok->elts;
-
-    for (i = 0; i < call->ok->nelts; i++) {
-
-        if (status >= ok[i].first && status <= ok[i].last) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

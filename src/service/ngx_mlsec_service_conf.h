@@ -12,6 +12,8 @@
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_via.c     leave for a call, mlsec_via
+ * ngx_mlsec_service_health.c  who probes, and when
+ * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_status.c  mlsec_services
  */
 
@@ -25,6 +27,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_conf.h>
+#include <lib/mlsec_probe.h>
 #include <lib/mlsec_registry.h>
 #include <service/ngx_mlsec_service.h>
 
@@ -35,6 +38,24 @@ typedef struct {
     ngx_str_t                     *name;     /* nginx's, by its address */
     mlsec_peer_slot_t             *slot;
 } ngx_mlsec_peer_ref_t;
+
+
+/* mlsec_health of an upstream{} */
+
+typedef struct {
+    mlsec_health_conf_t            rule;
+    ngx_str_t                      uri;      /* empty: connect only */
+    ngx_str_t                      host;     /* empty: that of the service */
+    ngx_str_t                      request;  /* the bytes of it */
+    ngx_array_t                   *expect;   /* NULL: 2xx */
+    uint64_t                       interval; /* ms */
+    uint64_t                       timeout;  /* ms */
+    unsigned                       jitter;   /* %, of the interval */
+    unsigned                       port;     /* 0: the peer's */
+} ngx_mlsec_health_t;
+
+
+typedef struct ngx_mlsec_probe_s  ngx_mlsec_probe_t;
 
 
 /*
@@ -57,6 +78,8 @@ typedef struct {
     u_char                        *down;     /* scratch, one for a peer */
     ngx_uint_t                     room;     /* of both */
 
+    ngx_mlsec_probe_t             *probing;  /* list; of the leader */
+
     unsigned                       looked:1;
     unsigned                       full:1;   /* the zone; it was logged */
 } ngx_mlsec_service_live_t;
@@ -69,6 +92,7 @@ typedef struct {
 
     mlsec_breaker_conf_t           breaker;
     mlsec_outlier_conf_t           outlier;
+    ngx_mlsec_health_t             health;
 
     struct ngx_mlsec_service_main_conf_s  *main;
 
@@ -84,6 +108,7 @@ typedef struct {
     unsigned                       used:1;   /* has a directive of ours */
     unsigned                       breaks:1; /* mlsec_breaker */
     unsigned                       ejects:1; /* mlsec_outlier */
+    unsigned                       probes:1; /* mlsec_health */
 } ngx_mlsec_service_conf_t;
 
 
@@ -151,6 +176,10 @@ char *ngx_mlsec_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_mlsec_outlier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
+/* Setter of mlsec_health. */
+char *ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
 /* ngx_mlsec_service_zone.c */
 
 /* Setter of mlsec_zone. */
@@ -208,6 +237,13 @@ void ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf,
 void ngx_mlsec_service_changed(const ngx_mlsec_service_conf_t *conf);
 
 /*
+ * Whether the configuration itself marks a peer as down, 1 or 0.  name: of its
+ * address.
+ */
+ngx_uint_t ngx_mlsec_service_marked(const ngx_mlsec_service_conf_t *conf,
+    const ngx_str_t *name);
+
+/*
  * The peers of an upstream, as they are now.
  *
  * NGX_OK with *peers in pool, *n of them; NGX_ERROR without memory.
@@ -248,6 +284,69 @@ ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
 void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
     ngx_log_t *log);
+
+
+/* ngx_mlsec_service_health.c */
+
+/*
+ * Makes the request of all probes of an upstream.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_health_prepare(ngx_conf_t *cf,
+    ngx_mlsec_service_conf_t *conf);
+
+/*
+ * When a worker begins: has it take part in the choice of the one that probes.
+ */
+void ngx_mlsec_health_begin(ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * When a worker ends: lets go of all that it was probing, for the next one.
+ */
+void ngx_mlsec_health_end(ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * What a probe has found.  error: why it failed, NULL if it has not; elapsed:
+ * ms; status: 0 without one.
+ */
+void ngx_mlsec_health_found(ngx_mlsec_probe_t *probe, const char *error,
+    ngx_msec_t elapsed, ngx_uint_t status);
+
+
+/* ngx_mlsec_service_probe.c */
+
+/*
+ * A peer that is probed again and again.  The struct is all of the worker's,
+ * from ngx_alloc() to ngx_free().
+ */
+struct ngx_mlsec_probe_s {
+    const ngx_mlsec_service_conf_t  *conf;
+    mlsec_peer_slot_t               *slot;
+    ngx_mlsec_probe_t               *next;
+    ngx_event_t                      timer;      /* until the next one */
+
+    ngx_sockaddr_t                   sockaddr;
+    socklen_t                        socklen;
+    ngx_str_t                        name;
+
+    ngx_peer_connection_t            pc;
+    size_t                           sent;       /* bytes of the request */
+    mlsec_probe_t                    reader;
+    ngx_msec_t                       started;    /* ngx_current_msec */
+
+    unsigned                         wanted:1;   /* the peer is still there */
+    unsigned                         connected:1;
+};
+
+/*
+ * Connects to the peer, asks, and calls ngx_mlsec_health_found() once: later,
+ * or before it returns.
+ */
+void ngx_mlsec_probe_start(ngx_mlsec_probe_t *probe);
+
+/*
+ * Breaks off what ngx_mlsec_probe_start() has begun; nothing is found.
+ */
+void ngx_mlsec_probe_stop(ngx_mlsec_probe_t *probe);
 
 
 /* ngx_mlsec_service_status.c */

@@ -39,8 +39,6 @@ static ngx_int_t ngx_mlsec_down_room(const ngx_mlsec_service_conf_t *conf,
     ngx_uint_t n);
 static uint64_t ngx_mlsec_down_since(const ngx_mlsec_service_conf_t *conf,
     mlsec_peer_slot_t *peer);
-static ngx_uint_t ngx_mlsec_down_marked(const ngx_mlsec_service_conf_t *conf,
-    ngx_str_t *name);
 
 
 ngx_int_t
@@ -83,12 +81,12 @@ ngx_mlsec_down_mark(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf,
             *name = peer->name;
         }
 
-        if (conf->ejects) {
+        if (conf->ejects || conf->probes) {
             peer->max_fails = 0;
         }
     }
 
-    if (conf->ejects) {
+    if (conf->ejects || conf->probes) {
 
         for (peer = ngx_mlsec_peers_resolve(peers); peer; peer = peer->next) {
             peer->max_fails = 0;
@@ -193,7 +191,7 @@ ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
 
     for (n = 0, peer = peers->peer; peer; peer = peer->next) {
 
-        if (ngx_mlsec_down_marked(conf, &peer->name)) {
+        if (ngx_mlsec_service_marked(conf, &peer->name)) {
             continue;
         }
 
@@ -206,7 +204,7 @@ ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
 
     for (n = 0, peer = peers->peer; peer; peer = peer->next) {
 
-        if (ngx_mlsec_down_marked(conf, &peer->name)) {
+        if (ngx_mlsec_service_marked(conf, &peer->name)) {
             continue;
         }
 
@@ -254,7 +252,7 @@ ngx_mlsec_service_collect(const ngx_mlsec_service_conf_t *conf,
 
         for (peer = group->peer; peer && *n < max; peer = peer->next) {
             view[*n].slot = ngx_mlsec_service_peer(conf, &peer->name);
-            view[*n].marked = ngx_mlsec_down_marked(conf, &peer->name);
+            view[*n].marked = ngx_mlsec_service_marked(conf, &peer->name);
             view[*n].backup = (group != conf->upstream->peer.data);
 
             if (view[*n].slot != NULL) {
@@ -332,26 +330,41 @@ static uint64_t
 ngx_mlsec_down_since(const ngx_mlsec_service_conf_t *conf,
     mlsec_peer_slot_t *peer)
 {
+    uint64_t              since;
+    mlsec_health_view_t   health;
     mlsec_outlier_view_t  outlier;
 
-    if (!conf->ejects) {
-        return 0;
+    since = 0;
+
+    if (conf->ejects) {
+        mlsec_outlier_view(&peer->outlier, &conf->outlier, &outlier);
+
+        if (outlier.ejected
+            && (ngx_msec_int_t) (outlier.until - conf->live->due) < 0)
+        {
+            conf->live->due = outlier.until;
+        }
+
+        since = outlier.since;
     }
 
-    mlsec_outlier_view(&peer->outlier, &conf->outlier, &outlier);
+    if (conf->probes) {
+        mlsec_health_view(&peer->health, &health);
 
-    if (outlier.ejected
-        && (ngx_msec_int_t) (outlier.until - conf->live->due) < 0)
-    {
-        conf->live->due = outlier.until;
+        if (health.state == MLSEC_HEALTH_DOWN
+            && (since == 0 || health.since < since))
+        {
+            since = health.since;
+        }
     }
 
-    return outlier.since;
+    return since;
 }
 
 
-static ngx_uint_t
-ngx_mlsec_down_marked(const ngx_mlsec_service_conf_t *conf, ngx_str_t *name)
+ngx_uint_t
+ngx_mlsec_service_marked(const ngx_mlsec_service_conf_t *conf,
+    const ngx_str_t *name)
 {
     ngx_str_t   *marked;
     ngx_uint_t   i;

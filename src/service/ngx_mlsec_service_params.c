@@ -14,7 +14,9 @@
 typedef enum {
     NGX_MLSEC_PARAM_TIME = 0,        /* uint64_t, ms */
     NGX_MLSEC_PARAM_SHARE,           /* unsigned, 1-100, with "%" */
-    NGX_MLSEC_PARAM_NUMBER           /* unsigned, 1-max */
+    NGX_MLSEC_PARAM_NUMBER,          /* unsigned, 1-max */
+    NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
+    NGX_MLSEC_PARAM_STATUSES         /* ngx_array_t * */
 } ngx_mlsec_param_type_e;
 
 
@@ -30,6 +32,9 @@ static char *ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
     const ngx_mlsec_param_t *params, const char *expected);
 static ngx_int_t ngx_mlsec_param(ngx_conf_t *cf,
     const ngx_mlsec_param_t *param, ngx_str_t *value, void *field);
+static ngx_int_t ngx_mlsec_param_number(ngx_conf_t *cf,
+    const ngx_mlsec_param_t *param, ngx_str_t *value, unsigned *field);
+static ngx_uint_t ngx_mlsec_health_text(ngx_str_t *text, u_char first);
 
 
 static const ngx_mlsec_param_t  ngx_mlsec_breaker_params[] = {
@@ -61,6 +66,29 @@ static const ngx_mlsec_param_t  ngx_mlsec_outlier_params[] = {
       offsetof(ngx_mlsec_service_conf_t, outlier.base), 0 },
     { "max=", NGX_MLSEC_PARAM_TIME,
       offsetof(ngx_mlsec_service_conf_t, outlier.max), 0 },
+    { NULL, 0, 0, 0 }
+};
+
+
+static const ngx_mlsec_param_t  ngx_mlsec_health_params[] = {
+    { "uri=", NGX_MLSEC_PARAM_TEXT,
+      offsetof(ngx_mlsec_service_conf_t, health.uri), 0 },
+    { "host=", NGX_MLSEC_PARAM_TEXT,
+      offsetof(ngx_mlsec_service_conf_t, health.host), 0 },
+    { "port=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, health.port), 65535 },
+    { "interval=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, health.interval), 0 },
+    { "jitter=", NGX_MLSEC_PARAM_SHARE,
+      offsetof(ngx_mlsec_service_conf_t, health.jitter), 100 },
+    { "timeout=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, health.timeout), 0 },
+    { "fails=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, health.rule.fails), 255 },
+    { "passes=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, health.rule.passes), 255 },
+    { "expect=", NGX_MLSEC_PARAM_STATUSES,
+      offsetof(ngx_mlsec_service_conf_t, health.expect), 0 },
     { NULL, 0, 0, 0 }
 };
 
@@ -157,6 +185,93 @@ ngx_mlsec_outlier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/*
+ * A probe by HTTP, or without "uri=" by a connection alone.
+ */
+
+char *
+ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mlsec_service_conf_t  *scf = conf;
+
+    char                 *rv;
+    const char           *only;
+    ngx_mlsec_health_t   *health;
+
+    if (scf->probes) {
+        return "is duplicate";
+    }
+
+    scf->probes = 1;
+    health = &scf->health;
+
+    rv = ngx_mlsec_params(cf, scf, ngx_mlsec_health_params,
+                          "\"uri=\", \"host=\", \"port=\", \"interval=\", "
+                          "\"jitter=\", \"timeout=\", \"fails=\", "
+                          "\"passes=\" or \"expect=\"");
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (health->uri.len && !ngx_mlsec_health_text(&health->uri, '/')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"uri=\" in "
+                           "\"mlsec_health\", expected a path such as "
+                           "\"/health\", escaped", &health->uri);
+        return NGX_CONF_ERROR;
+    }
+
+    if (health->host.len && !ngx_mlsec_health_text(&health->host, 0)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"host=\" in "
+                           "\"mlsec_health\", expected a name such as "
+                           "\"training.internal\"", &health->host);
+        return NGX_CONF_ERROR;
+    }
+
+    only = health->host.len ? "host=" : health->expect ? "expect=" : NULL;
+
+    if (health->uri.len == 0 && only != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s\" without \"uri=\" in \"mlsec_health\", "
+                           "a probe without it only connects", only);
+        return NGX_CONF_ERROR;
+    }
+
+    health->interval = health->interval ? health->interval : 5000;
+    health->timeout = health->timeout ? health->timeout : 2000;
+    health->jitter = health->jitter ? health->jitter : 20;
+    health->rule.fails = health->rule.fails ? health->rule.fails : 3;
+    health->rule.passes = health->rule.passes ? health->rule.passes : 2;
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * What can stand in a request line and in a header without ending it.
+ */
+
+static ngx_uint_t
+ngx_mlsec_health_text(ngx_str_t *text, u_char first)
+{
+    size_t  i;
+
+    if (first && text->data[0] != first) {
+        return 0;
+    }
+
+    for (i = 0; i < text->len; i++) {
+
+        if (text->data[i] <= ' ' || text->data[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static char *
 ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
     const ngx_mlsec_param_t *params, const char *expected)
@@ -177,6 +292,13 @@ ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
             if (ngx_mlsec_conf_param(&args[i], params[n].name, &value)) {
                 break;
             }
+        }
+
+        if (ngx_mlsec_conf_param(&args[i], "match=", &value)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"match=\" in \"%V\": there are no filters "
+                               "in this version, use \"expect=\"", &args[0]);
+            return NGX_CONF_ERROR;
         }
 
         if (params[n].name == NULL) {
@@ -202,15 +324,15 @@ static ngx_int_t
 ngx_mlsec_param(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
     ngx_str_t *value, void *field)
 {
-    size_t       len;
     u_char       what[128];
-    ngx_int_t    n;
     ngx_str_t   *args;
     ngx_msec_t   msec;
 
     args = cf->args->elts;
 
-    if (param->type == NGX_MLSEC_PARAM_TIME) {
+    switch (param->type) {
+
+    case NGX_MLSEC_PARAM_TIME:
         *ngx_snprintf(what, sizeof(what) - 1, "\"%s\" of \"%V\"",
                       param->name, &args[0]) = '\0';
 
@@ -222,8 +344,40 @@ ngx_mlsec_param(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
 
         *(uint64_t *) field = msec;
         return NGX_OK;
-    }
 
+    case NGX_MLSEC_PARAM_STATUSES:
+        *ngx_snprintf(what, sizeof(what) - 1, "\"%s\" in \"%V\"",
+                      param->name, &args[0]) = '\0';
+
+        return ngx_mlsec_conf_statuses(cf, (const char *) what, value, field);
+
+    case NGX_MLSEC_PARAM_TEXT:
+
+        if (value->len) {
+            *(ngx_str_t *) field = *value;
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty \"%s\" in \"%V\", leave it out",
+                           param->name, &args[0]);
+        return NGX_ERROR;
+
+    default:
+        return ngx_mlsec_param_number(cf, param, value, field);
+    }
+}
+
+
+static ngx_int_t
+ngx_mlsec_param_number(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
+    ngx_str_t *value, unsigned *field)
+{
+    size_t      len;
+    ngx_int_t   n;
+    ngx_str_t  *args;
+
+    args = cf->args->elts;
     len = value->len;
 
     if (param->type == NGX_MLSEC_PARAM_SHARE) {
@@ -233,7 +387,7 @@ ngx_mlsec_param(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
     n = ngx_atoi(value->data, len);
 
     if (n >= 1 && n <= param->max) {
-        *(unsigned *) field = n;
+        *field = n;
         return NGX_OK;
     }
 

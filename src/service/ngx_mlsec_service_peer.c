@@ -77,12 +77,18 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
 
     conf = ngx_mlsec_service_conf(us);
 
+    /* without a master process a reload does not begin a worker */
+
+    if (conf->live->refs == NULL) {
+        return conf->init(r, us);
+    }
+
     mp = ngx_palloc(r->pool, sizeof(ngx_mlsec_peer_t));
     if (mp == NULL) {
         return NGX_ERROR;
     }
 
-    if (conf->ejects) {
+    if (conf->ejects || conf->probes) {
         ngx_mlsec_service_apply(conf, r->connection->log);
     }
 

@@ -25,6 +25,12 @@ static const char  *ngx_mlsec_breaker_states[] = {
     "closed", "open", "half_open"
 };
 
+/* in the order of mlsec_health_e */
+
+static const char  *ngx_mlsec_health_states[] = {
+    "unknown", "up", "down"
+};
+
 
 static void ngx_mlsec_services_write(ngx_http_request_t *r,
     ngx_mlsec_json_t *w);
@@ -34,6 +40,8 @@ static void ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
     const ngx_mlsec_peer_view_t *peer, ngx_mlsec_json_t *w);
+static void ngx_mlsec_services_health(const mlsec_peer_slot_t *slot,
+    const mlsec_health_view_t *health, ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_word(ngx_mlsec_json_t *w, const char *word);
 static void ngx_mlsec_services_flag(ngx_mlsec_json_t *w, ngx_uint_t value);
 static void ngx_mlsec_services_number(ngx_mlsec_json_t *w, const char *name,
@@ -228,6 +236,7 @@ ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
     ngx_uint_t             i;
     const char            *state;
     mlsec_peer_slot_t     *slot;
+    mlsec_health_view_t    health;
     mlsec_outlier_view_t   outlier;
 
     slot = peer->slot;
@@ -237,7 +246,10 @@ ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
 
     mlsec_outlier_view(&slot->outlier, &conf->outlier, &outlier);
 
+    mlsec_health_view(&slot->health, &health);
+
     state = peer->marked ? "down"
+            : (conf->probes && health.state == MLSEC_HEALTH_DOWN) ? "unhealthy"
             : (conf->ejects && outlier.ejected) ? "ejected" : "up";
 
     ngx_mlsec_json_lit(w, "{\"address\":");
@@ -257,6 +269,10 @@ ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_services_number(w, "ejections",
                               mlsec_atomic_load(&slot->ejected));
 
+    if (conf->probes) {
+        ngx_mlsec_services_health(slot, &health, w);
+    }
+
     ngx_mlsec_json_lit(w, ",\"calls\":{");
 
     for (i = 0; i < MLSEC_OUTCOMES; i++) {
@@ -271,6 +287,30 @@ ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
     }
 
     ngx_mlsec_json_lit(w, "}}");
+}
+
+
+static void
+ngx_mlsec_services_health(const mlsec_peer_slot_t *slot,
+    const mlsec_health_view_t *health, ngx_mlsec_json_t *w)
+{
+    uint64_t  probe, probed;
+
+    probe = mlsec_atomic_load(&slot->probe);
+    probed = mlsec_atomic_load(&slot->probed);
+
+    ngx_mlsec_json_lit(w, ",\"health\":{\"state\":");
+    ngx_mlsec_services_word(w, ngx_mlsec_health_states[health->state]);
+    ngx_mlsec_services_number(w, "passes", health->passes);
+    ngx_mlsec_services_number(w, "fails", health->fails);
+
+    if (probed) {
+        ngx_mlsec_services_number(w, "last_status", probe & 0xffff);
+        ngx_mlsec_services_number(w, "last_ms", probe >> 16);
+        ngx_mlsec_services_number(w, "age_ms", ngx_current_msec - probed);
+    }
+
+    ngx_mlsec_json_lit(w, "}");
 }
 
 

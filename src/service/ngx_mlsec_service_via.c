@@ -166,11 +166,11 @@ ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_view_t   view;
     mlsec_breaker_event_e  event;
 
-    /* a call that cannot open it needs no jitter */
+    /* a good call opens it too seldom for a number to be drawn each time */
 
     at.now = ngx_current_msec;
-    at.random = (call == MLSEC_CALL_NEUTRAL) ? 0
-                                             : (unsigned) ngx_random() % 100;
+    at.random = (call == MLSEC_CALL_FAILED) ? (unsigned) ngx_random() % 100
+                                            : (unsigned) at.now % 100;
 
     event = mlsec_breaker_report(&conf->live->slot->breaker, &conf->breaker,
                                  ticket, call, elapsed, at);

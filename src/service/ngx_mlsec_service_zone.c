@@ -197,7 +197,8 @@ ngx_mlsec_service_wrap(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
     conf->live = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_live_t));
 
     if (conf->live == NULL
-        || ngx_mlsec_service_take_over(cf, conf) != NGX_OK)
+        || ngx_mlsec_service_take_over(cf, conf) != NGX_OK
+        || (conf->probes && ngx_mlsec_health_prepare(cf, conf) != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -404,6 +405,8 @@ ngx_mlsec_service_init_worker(ngx_cycle_t *cycle)
         }
     }
 
+    ngx_mlsec_health_begin(mcf);
+
     return NGX_OK;
 }
 
@@ -416,7 +419,7 @@ ngx_mlsec_service_exit_worker(ngx_cycle_t *cycle)
     mcf = ngx_mlsec_service_worker_conf(cycle);
 
     if (mcf != NULL) {
-        mlsec_registry_resign(mcf->registry, ngx_pid);
+        ngx_mlsec_health_end(mcf);
         mlsec_registry_worker_gone(mcf->registry, ngx_process_slot, ngx_pid);
     }
 }
@@ -474,6 +477,10 @@ ngx_mlsec_service_peer(const ngx_mlsec_service_conf_t *conf, ngx_str_t *name)
     int                    rc;
     mlsec_peer_slot_t     *slot;
     ngx_mlsec_peer_ref_t  *ref;
+
+    if (conf->live->refs == NULL) {
+        return NULL;
+    }
 
     ref = ngx_mlsec_service_ref(conf->live, name);
 

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: The ngx_mlsec_module authors
 # SPDX-License-Identifier: Apache-2.0
 
-# mlsec_zone, mlsec_breaker, mlsec_outlier, mlsec_via, mlsec_services: what
-# does not load, and what it says.
+# mlsec_zone, mlsec_breaker, mlsec_outlier, mlsec_health, mlsec_via,
+# mlsec_services: what does not load, and what it says.
 
 use Test::Nginx::Socket 'no_plan';
 
@@ -537,3 +537,186 @@ GET /x
 --- error_log
 [emerg]
 "mlsec_services" in location "/s" that also has another content handler, use one of them or a location of its own in 
+
+
+
+=== health, all parameters
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/health?a=b host=h.example:80 port=65535 interval=1h jitter=100% timeout=1ms fails=255 passes=255 expect=2xx,404; }
+--- config
+    location = /x { return 204; }
+--- request
+GET /x
+--- error_code: 204
+
+
+
+=== mlsec_health without a zone
+--- http_config
+    upstream u { server 127.0.0.1:1; mlsec_health; }
+--- must_die
+--- error_log
+[emerg]
+"mlsec_health" in upstream "u" without "mlsec_zone", add "mlsec_zone mlsec:32m;" to "http" in 
+
+
+
+=== mlsec_health twice
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health; mlsec_health; }
+--- must_die
+--- error_log
+[emerg]
+"mlsec_health" directive is duplicate
+
+
+
+=== health, unknown parameter
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health colour=red; }
+--- must_die
+--- error_log
+[emerg]
+unknown parameter "colour=red" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=" or "expect="
+
+
+
+=== health, match=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=.status == "healthy"'; }
+--- must_die
+--- error_log
+[emerg]
+"match=" in "mlsec_health": there are no filters in this version, use "expect="
+
+
+
+=== health, uri= without a slash
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=health; }
+--- must_die
+--- error_log
+[emerg]
+invalid value "health" of "uri=" in "mlsec_health", expected a path such as "/health", escaped
+
+
+
+=== health, uri= with a blank
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health 'uri=/a b'; }
+--- must_die
+--- error_log
+[emerg]
+invalid value "/a b" of "uri=" in "mlsec_health", expected a path such as "/health", escaped
+
+
+
+=== health, uri= with a line end
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health "uri=/a\r\nX: y"; }
+--- must_die
+--- error_log
+[emerg]
+of "uri=" in "mlsec_health", expected a path such as "/health", escaped
+
+
+
+=== health, host= with a blank
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/a 'host=a b'; }
+--- must_die
+--- error_log
+[emerg]
+invalid value "a b" of "host=" in "mlsec_health", expected a name such as "training.internal"
+
+
+
+=== health, empty uri=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=; }
+--- must_die
+--- error_log
+[emerg]
+empty "uri=" in "mlsec_health", leave it out
+
+
+
+=== health, host= without uri=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health host=a; }
+--- must_die
+--- error_log
+[emerg]
+"host=" without "uri=" in "mlsec_health", a probe without it only connects
+
+
+
+=== health, expect= without uri=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health expect=200; }
+--- must_die
+--- error_log
+[emerg]
+"expect=" without "uri=" in "mlsec_health", a probe without it only connects
+
+
+
+=== health, expect=x
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h expect=200,x; }
+--- must_die
+--- error_log
+[emerg]
+invalid status "x" of "expect=" in "mlsec_health", expected a list such as "2xx,404"
+
+
+
+=== health, port=65536
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health port=65536; }
+--- must_die
+--- error_log
+[emerg]
+invalid value "65536" of "port=" in "mlsec_health", expected a number, 1-65535
+
+
+
+=== health, fails=256
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health fails=256; }
+--- must_die
+--- error_log
+[emerg]
+invalid value "256" of "fails=" in "mlsec_health", expected a number, 1-255
+
+
+
+=== health, jitter=1
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health jitter=1; }
+--- must_die
+--- error_log
+[emerg]
+invalid value "1" of "jitter=" in "mlsec_health", expected a share such as "50%"
+
+
+
+=== health, timeout=x
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health timeout=x; }
+--- must_die
+--- error_log
+[emerg]
+invalid time "x" in "timeout=" of "mlsec_health", expected a time such as "3s" or "250ms"
+
+
+
+=== mlsec_health in a location
+--- http_config
+    mlsec_zone m:64k; 
+--- config
+    location / { mlsec_health; }
+--- must_die
+--- error_log
+[emerg]
+"mlsec_health" directive is not allowed here
