@@ -8,7 +8,7 @@
 #     timestamp}
 
 argument("model_name") as $model
-| refuse_if([bad_range])
+| refuse_if([bad_range]) | asked("summary")
 | {drift_analysis: (part("summary")
        + {history: (if .history == null then null
                     else [part("history") | .history | rows[]

@@ -8,7 +8,7 @@
 #     (0-100), categories: {category: the same, average_severity (0-1), models:
 #     [name]}}, time_range, timestamp}
 
-refuse_if([bad_range]) | range_days("7d") as $days
+refuse_if([bad_range]) | asked("results") | range_days("7d") as $days
 | [.results | attacks[] | select(.timestamp | since($days))]
 | {attack_patterns: (attack_figures + {categories:
        (group_by(.category // "unknown" | tostring)

@@ -9,7 +9,7 @@
 #     anomalies: [{timestamp, value, deviations, tags}], count}, metric_name,
 #     time_range, timestamp}
 
-refuse_if([bad_required("metric_name"), bad_range])
+refuse_if([bad_required("metric_name"), bad_range]) | asked("metrics")
 | argument("metric_name") as $name
 | (.metrics | points($name; range_days("7d"))) as $points
 | ($points | map(.value) | mean) as $mean

@@ -6,6 +6,6 @@
 # Part: costs (business-metrics), required, of the days of the range.
 # -> {cost_analysis, time_range, timestamp}
 
-refuse_if([bad_range])
+refuse_if([bad_range]) | asked("costs")
 | {cost_analysis: .costs, time_range: argument("time_range"; "30d")}
 | finished

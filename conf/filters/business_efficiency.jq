@@ -6,7 +6,7 @@
 # Part: effectiveness (business-metrics), required, of the days of the range.
 # -> {efficiency_metrics, time_range, timestamp}
 
-refuse_if([bad_range])
+refuse_if([bad_range]) | asked("effectiveness")
 | {efficiency_metrics: .effectiveness,
    time_range: argument("time_range"; "30d")}
 | finished

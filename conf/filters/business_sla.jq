@@ -8,7 +8,7 @@
 # -> {sla_metrics: {availability_percent, downtime_minutes, response_time_p95
 #     (ms), error_rate (0-100)}, time_range, timestamp}
 
-refuse_if([bad_range]) | range_days("30d") as $days
+refuse_if([bad_range]) | asked("effectiveness") | range_days("30d") as $days
 | .effectiveness | object
 | (.availability_percent | number(null)) as $available
 | {sla_metrics: {

@@ -9,7 +9,7 @@
 #     max}], average, change_percent, trend}, metric_name, time_range,
 #     timestamp}
 
-refuse_if([bad_required("metric_name"), bad_range])
+refuse_if([bad_required("metric_name"), bad_range]) | asked("metrics")
 | argument("metric_name") as $name
 | (.metrics | points($name; range_days("30d"))) as $points
 | ($points | map(.value)) as $values

@@ -13,7 +13,7 @@ refuse_if([bad_integer("lines"; 1; 1000)])
 | ($status.file == 206) as $cut
 | .file | text("") | split("\n") | if .[-1] == "" then .[:-1] else . end
 | (if $cut and length > 1 then .[:-1] else . end) as $all
-| [$all[:integer("lines"; "10")] | to_entries[]
+| [$all[:integer("lines"; "10")] | indexed[]
    | {line: (.key + 1), content: (.value | rtrimstr("\r"))}]
 | {dataset_id: $captures.id, preview_lines: length, preview_data: .,
    total_lines: (if $cut then null else ($all | length) end)}

@@ -20,6 +20,7 @@ def number($other): [numbers_of] | if length > 0 then .[0] else $other end;
 def list: if type == "array" then . else [] end;
 def object: if type == "object" then . else {} end;
 def rows: list | map(objects);
+def indexed: . as $list | [range(length) | {key: ., value: $list[.]}];
 def text($other): if type == "string" then . else $other end;
 
 # ---- what the client asked for ----

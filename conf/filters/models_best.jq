@@ -21,7 +21,7 @@
       last_updated: (.last_updated_timestamp // .creation_timestamp
                      | from_ms)}]
 | sort_by(-(.performance_score // -1), -(.accuracy // -1), .name)
-| {best_models: (to_entries
+| {best_models: (indexed
        | map({key: .value.name, value: (.value + {rank: (.key + 1)}
                                         | del(.name))})
        | from_entries),

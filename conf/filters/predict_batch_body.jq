@@ -10,7 +10,7 @@ refuse_if([bad_object, needed("texts"), bad_list("texts"),
               then problem(["body", "texts"]; "list_length";
                   "List should have 1 to 100 items"; .texts | length)
               else empty end),
-             (.texts | to_entries[]
+             (.texts | indexed[]
               | if (.value | type) != "string"
                 then problem(["body", "texts", .key]; "string_type";
                     "Input should be a valid string"; .value)

@@ -11,6 +11,8 @@
  * ngx_mlsec_aggregate_call.c       reading mlsec_call
  * ngx_mlsec_aggregate_resolve.c    calls tied to upstreams, services, servers
  * ngx_mlsec_aggregate_uri.c        where a part goes: path, query, escaping
+ * ngx_mlsec_aggregate_filter.c     programs in place of merge, on one body
+ * ngx_mlsec_aggregate_body.c       what a part sends as its body
  * ngx_mlsec_aggregate_headers.c    what a part sends, what comes back
  * ngx_mlsec_aggregate_handler.c    the life of an aggregate: start, timer, end
  * ngx_mlsec_aggregate_part.c       the life of a part: request, body, end
@@ -32,7 +34,9 @@
 
 #include <core/ngx_mlsec_capture.h>
 #include <core/ngx_mlsec_conf.h>
+#include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_json.h>
+#include <filter/ngx_mlsec_filter.h>
 #include <lib/mlsec_json.h>
 #include <lib/mlsec_merge.h>
 #include <lib/mlsec_shape.h>
@@ -64,7 +68,8 @@ typedef enum {
     NGX_MLSEC_ERR_DNS,
     NGX_MLSEC_ERR_CANCELED,
     NGX_MLSEC_ERR_CONFLICT,
-    NGX_MLSEC_ERR_DEPENDENCY
+    NGX_MLSEC_ERR_DEPENDENCY,
+    NGX_MLSEC_ERR_FILTER
 } ngx_mlsec_err_e;
 
 
@@ -128,6 +133,9 @@ typedef struct {
     mlsec_paths_t                 *pick;
     mlsec_paths_t                 *drop;
 
+    const ngx_mlsec_filter_t      *filter;       /* of the answer */
+    const ngx_mlsec_filter_t      *body_filter;  /* of what is sent */
+
     ngx_mlsec_chain_conf_t        *chain;        /* NULL: waits for nobody */
 
     ngx_mlsec_fallback_e           fallback;
@@ -145,6 +153,7 @@ typedef struct {
     ngx_array_t                   *calls;        /* ngx_mlsec_call_t */
     ngx_array_t                   *chain;        /* ngx_uint_t; or NULL */
     ngx_mlsec_merge_conf_t         merge;
+    const ngx_mlsec_filter_t      *filter;       /* in place of merge */
 
     ngx_msec_t                     deadline;     /* ms */
     ngx_msec_t                     soft;         /* ms, 0: none */
@@ -179,6 +188,7 @@ typedef struct {
 
     ngx_str_t                   url;         /* of the upstream, escaped */
     ngx_str_t                   host;        /* Host header */
+    ngx_http_request_body_t    *request_body; /* made by a program */
 
     size_t                      drained;     /* bytes not wanted */
     u_char                     *start;       /* the body as it comes */
@@ -191,6 +201,8 @@ typedef struct {
     ngx_msec_t                  started;     /* ngx_current_msec */
     ngx_msec_t                  expires;     /* ngx_current_msec */
     ngx_msec_t                  elapsed;     /* ms */
+    uint64_t                    clock;       /* us: at its start, then how
+                                                long; 0 if nobody asks */
     ngx_uint_t                  attempts;
 
     ngx_mlsec_err_e             error;
@@ -221,11 +233,16 @@ struct ngx_mlsec_aggregate_s {
     const ngx_mlsec_part_t                *starting;   /* has a link */
     ngx_mlsec_group_t                     *groups;     /* that were opened */
 
+    ngx_str_t                              body;       /* the client's, for
+                                                          programs */
+    ngx_mlsec_error_t                      refusal;    /* with NGX_BUSY */
+
     size_t                                 total;      /* bytes of bodies */
     ngx_msec_t                             started;    /* ngx_current_msec */
     ngx_event_t                            timer;
 
     unsigned                               local:1;    /* a part is */
+    unsigned                               body_read:1; /* body is set */
     unsigned                               soft:1;     /* has passed */
     unsigned                               done:1;
 };
@@ -456,6 +473,83 @@ ngx_int_t ngx_mlsec_aggregate_respond(ngx_mlsec_aggregate_t *a,
  * Writes the members of a failed part's entry, without the braces.
  */
 void ngx_mlsec_aggregate_entry(ngx_mlsec_part_t *part, ngx_mlsec_json_t *w);
+
+
+/* ngx_mlsec_aggregate_filter.c */
+
+/*
+ * Read "filter=" and "filter_file=" of a call.  NGX_OK, or NGX_ERROR after an
+ * [emerg].
+ */
+ngx_int_t ngx_mlsec_call_filter(ngx_conf_t *cf, ngx_mlsec_call_t *call,
+    ngx_str_t *value);
+ngx_int_t ngx_mlsec_call_filter_file(ngx_conf_t *cf, ngx_mlsec_call_t *call,
+    ngx_str_t *value);
+
+/*
+ * Reads "body=filter:PROGRAM" and "body=file:PATH,PATH".
+ *
+ * NGX_OK; NGX_DECLINED: value is neither; NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_call_body_filter(ngx_conf_t *cf, ngx_mlsec_call_t *call,
+    ngx_str_t *value);
+
+/*
+ * Takes the program of the location that is being merged, after all of its
+ * directives were read.
+ *
+ * NGX_OK, or NGX_ERROR after an [emerg] when it cannot stand there.
+ */
+ngx_int_t ngx_mlsec_aggregate_filter_conf(ngx_conf_t *cf,
+    ngx_mlsec_aggregate_loc_conf_t *conf);
+
+/*
+ * Runs filter= of a part.  text: its body, replaced by the result.
+ *
+ * NGX_MLSEC_ERR_NONE, NGX_MLSEC_ERR_FILTER, or NGX_MLSEC_ERR_TOO_LARGE
+ * without memory.
+ */
+ngx_mlsec_err_e ngx_mlsec_part_filter(ngx_mlsec_part_t *part,
+    mlsec_str_t *text);
+
+/*
+ * Runs mlsec_filter of a location.
+ *
+ * parts: what has come, a->nparts of them.  errors: the list of errors as
+ * JSON, empty for none.  *out, *size: the answer.
+ *
+ * NGX_OK; or the status to finalize the request with, its envelope is set.
+ */
+ngx_int_t ngx_mlsec_aggregate_filter(ngx_mlsec_aggregate_t *a,
+    const mlsec_merge_part_t *parts, const ngx_str_t *errors,
+    ngx_chain_t **out, off_t *size);
+
+
+/* ngx_mlsec_aggregate_body.c */
+
+/*
+ * Makes part->request_body with the program of body=, from the client's
+ * body, which nginx has read.  For a part that waits this is done twice where
+ * the program uses $parts: before any service is called, so that a refusal
+ * comes early, and when the parts are there.
+ *
+ * NGX_OK; NGX_BUSY: the request is to be refused with a->refusal; NGX_ERROR:
+ * no memory, or the body cannot be read.
+ */
+ngx_int_t ngx_mlsec_part_map_body(ngx_mlsec_part_t *part);
+
+/*
+ * Whether the program of body= has to run when the parts that it waits for
+ * are there: it uses $parts.  1 or 0.
+ */
+ngx_uint_t ngx_mlsec_part_body_waits(const ngx_mlsec_part_t *part);
+
+/*
+ * Gives the subrequest of a part its method and its body.  in: the headers of
+ * the subrequest, their length is set.
+ */
+void ngx_mlsec_part_set_body(ngx_mlsec_part_t *part,
+    ngx_http_headers_in_t *in);
 
 
 /* ngx_mlsec_aggregate_splice.c */

@@ -72,6 +72,8 @@ static const struct {
     { "pick=", ngx_mlsec_call_pick },
     { "drop=", ngx_mlsec_call_drop },
     { "as=", ngx_mlsec_call_as },
+    { "filter=", ngx_mlsec_call_filter },
+    { "filter_file=", ngx_mlsec_call_filter_file },
     { "if=", ngx_mlsec_call_if },
     { "service=", ngx_mlsec_call_service },
     { "after=", ngx_mlsec_call_after },
@@ -280,6 +282,8 @@ ngx_mlsec_call_method(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 static ngx_int_t
 ngx_mlsec_call_body(ngx_conf_t *cf, ngx_mlsec_call_t *call, ngx_str_t *value)
 {
+    ngx_int_t  rc;
+
     if (ngx_strcmp(value->data, "on") == 0) {
         call->body = 1;
         return NGX_OK;
@@ -290,11 +294,20 @@ ngx_mlsec_call_body(ngx_conf_t *cf, ngx_mlsec_call_t *call, ngx_str_t *value)
         return NGX_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid value \"%V\" of \"body=\" in \"mlsec_call\", "
-                       "expected \"on\" or \"off\"", value);
+    rc = ngx_mlsec_call_body_filter(cf, call, value);
 
-    return NGX_ERROR;
+    if (rc == NGX_OK) {
+        call->body = 1;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"body=\" in "
+                           "\"mlsec_call\", expected \"on\", \"off\", "
+                           "\"filter:PROGRAM\" or \"file:PATH\"", value);
+    }
+
+    return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -361,12 +361,78 @@ ngx_mlsec_chain_values(ngx_mlsec_part_t *part)
 
 
 ngx_int_t
+ngx_mlsec_chain_bodies(const ngx_mlsec_part_t *part,
+    mlsec_filter_value_t *bodies)
+{
+    ngx_str_t                body;
+    ngx_uint_t               i, j, n;
+    ngx_pool_t              *pool;
+    mlsec_str_t             *names;
+    const ngx_array_t       *needs;
+    mlsec_filter_value_t    *values;
+    const ngx_mlsec_need_t  *need;
+
+    pool = part->aggregate->request->pool;
+    needs = &part->call->chain->needs;
+    need = needs->elts;
+
+    names = ngx_palloc(pool, needs->nelts * sizeof(mlsec_str_t));
+    values = ngx_pcalloc(pool, needs->nelts * sizeof(mlsec_filter_value_t));
+
+    if (names == NULL || values == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+
+    for (i = 0; i < needs->nelts; i++) {
+
+        for (j = 0; j < i && need[j].index != need[i].index; j++) {
+            /* void */
+        }
+
+        if (j < i
+            || !ngx_mlsec_part_result(&part->aggregate->parts[need[i].index],
+                                      &body))
+        {
+            continue;
+        }
+
+        names[n].data = need[i].name.data;
+        names[n].len = need[i].name.len;
+        values[n].text.data = body.data;
+        values[n].text.len = body.len;
+        n++;
+    }
+
+    bodies->names = names;
+    bodies->parts = values;
+    bodies->nparts = n;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_mlsec_chain_launch(ngx_mlsec_part_t *part)
 {
     ngx_int_t               rc;
     ngx_mlsec_aggregate_t  *a;
 
     a = part->aggregate;
+
+    if (ngx_mlsec_part_body_waits(part)) {
+        rc = ngx_mlsec_part_map_body(part);
+
+        if (rc == NGX_BUSY) {
+            ngx_mlsec_chain_fail(part, NGX_MLSEC_ERR_FILTER);
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     a->starting = part;
     rc = ngx_mlsec_part_start(part);

@@ -168,6 +168,15 @@ ngx_int_t ngx_mlsec_chain_step(ngx_mlsec_aggregate_t *a);
 ngx_int_t ngx_mlsec_chain_launch(ngx_mlsec_part_t *part);
 
 /*
+ * {NAME: body} of the parts that a part has waited for, for its programs.  A
+ * part that was left out is not a member.
+ *
+ * NGX_OK, or NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_chain_bodies(const ngx_mlsec_part_t *part,
+    mlsec_filter_value_t *bodies);
+
+/*
  * Ends a part or an item that has not been started.
  */
 void ngx_mlsec_chain_fail(ngx_mlsec_part_t *part, ngx_mlsec_err_e error);

@@ -232,6 +232,13 @@ ngx_mlsec_aggregate_refuse(ngx_mlsec_aggregate_t *a, ngx_int_t rc)
         r->read_event_handler = ngx_http_block_reading;
     }
 
+    if (rc == NGX_BUSY) {
+        (void) ngx_mlsec_error_set(r, &a->refusal);
+
+        ngx_http_finalize_request(r, a->refusal.status);
+        return;
+    }
+
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "mlsec aggregate: client sent a value that cannot be "

@@ -27,9 +27,7 @@ static ngx_int_t ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part,
     ngx_http_headers_in_t *in);
 static ngx_int_t ngx_mlsec_part_header_value(ngx_http_request_t *r,
     const ngx_mlsec_call_header_t *header, ngx_str_t *value);
-static void ngx_mlsec_part_set_body(ngx_http_request_t *r,
-    ngx_http_request_t *sr, ngx_http_headers_in_t *in,
-    const ngx_mlsec_call_t *call);
+static ngx_int_t ngx_mlsec_part_json_type(ngx_http_headers_in_t *in);
 static ngx_int_t ngx_mlsec_aggregate_cache_control(ngx_mlsec_aggregate_t *a,
     ngx_uint_t completed);
 
@@ -146,6 +144,8 @@ ngx_int_t
 ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
 {
     ngx_int_t                rc;
+    ngx_uint_t               untyped;
+    const ngx_array_t        none = { NULL, 0, 0, 0, NULL };
     ngx_http_request_t      *r, *sr;
     ngx_http_headers_in_t   *in;
     const ngx_mlsec_call_t  *call;
@@ -159,25 +159,60 @@ ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
 
     *in = *part->aggregate->headers_in;
 
-    if (call->headers != NULL) {
+    untyped = (part->request_body != NULL && in->content_type == NULL);
+
+    if (call->headers != NULL || untyped) {
 
         if (ngx_list_init(&in->headers, r->pool, 12, sizeof(ngx_table_elt_t))
             != NGX_OK
             || ngx_mlsec_part_take_headers(part->aggregate->headers_in, in,
-                                           call->headers)
+                                           call->headers ? call->headers
+                                                         : &none)
                != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        rc = ngx_mlsec_part_own_headers(part, in);
+        if (untyped && ngx_mlsec_part_json_type(in) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        rc = (call->headers != NULL) ? ngx_mlsec_part_own_headers(part, in)
+                                     : NGX_OK;
 
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    ngx_mlsec_part_set_body(r, sr, in, call);
+    ngx_mlsec_part_set_body(part, in);
+
+    return NGX_OK;
+}
+
+
+/*
+ * What a program has made is JSON, whether the client has said so or has sent
+ * nothing.
+ */
+
+static ngx_int_t
+ngx_mlsec_part_json_type(ngx_http_headers_in_t *in)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&in->headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Content-Type");
+    ngx_str_set(&h->value, "application/json");
+    h->lowcase_key = (u_char *) "content-type";
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    ngx_mlsec_elt_last(h);
+
+    in->content_type = h;
 
     return NGX_OK;
 }
@@ -401,46 +436,6 @@ ngx_mlsec_part_check_headers(ngx_http_request_t *r,
     }
 
     return NGX_OK;
-}
-
-
-static void
-ngx_mlsec_part_set_body(ngx_http_request_t *r, ngx_http_request_t *sr,
-    ngx_http_headers_in_t *in, const ngx_mlsec_call_t *call)
-{
-    sr->request_body = NULL;
-
-    if (call->method) {
-        sr->method = call->method;
-        sr->method_name = call->method_name;
-
-    } else if (call->body && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        sr->method = r->method;
-        sr->method_name = r->method_name;
-    }
-
-    if (!call->body || r->request_body == NULL) {
-
-        /* RFC 9110, 8.6: a POST without content says so */
-
-        if (sr->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH)) {
-            in->content_length_n = 0;
-        }
-
-        return;
-    }
-
-    /*
-     * nginx has read the whole body by now and has counted it, also when it
-     * came in chunks.
-     */
-
-    sr->request_body = r->request_body;
-    in->content_length_n = r->headers_in.content_length_n;
-
-    if (in->content_length_n < 0) {
-        in->content_length_n = 0;
-    }
 }
 
 

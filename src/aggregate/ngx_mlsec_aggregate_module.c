@@ -478,6 +478,7 @@ ngx_mlsec_aggregate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->calls = prev->calls;
         conf->chain = prev->chain;
         conf->merge = prev->merge;
+        conf->filter = prev->filter;
         conf->body = prev->body;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
@@ -496,6 +497,10 @@ ngx_mlsec_aggregate_check(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
 {
     ngx_mlsec_call_t          *call;
     ngx_http_core_loc_conf_t  *clcf;
+
+    if (ngx_mlsec_aggregate_filter_conf(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->calls == NULL) {
 

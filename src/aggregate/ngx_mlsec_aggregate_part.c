@@ -49,6 +49,7 @@ static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
     mlsec_str_t text);
 static ngx_mlsec_err_e ngx_mlsec_part_text(ngx_mlsec_part_t *part);
 static void ngx_mlsec_part_log(ngx_mlsec_part_t *part);
+static uint64_t ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a);
 static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
 
 
@@ -79,6 +80,14 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
         }
     }
 
+    if (call->body_filter != NULL && part->link == NULL) {
+        rc = ngx_mlsec_part_map_body(part);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     if (call->chain != NULL && part->link == NULL) {
         return ngx_mlsec_chain_hold(part);
     }
@@ -102,6 +111,7 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
     part->started = ngx_current_msec;
     left = a->conf->deadline - (part->started - a->started);
     part->expires = part->started + ngx_min(call->timeout, left);
+    part->clock = ngx_mlsec_part_clock(a);
 
     part->running = 1;
     a->running++;
@@ -623,6 +633,7 @@ ngx_mlsec_part_shape(ngx_mlsec_part_t *part, mlsec_str_t text)
 {
     int                      rc;
     mlsec_mem_t              mem;
+    ngx_mlsec_err_e          error;
     const ngx_mlsec_call_t  *call;
 
     call = part->call;
@@ -641,6 +652,14 @@ ngx_mlsec_part_shape(ngx_mlsec_part_t *part, mlsec_str_t text)
 
     if (rc == MLSEC_OK && call->drop != NULL) {
         rc = mlsec_paths_drop(call->drop, &mem, text, &text);
+    }
+
+    if (rc == MLSEC_OK && call->filter != NULL) {
+        error = ngx_mlsec_part_filter(part, &text);
+
+        if (error != NGX_MLSEC_ERR_NONE) {
+            return error;
+        }
     }
 
     if (rc == MLSEC_OK) {
@@ -708,6 +727,10 @@ ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
     part->error = error;
     part->elapsed = ngx_current_msec - part->started;
 
+    if (part->clock) {
+        part->clock = ngx_mlsec_part_clock(a) - part->clock;
+    }
+
     (void) ngx_mlsec_part_attempts(part);
 
     a->running--;
@@ -729,6 +752,27 @@ ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
     if (part->cancel) {
         (void) ngx_http_post_request(a->request, NULL);
     }
+}
+
+
+/*
+ * Microseconds, for $elapsed: nginx's own time has milliseconds and stands
+ * still while events are handled.
+ */
+
+static uint64_t
+ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a)
+{
+    struct timespec  ts;
+
+    if (a->conf->filter == NULL
+        || !(a->conf->filter->used >> NGX_MLSEC_FILTER_ELAPSED & 1)
+        || clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
+    {
+        return 0;
+    }
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 

@@ -95,6 +95,7 @@ static ngx_int_t
 ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
 {
     off_t                size;
+    ngx_int_t            rc;
     ngx_str_t            errors, names;
     ngx_uint_t           i, completed, list;
     ngx_chain_t         *out;
@@ -120,7 +121,8 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
 
     /* where the list has no place in the body, the names go into a header */
 
-    list = (a->conf->merge.mode == MLSEC_MERGE_NAMESPACE
+    list = (a->conf->filter != NULL
+            || a->conf->merge.mode == MLSEC_MERGE_NAMESPACE
             || (a->conf->merge.mode == MLSEC_MERGE_FLAT
                 && !merge.has_errors));
 
@@ -128,10 +130,13 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
         ngx_str_null(&names);
     }
 
-    if (ngx_mlsec_aggregate_splice(a->request, &merge, &errors, &out, &size)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    rc = (a->conf->filter != NULL)
+         ? ngx_mlsec_aggregate_filter(a, parts, &errors, &out, &size)
+         : ngx_mlsec_aggregate_splice(a->request, &merge, &errors, &out,
+                                      &size);
+
+    if (rc != NGX_OK) {
+        return (rc > NGX_OK) ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_mlsec_aggregate_set_headers(a, completed, &names) != NGX_OK) {
@@ -330,6 +335,9 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
         break;
     case NGX_MLSEC_ERR_DEPENDENCY:
         what = "was not called, what it depends on failed or is missing";
+        break;
+    case NGX_MLSEC_ERR_FILTER:
+        what = "sent an answer that the filter of its part failed on";
         break;
     default:
         what = "failed";

@@ -34,7 +34,8 @@ static ngx_str_t  ngx_mlsec_part_errors[] = {
     ngx_string("dns"),
     ngx_string("canceled"),
     ngx_string("conflict"),
-    ngx_string("dependency")
+    ngx_string("dependency"),
+    ngx_string("filter")
 };
 
 
@@ -61,6 +62,9 @@ ngx_mlsec_part_status_code(const ngx_mlsec_part_t *part)
     case NGX_MLSEC_ERR_NO_PEER:
     case NGX_MLSEC_ERR_CANCELED:
         return NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    case NGX_MLSEC_ERR_FILTER:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     default:
         return NGX_HTTP_BAD_GATEWAY;

@@ -31,6 +31,8 @@ static void ngx_mlsec_variable_forwarded_proto(ngx_http_request_t *r,
     ngx_str_t *value);
 static void ngx_mlsec_variable_forwarded_host(ngx_http_request_t *r,
     ngx_str_t *value);
+static void ngx_mlsec_variable_uptime(ngx_http_request_t *r,
+    ngx_str_t *value);
 static ngx_uint_t ngx_mlsec_request_id_is_sane(ngx_str_t *id);
 static ngx_uint_t ngx_mlsec_client_is_trusted(ngx_http_request_t *r,
     ngx_str_t *peer);
@@ -44,7 +46,8 @@ static ngx_mlsec_variable_pt  ngx_mlsec_variable_handlers[] = {
     ngx_mlsec_variable_request_id,
     ngx_mlsec_variable_forwarded_for,
     ngx_mlsec_variable_forwarded_proto,
-    ngx_mlsec_variable_forwarded_host
+    ngx_mlsec_variable_forwarded_host,
+    ngx_mlsec_variable_uptime
 };
 
 
@@ -58,11 +61,20 @@ static ngx_http_variable_t  ngx_mlsec_variables[] = {
 
     { ngx_string("mlsec_forwarded_host"), NULL, ngx_mlsec_variable, 3, 0, 0 },
 
+    { ngx_string("mlsec_uptime"), NULL, ngx_mlsec_variable, 4, 0, 0 },
+
       ngx_http_null_variable
 };
 
 
 static ngx_int_t  ngx_mlsec_request_id_index;
+
+/*
+ * When the master read its first configuration, in seconds.  A reload opens
+ * this module again before it closes it, so this stays as it is.
+ */
+
+static time_t     ngx_mlsec_started;
 
 /* of this worker: the key of its ids and how many it has made */
 
@@ -75,6 +87,10 @@ ngx_mlsec_variables_add(ngx_conf_t *cf)
 {
     ngx_str_t             name;
     ngx_http_variable_t  *var, *v;
+
+    if (ngx_mlsec_started == 0) {
+        ngx_mlsec_started = ngx_time();
+    }
 
     for (v = ngx_mlsec_variables; v->name.len; v++) {
         var = ngx_http_add_variable(cf, &v->name, v->flags);
@@ -329,6 +345,20 @@ ngx_mlsec_variable_request_id(ngx_http_request_t *r, ngx_str_t *value)
 
     value->data = p;
     value->len = ngx_hex_dump(p, (u_char *) id, sizeof(id)) - p;
+}
+
+
+static void
+ngx_mlsec_variable_uptime(ngx_http_request_t *r, ngx_str_t *value)
+{
+    value->len = 0;
+    value->data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
+
+    if (value->data != NULL) {
+        value->len = ngx_sprintf(value->data, "%T",
+                                 ngx_time() - ngx_mlsec_started)
+                     - value->data;
+    }
 }
 
 

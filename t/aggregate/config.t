@@ -534,7 +534,7 @@ qr/"mlsec_call" to an upstream in a server without "mlsec_parts", add "include m
 --- error_log eval
 [
 "[emerg]",
-'invalid value "yes" of "body=" in "mlsec_call", expected "on" or "off"',
+'invalid value "yes" of "body=" in "mlsec_call", expected "on", "off", "filter:PROGRAM" or "file:PATH"',
 ]
 
 
@@ -546,7 +546,7 @@ qr/"mlsec_call" to an upstream in a server without "mlsec_parts", add "include m
 --- error_log eval
 [
 "[emerg]",
-'invalid value "" of "body=" in "mlsec_call", expected "on" or "off"',
+'invalid value "" of "body=" in "mlsec_call", expected "on", "off", "filter:PROGRAM" or "file:PATH"',
 ]
 
 

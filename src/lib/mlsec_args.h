@@ -1,0 +1,37 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/* The query of a URI as a JSON object. */
+
+
+#ifndef _MLSEC_ARGS_H_INCLUDED_
+#define _MLSEC_ARGS_H_INCLUDED_
+
+
+#include <lib/mlsec_types.h>
+
+
+/*
+ * Turns a query ("a=1&b=x%20y&b=z") into {"a":"1","b":["x y","z"]}: names in
+ * the order of their first occurrence, values are strings, those of a name
+ * that is repeated an array in their order.
+ *
+ * Decoded as HTML forms encode (WHATWG URL, 5.1): "+" is a blank, %XX a byte,
+ * another "%" stands for itself; a name without "=" has an empty value, an
+ * empty piece between two "&" is nothing.  Bytes that are not UTF-8 become
+ * U+FFFD, NUL becomes \u0000.
+ *
+ * query: without the "?".  seed: secret, random; keeps names that are chosen
+ * to collide from making the time quadratic.
+ * json: from mem, lives as long; at most 6 bytes for each of the query, and
+ * 7 for each argument.
+ *
+ * Returns MLSEC_OK or MLSEC_NOMEM.
+ */
+int mlsec_args_json(mlsec_str_t query, const mlsec_mem_t *mem,
+    const uint64_t seed[2], mlsec_str_t *json);
+
+
+#endif /* _MLSEC_ARGS_H_INCLUDED_ */
