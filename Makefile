@@ -55,7 +55,8 @@ fuzz: ## fuzz a parser, all without FUZZ: make fuzz FUZZ=json_scan SECS=60
 bench: ## side-by-side figures, raw results in build/bench/
 	@util/deps build run bench
 	@util/build
-	@exec bench/run
+	@bench/run
+	@bench/platform
 
 image-test: ## build the container image, run it, look at it (root)
 	@util/deps image

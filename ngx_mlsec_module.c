@@ -27,6 +27,7 @@
 #include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_variables.h>
+#include <service/ngx_mlsec_service.h>
 
 
 static ngx_int_t ngx_mlsec_preconfiguration(ngx_conf_t *cf);
@@ -46,7 +47,8 @@ static const struct {
 } ngx_mlsec_phases[] = {
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_error_rewrite },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite },
-    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite }
+    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite },
+    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via }
 };
 
 

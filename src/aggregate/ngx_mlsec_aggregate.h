@@ -60,6 +60,7 @@ typedef enum {
     NGX_MLSEC_ERR_TIMEOUT,
     NGX_MLSEC_ERR_RESET,
     NGX_MLSEC_ERR_UPSTREAM_STATUS,
+    NGX_MLSEC_ERR_CIRCUIT_OPEN,
     NGX_MLSEC_ERR_NO_PEER,
     NGX_MLSEC_ERR_TOO_LARGE,
     NGX_MLSEC_ERR_BAD_JSON,
@@ -86,14 +87,6 @@ typedef struct {
     mlsec_merge_conflict_e      on_conflict;
     unsigned                    set:1;       /* mlsec_merge was given */
 } ngx_mlsec_merge_conf_t;
-
-
-/* one status or a range of them */
-
-typedef struct {
-    ngx_uint_t                  first;
-    ngx_uint_t                  last;
-} ngx_mlsec_ok_t;
 
 
 typedef struct {
@@ -134,7 +127,7 @@ typedef struct {
     ngx_array_t                   *condition;    /* if=; template pieces */
 
     ngx_msec_t                     timeout;      /* ms */
-    ngx_array_t                   *ok;           /* ngx_mlsec_ok_t; 2xx */
+    ngx_array_t                   *ok;           /* NULL: 2xx */
 
     mlsec_str_t                    target;
     mlsec_paths_t                 *pick;
@@ -213,16 +206,18 @@ typedef struct {
     ngx_uint_t                  attempts;
 
     ngx_mlsec_err_e             error;
-    ngx_uint_t                  status;      /* of the upstream, 0: none */
-    time_t                      retry_after; /* s, 0: none */
-    ngx_str_t                   cache_control;
-    ngx_str_t                   authenticate; /* WWW-Authenticate of a 401 */
 
     unsigned                    running:1;
     unsigned                    skipped:1;   /* if= was false */
     unsigned                    wanted:1;    /* the status is in ok= */
     unsigned                    cancel:1;    /* failed before its end */
     unsigned                    incomplete:1; /* it says so itself */
+
+    ngx_uint_t                  status;      /* of the upstream, 0: none */
+    time_t                      retry_after; /* s, 0: none */
+    ngx_str_t                   cache_control;
+    ngx_str_t                   authenticate; /* WWW-Authenticate of a 401 */
+
 } ngx_mlsec_part_t;
 
 
@@ -380,18 +375,14 @@ ngx_int_t ngx_mlsec_aggregate_add_header(ngx_http_request_t *r,
 /* ngx_mlsec_aggregate_part.c */
 
 /*
- * Starts a part: evaluates its URI, starts the subrequest.
+ * Starts a part: evaluates its URI, starts the subrequest.  Called again for
+ * a part that has waited, and for items; NGX_DECLINED then leaves a part that
+ * may be running already.
  *
  * NGX_OK: it runs, waits, has failed at once, or is skipped.  NGX_DECLINED: the
  * client's request makes an impossible one (400).  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_mlsec_part_start(ngx_mlsec_part_t *part);
-
-/*
- * Starts the subrequest of a part that waits no longer.  As above, but
- * NGX_DECLINED leaves a part that may be running already.
- */
-ngx_int_t ngx_mlsec_part_launch(ngx_mlsec_part_t *part);
 
 /*
  * Ends a part that is counted in a->running: notes how, and logs a failure.

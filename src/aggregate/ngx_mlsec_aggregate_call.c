@@ -37,7 +37,6 @@ static ngx_int_t ngx_mlsec_call_args(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_ok(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_str_t *value);
-static ngx_int_t ngx_mlsec_call_ok_item(ngx_str_t *item, ngx_mlsec_ok_t *ok);
 static ngx_int_t ngx_mlsec_call_fallback(ngx_conf_t *cf,
     ngx_mlsec_call_t *call, ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_target(ngx_conf_t *cf,
@@ -426,69 +425,8 @@ ngx_mlsec_call_args(ngx_conf_t *cf, ngx_mlsec_call_t *call, ngx_str_t *value)
 static ngx_int_t
 ngx_mlsec_call_ok(ngx_conf_t *cf, ngx_mlsec_call_t *call, ngx_str_t *value)
 {
-    u_char          *p, *last, *comma;
-    ngx_str_t        item;
-    ngx_mlsec_ok_t  *ok;
-
-    call->ok = ngx_array_create(cf->pool, 2, sizeof(ngx_mlsec_ok_t));
-    if (call->ok == NULL) {
-        return NGX_ERROR;
-    }
-
-    last = value->data + value->len;
-
-    for (p = value->data; /* void */ ; p = comma + 1) {
-
-        comma = ngx_strlchr(p, last, ',');
-
-        item.data = p;
-        item.len = (comma ? comma : last) - p;
-
-        ok = ngx_array_push(call->ok);
-        if (ok == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (ngx_mlsec_call_ok_item(&item, ok) != NGX_OK) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid status \"%V\" of \"ok=\" in "
-                               "\"mlsec_call\", expected a list such as "
-                               "\"2xx,404\"", &item);
-            return NGX_ERROR;
-        }
-
-        if (comma == NULL) {
-            return NGX_OK;
-        }
-    }
-}
-
-
-static ngx_int_t
-ngx_mlsec_call_ok_item(ngx_str_t *item, ngx_mlsec_ok_t *ok)
-{
-    ngx_int_t  status;
-
-    if (item->len != 3 || item->data[0] < '2' || item->data[0] > '5') {
-        return NGX_ERROR;
-    }
-
-    if (item->data[1] == 'x' && item->data[2] == 'x') {
-        ok->first = (item->data[0] - '0') * 100;
-        ok->last = ok->first + 99;
-        return NGX_OK;
-    }
-
-    status = ngx_atoi(item->data, item->len);
-
-    if (status == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    ok->first = status;
-    ok->last = status;
-
-    return NGX_OK;
+    return ngx_mlsec_conf_statuses(cf, "\"ok=\" in \"mlsec_call\"", value,
+                                   &call->ok);
 }
 
 

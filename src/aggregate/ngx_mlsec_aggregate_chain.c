@@ -45,6 +45,8 @@ static ngx_mlsec_chain_state_e ngx_mlsec_chain_state_of(
 static void ngx_mlsec_chain_release(ngx_mlsec_part_t *part);
 static ngx_int_t ngx_mlsec_chain_start(ngx_mlsec_part_t *part);
 static ngx_int_t ngx_mlsec_chain_values(ngx_mlsec_part_t *part);
+static const ngx_mlsec_part_t *ngx_mlsec_chain_declared(
+    const ngx_mlsec_part_t *part);
 static void *ngx_mlsec_chain_alloc(void *ctx, size_t size);
 
 
@@ -433,7 +435,7 @@ ngx_mlsec_chain_launch(ngx_mlsec_part_t *part)
     }
 
     a->starting = part;
-    rc = ngx_mlsec_part_launch(part);
+    rc = ngx_mlsec_part_start(part);
     a->starting = NULL;
 
     if (rc != NGX_DECLINED) {
@@ -661,20 +663,35 @@ ngx_mlsec_part_failure(ngx_mlsec_part_t *part)
 
 
 ngx_mlsec_part_t *
-ngx_mlsec_chain_cause(ngx_mlsec_part_t *first, ngx_mlsec_part_t *second)
+ngx_mlsec_chain_cause(ngx_mlsec_part_t *one, ngx_mlsec_part_t *other)
 {
-    if (first == NULL) {
-        return second;
+    ngx_uint_t  one_followed, other_followed;
+
+    if (one == NULL || other == NULL) {
+        return one ? one : other;
     }
 
-    if (second != NULL
-        && first->error == NGX_MLSEC_ERR_DEPENDENCY
-        && second->error != NGX_MLSEC_ERR_DEPENDENCY)
-    {
-        return second;
+    one_followed = (one->error == NGX_MLSEC_ERR_DEPENDENCY);
+    other_followed = (other->error == NGX_MLSEC_ERR_DEPENDENCY);
+
+    if (one_followed != other_followed) {
+        return one_followed ? other : one;
     }
 
-    return first;
+    return (ngx_mlsec_chain_declared(one) < ngx_mlsec_chain_declared(other))
+           ? one : other;
+}
+
+
+/*
+ * The part of the directive: parts are in declared order in one array.
+ */
+
+static const ngx_mlsec_part_t *
+ngx_mlsec_chain_declared(const ngx_mlsec_part_t *part)
+{
+    return (part->link != NULL && part->link->item) ? part->link->group->part
+                                                    : part;
 }
 
 

@@ -228,11 +228,11 @@ ngx_uint_t ngx_mlsec_part_result(const ngx_mlsec_part_t *part,
 ngx_mlsec_part_t *ngx_mlsec_part_failure(ngx_mlsec_part_t *part);
 
 /*
- * Of two failures, either of which may be NULL, the one that is the cause: the
- * first, unless it is only what followed from another.
+ * Of two failures, either of which may be NULL, the one that is the cause: not
+ * what only followed from another, then the first in declared order.
  */
-ngx_mlsec_part_t *ngx_mlsec_chain_cause(ngx_mlsec_part_t *first,
-    ngx_mlsec_part_t *second);
+ngx_mlsec_part_t *ngx_mlsec_chain_cause(ngx_mlsec_part_t *one,
+    ngx_mlsec_part_t *other);
 
 
 /* ngx_mlsec_aggregate_group.c */
@@ -261,10 +261,13 @@ ngx_int_t ngx_mlsec_group_fill(ngx_mlsec_group_t *group);
 void ngx_mlsec_group_stop(ngx_mlsec_group_t *group, ngx_mlsec_err_e error);
 
 /*
- * Stops the subrequests of items that ended before them.  This and the next
- * three do for the items of all groups what the handler does for its parts.
+ * Stops the subrequests of items that ended before them; of failed, which may
+ * be NULL, and the failures of required lists, the one that is the cause.
+ * This and the next three do for the items of all groups what the handler
+ * does for its parts.
  */
-void ngx_mlsec_group_reap(ngx_mlsec_aggregate_t *a);
+ngx_mlsec_part_t *ngx_mlsec_group_failed(ngx_mlsec_aggregate_t *a,
+    ngx_mlsec_part_t *failed);
 
 /*
  * Passes on that a delay is over, see ngx_mlsec_aggregate_wake().
@@ -292,6 +295,11 @@ ngx_mlsec_err_e ngx_mlsec_group_error(const ngx_mlsec_part_t *part);
 
 #define ngx_mlsec_part_error(part)                                            \
     ((part)->link == NULL ? (part)->error : ngx_mlsec_group_error(part))
+
+/*
+ * Whether a list has items that failed, or more than max= of them.  1 or 0.
+ */
+ngx_uint_t ngx_mlsec_group_incomplete(const ngx_mlsec_aggregate_t *a);
 
 /*
  * Writes the entries of errors[] of the items of a part; none if it is no

@@ -38,12 +38,10 @@ static ngx_int_t ngx_mlsec_chain_fits(ngx_conf_t *cf,
     ngx_mlsec_aggregate_loc_conf_t *conf, ngx_mlsec_call_t *call);
 static ngx_int_t ngx_mlsec_chain_order(ngx_conf_t *cf,
     ngx_mlsec_aggregate_loc_conf_t *conf);
-static const ngx_mlsec_need_t *ngx_mlsec_chain_blocked(
-    const ngx_mlsec_call_t *call, const u_char *done);
+static ngx_int_t ngx_mlsec_chain_blocked(const ngx_mlsec_call_t *call,
+    const u_char *done);
 static ngx_int_t ngx_mlsec_chain_cycle(ngx_conf_t *cf,
     ngx_mlsec_aggregate_loc_conf_t *conf, u_char *done);
-static ngx_uint_t ngx_mlsec_chain_waits_for(const ngx_mlsec_call_t *calls,
-    ngx_uint_t i, const u_char *done);
 
 
 static ngx_mlsec_chain_conf_t *
@@ -621,7 +619,7 @@ ngx_mlsec_chain_order(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
 
         for (i = 0; i < n; i++) {
 
-            if (done[i] || ngx_mlsec_chain_blocked(&call[i], done) != NULL) {
+            if (done[i] || ngx_mlsec_chain_blocked(&call[i], done) >= 0) {
                 continue;
             }
 
@@ -641,7 +639,12 @@ ngx_mlsec_chain_order(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
 }
 
 
-static const ngx_mlsec_need_t *
+/*
+ * The index of the first part that a call needs and that is not done, or
+ * NGX_DECLINED.
+ */
+
+static ngx_int_t
 ngx_mlsec_chain_blocked(const ngx_mlsec_call_t *call, const u_char *done)
 {
     ngx_uint_t               i;
@@ -652,11 +655,11 @@ ngx_mlsec_chain_blocked(const ngx_mlsec_call_t *call, const u_char *done)
     for (i = 0; i < call->chain->needs.nelts; i++) {
 
         if (!done[need[i].index]) {
-            return &need[i];
+            return need[i].index;
         }
     }
 
-    return NULL;
+    return NGX_DECLINED;
 }
 
 
@@ -690,7 +693,7 @@ ngx_mlsec_chain_cycle(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf,
 
     for (n = 0; n < conf->calls->nelts; n++) {
         len += call[n].name.len + sizeof("\"\" waits for ") - 1;
-        first = ngx_mlsec_chain_waits_for(call, first, done);
+        first = ngx_mlsec_chain_blocked(&call[first], done);
     }
 
     text.data = ngx_pnalloc(cf->pool, len);
@@ -703,9 +706,9 @@ ngx_mlsec_chain_cycle(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf,
 
     do {
         p = ngx_sprintf(p, "\"%V\" waits for ", &call[i].name);
-        i = ngx_mlsec_chain_waits_for(call, i, done);
+        i = ngx_mlsec_chain_blocked(&call[i], done);
 
-    } while (i != first && --n);
+    } while (i != first);
 
     text.len = p - text.data;
 
@@ -715,21 +718,4 @@ ngx_mlsec_chain_cycle(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf,
                   call[first].place.line);
 
     return NGX_ERROR;
-}
-
-
-/*
- * A part that part i waits for and that cannot start either; one that waits
- * for nobody leads to itself.
- */
-
-static ngx_uint_t
-ngx_mlsec_chain_waits_for(const ngx_mlsec_call_t *calls, ngx_uint_t i,
-    const u_char *done)
-{
-    const ngx_mlsec_need_t  *need;
-
-    need = ngx_mlsec_chain_blocked(&calls[i], done);
-
-    return (need != NULL) ? need->index : i;
 }

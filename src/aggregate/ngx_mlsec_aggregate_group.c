@@ -371,8 +371,8 @@ ngx_mlsec_group_element(const ngx_mlsec_part_t *item, mlsec_str_t *text)
 }
 
 
-void
-ngx_mlsec_group_reap(ngx_mlsec_aggregate_t *a)
+ngx_mlsec_part_t *
+ngx_mlsec_group_failed(ngx_mlsec_aggregate_t *a, ngx_mlsec_part_t *failed)
 {
     ngx_uint_t          i;
     ngx_mlsec_part_t   *item;
@@ -388,7 +388,14 @@ ngx_mlsec_group_reap(ngx_mlsec_aggregate_t *a)
                 ngx_mlsec_capture_cancel(&item->capture, 0);
             }
         }
+
+        if (group->part->call->required && !group->part->error) {
+            failed = ngx_mlsec_chain_cause(failed,
+                                        ngx_mlsec_part_failure(group->part));
+        }
     }
+
+    return failed;
 }
 
 
@@ -482,6 +489,22 @@ ngx_mlsec_group_error(const ngx_mlsec_part_t *part)
     }
 
     return group->over ? NGX_MLSEC_ERR_TOO_LARGE : NGX_MLSEC_ERR_NONE;
+}
+
+
+ngx_uint_t
+ngx_mlsec_group_incomplete(const ngx_mlsec_aggregate_t *a)
+{
+    const ngx_mlsec_group_t  *group;
+
+    for (group = a->groups; group; group = group->following) {
+
+        if (ngx_mlsec_group_error(group->part)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -267,6 +267,7 @@ ngx_mlsec_aggregate_refuse(ngx_mlsec_aggregate_t *a, ngx_int_t rc)
 static void
 ngx_mlsec_aggregate_resume(ngx_http_request_t *r)
 {
+    ngx_uint_t              step;
     ngx_mlsec_part_t       *failed;
     ngx_mlsec_aggregate_t  *a;
 
@@ -276,16 +277,23 @@ ngx_mlsec_aggregate_resume(ngx_http_request_t *r)
         return;
     }
 
-    failed = ngx_mlsec_aggregate_failed(a);
+    /* a step may be the end of a required part, without any waiting */
 
-    if (failed == NULL && a->conf->chain != NULL) {
+    step = (a->conf->chain != NULL);
+
+    for ( ;; ) {
+        failed = ngx_mlsec_aggregate_failed(a);
+
+        if (failed != NULL || !step) {
+            break;
+        }
+
+        step = 0;
 
         if (ngx_mlsec_chain_step(a) != NGX_OK) {
             ngx_mlsec_aggregate_refuse(a, NGX_ERROR);
             return;
         }
-
-        failed = ngx_mlsec_aggregate_failed(a);
     }
 
     if (failed != NULL) {
@@ -332,17 +340,13 @@ ngx_mlsec_aggregate_failed(ngx_mlsec_aggregate_t *a)
             ngx_mlsec_capture_cancel(&part->capture, 0);
         }
 
-        if (part->call->required && (part->error || part->link != NULL)) {
+        if (part->error && part->call->required) {
             failed = ngx_mlsec_chain_cause(failed,
                                            ngx_mlsec_part_failure(part));
         }
     }
 
-    if (a->groups != NULL) {
-        ngx_mlsec_group_reap(a);
-    }
-
-    return failed;
+    return (a->groups == NULL) ? failed : ngx_mlsec_group_failed(a, failed);
 }
 
 

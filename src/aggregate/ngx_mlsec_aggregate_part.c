@@ -30,6 +30,8 @@
 #define NGX_MLSEC_PART_DRAIN_MAX   65536
 
 
+static ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path,
+    ngx_str_t *args, ngx_mlsec_ticket_t *ticket);
 static ngx_int_t ngx_mlsec_part_url(ngx_mlsec_part_t *part, ngx_str_t *path,
     ngx_str_t *args);
 static void ngx_mlsec_part_to_location(ngx_http_request_t *sr,
@@ -48,8 +50,6 @@ static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
 static ngx_mlsec_err_e ngx_mlsec_part_text(ngx_mlsec_part_t *part);
 static void ngx_mlsec_part_log(ngx_mlsec_part_t *part);
 static uint64_t ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a);
-static ngx_uint_t ngx_mlsec_part_ok(const ngx_mlsec_call_t *call,
-    ngx_uint_t status);
 static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
 
 
@@ -57,17 +57,20 @@ ngx_int_t
 ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 {
     ngx_int_t                rc;
-    ngx_str_t                value;
+    ngx_str_t                value, path, args;
+    ngx_msec_t               left;
+    ngx_http_request_t      *r;
+    ngx_mlsec_ticket_t      *ticket;
+    ngx_mlsec_aggregate_t   *a;
     const ngx_mlsec_call_t  *call;
 
+    a = part->aggregate;
     call = part->call;
+    r = a->request;
 
-    if (call->condition != NULL) {
+    if (call->condition != NULL && part->link == NULL) {
 
-        if (ngx_mlsec_template_join(part->aggregate->request, call->condition,
-                                    &value)
-            != NGX_OK)
-        {
+        if (ngx_mlsec_template_join(r, call->condition, &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -77,7 +80,7 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
         }
     }
 
-    if (call->body_filter != NULL) {
+    if (call->body_filter != NULL && part->link == NULL) {
         rc = ngx_mlsec_part_map_body(part);
 
         if (rc != NGX_OK) {
@@ -85,24 +88,9 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
         }
     }
 
-    return (call->chain == NULL) ? ngx_mlsec_part_launch(part)
-                                 : ngx_mlsec_chain_hold(part);
-}
-
-
-ngx_int_t
-ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
-{
-    ngx_int_t                rc;
-    ngx_str_t                path, args;
-    ngx_msec_t               left;
-    ngx_http_request_t      *r;
-    ngx_mlsec_aggregate_t   *a;
-    const ngx_mlsec_call_t  *call;
-
-    a = part->aggregate;
-    call = part->call;
-    r = a->request;
+    if (call->chain != NULL && part->link == NULL) {
+        return ngx_mlsec_chain_hold(part);
+    }
 
     rc = ngx_mlsec_call_uri_eval(r, &call->uri, &path, &args);
 
@@ -120,18 +108,10 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
         ngx_str_null(&args);
     }
 
-    part->capture.header = ngx_mlsec_part_header;
-    part->capture.body = ngx_mlsec_part_body;
-    part->capture.done = ngx_mlsec_part_done;
-    part->capture.data = part;
-    part->capture.error_page = (call->upstream == NULL);
-
     part->started = ngx_current_msec;
     left = a->conf->deadline - (part->started - a->started);
     part->expires = part->started + ngx_min(call->timeout, left);
     part->clock = ngx_mlsec_part_clock(a);
-
-    mlsec_json_scan_init(&part->scan, MLSEC_JSON_DEFAULT_DEPTH);
 
     part->running = 1;
     a->running++;
@@ -141,7 +121,44 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
         part->link->group->running++;
     }
 
-    if (ngx_mlsec_capture_start(r, &path, &args, &part->capture) != NGX_OK) {
+    ticket = NULL;
+
+    if (call->upstream != NULL
+        && ngx_mlsec_service_admit(r->pool, call->upstream, &ticket,
+                                   &part->retry_after)
+           != NGX_OK)
+    {
+        ngx_mlsec_part_end(part, NGX_MLSEC_ERR_CIRCUIT_OPEN);
+        return NGX_OK;
+    }
+
+    return ngx_mlsec_part_run(part, &path, &args, ticket);
+}
+
+
+/*
+ * Starts the subrequest.
+ */
+
+static ngx_int_t
+ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path, ngx_str_t *args,
+    ngx_mlsec_ticket_t *ticket)
+{
+    ngx_http_request_t      *r;
+    const ngx_mlsec_call_t  *call;
+
+    call = part->call;
+    r = part->aggregate->request;
+
+    part->capture.header = ngx_mlsec_part_header;
+    part->capture.body = ngx_mlsec_part_body;
+    part->capture.done = ngx_mlsec_part_done;
+    part->capture.data = part;
+    part->capture.error_page = (call->upstream == NULL);
+
+    mlsec_json_scan_init(&part->scan, MLSEC_JSON_DEFAULT_DEPTH);
+
+    if (ngx_mlsec_capture_start(r, path, args, &part->capture) != NGX_OK) {
         part->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
         ngx_mlsec_part_end(part, NGX_MLSEC_ERR_UPSTREAM_STATUS);
         return NGX_OK;
@@ -149,6 +166,7 @@ ngx_mlsec_part_launch(ngx_mlsec_part_t *part)
 
     if (call->upstream != NULL) {
         ngx_mlsec_part_to_location(part->capture.request, call->parts);
+        ngx_mlsec_service_attach(part->capture.request, ticket);
     }
 
     return ngx_mlsec_part_set_headers(part);
@@ -277,7 +295,7 @@ ngx_mlsec_part_header(ngx_mlsec_capture_t *capture)
     sr = capture->request;
 
     part->status = capture->status;
-    part->wanted = ngx_mlsec_part_ok(part->call, part->status);
+    part->wanted = ngx_mlsec_conf_status_in(part->call->ok, part->status);
 
     /*
      * 101 and the like are not answers, and have no end.  Without a status
@@ -763,8 +781,11 @@ ngx_mlsec_part_log(ngx_mlsec_part_t *part)
 {
     ngx_uint_t  level;
 
-    level = (part->error == NGX_MLSEC_ERR_CANCELED) ? NGX_LOG_INFO
-                                                    : NGX_LOG_ERR;
+    /* that a breaker is open was logged when it opened */
+
+    level = (part->error == NGX_MLSEC_ERR_CANCELED
+             || part->error == NGX_MLSEC_ERR_CIRCUIT_OPEN)
+            ? NGX_LOG_INFO : NGX_LOG_ERR;
 
     ngx_log_error(level, part->aggregate->request->connection->log, 0,
                   "mlsec aggregate: part failed, part: \"%V\", "
@@ -774,29 +795,6 @@ ngx_mlsec_part_log(ngx_mlsec_part_t *part)
                   ngx_mlsec_part_error_name(part->error),
                   ngx_mlsec_part_status_code(part), part->attempts,
                   part->elapsed);
-}
-
-
-static ngx_uint_t
-ngx_mlsec_part_ok(const ngx_mlsec_call_t *call, ngx_uint_t status)
-{
-    ngx_uint_t       i;
-    ngx_mlsec_ok_t  *ok;
-
-    if (call->ok == NULL) {
-        return status >= 200 && status <= 299;
-    }
-
-    ok = call->ok->elts;
-
-    for (i = 0; i < call->ok->nelts; i++) {
-
-        if (status >= ok[i].first && status <= ok[i].last) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -12,6 +12,7 @@
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_respond.h>
+#include <service/ngx_mlsec_service.h>
 
 
 static ngx_int_t ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a);
@@ -77,7 +78,9 @@ ngx_mlsec_aggregate_all_failed(ngx_mlsec_aggregate_t *a)
             continue;
         }
 
-        if (ngx_mlsec_part_failure(part) == NULL) {
+        if ((part->error == NGX_MLSEC_ERR_NONE && part->link == NULL)
+            || ngx_mlsec_part_failure(part) == NULL)
+        {
             return 0;
         }
 
@@ -309,6 +312,9 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
     case NGX_MLSEC_ERR_RESET:
         what = "closed the connection before the end of its answer";
         break;
+    case NGX_MLSEC_ERR_CIRCUIT_OPEN:
+        what = NGX_MLSEC_SERVICE_OPEN;
+        break;
     case NGX_MLSEC_ERR_NO_PEER:
         what = "has no peer that takes requests";
         break;
@@ -378,11 +384,10 @@ ngx_mlsec_aggregate_errors(ngx_mlsec_aggregate_t *a,
     failed = (merge != NULL && merge->nconflicts);
 
     for (i = 0; i < a->nparts && !failed; i++) {
-        part = &a->parts[i];
-        failed = (ngx_mlsec_part_error(part) != NGX_MLSEC_ERR_NONE);
+        failed = (a->parts[i].error != NGX_MLSEC_ERR_NONE);
     }
 
-    if (!failed) {
+    if (!failed && !ngx_mlsec_group_incomplete(a)) {
         return NGX_OK;
     }
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <service/ngx_mlsec_service.h>
 
 
 static ngx_mlsec_err_e ngx_mlsec_part_verdict_cut(ngx_mlsec_part_t *part);
@@ -25,6 +26,7 @@ static ngx_str_t  ngx_mlsec_part_errors[] = {
     ngx_string("timeout"),
     ngx_string("reset"),
     ngx_string("upstream_status"),
+    ngx_string("circuit_open"),
     ngx_string("no_peer"),
     ngx_string("too_large"),
     ngx_string("bad_json"),
@@ -56,6 +58,7 @@ ngx_mlsec_part_status_code(const ngx_mlsec_part_t *part)
     case NGX_MLSEC_ERR_CONNECTION_TIMEOUT:
         return NGX_HTTP_GATEWAY_TIME_OUT;
 
+    case NGX_MLSEC_ERR_CIRCUIT_OPEN:
     case NGX_MLSEC_ERR_NO_PEER:
     case NGX_MLSEC_ERR_CANCELED:
         return NGX_HTTP_SERVICE_UNAVAILABLE;
@@ -143,6 +146,13 @@ ngx_mlsec_part_verdict_upstream(ngx_mlsec_part_t *part, ngx_int_t rc)
     ngx_http_upstream_state_t  *state;
 
     u = part->capture.request->upstream;
+
+    /* while other attempts were under way */
+
+    if (ngx_mlsec_service_refused(part->capture.request, &part->retry_after))
+    {
+        return NGX_MLSEC_ERR_CIRCUIT_OPEN;
+    }
 
     if (u->state == NULL) {
 

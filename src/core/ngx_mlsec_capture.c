@@ -183,6 +183,17 @@ ngx_mlsec_capture_in_phase(ngx_mlsec_capture_t *capture)
 }
 
 
+ngx_uint_t
+ngx_mlsec_capture_is_canceled(ngx_http_request_t *r)
+{
+    ngx_mlsec_capture_t  *capture;
+
+    capture = ngx_mlsec_capture_get(r);
+
+    return capture != NULL && capture->canceled;
+}
+
+
 void
 ngx_mlsec_capture_on_cancel(ngx_http_request_t *r,
     ngx_mlsec_capture_cancel_pt handler)

@@ -127,6 +127,12 @@ void ngx_mlsec_capture_cancel(ngx_mlsec_capture_t *capture, ngx_uint_t failed);
 ngx_uint_t ngx_mlsec_capture_in_phase(ngx_mlsec_capture_t *capture);
 
 /*
+ * Whether r is a captured subrequest that is being canceled or has been, 1 or
+ * 0.  True already when the balancer is told about it.
+ */
+ngx_uint_t ngx_mlsec_capture_is_canceled(ngx_http_request_t *r);
+
+/*
  * Registers what ends the work of our own content handler for r when r is a
  * captured subrequest that gets canceled.  The handler must release all that
  * r waits for; the capture finalizes r itself.  NULL takes it back, which the

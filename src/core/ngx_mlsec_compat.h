@@ -34,4 +34,20 @@
 #endif
 
 
+/*
+ * Since 1.27.3 servers with "resolve" stand in a list of their own, and are
+ * what peers are made from as addresses come.
+ */
+
+#if (nginx_version >= 1027003 && NGX_HTTP_UPSTREAM_ZONE)
+
+#define ngx_mlsec_peers_resolve(peers)  (peers)->resolve
+
+#else
+
+#define ngx_mlsec_peers_resolve(peers)  NULL
+
+#endif
+
+
 #endif /* _NGX_MLSEC_COMPAT_H_INCLUDED_ */

@@ -11,6 +11,10 @@
 #include <core/ngx_mlsec_conf.h>
 
 
+static ngx_int_t ngx_mlsec_conf_statuses_item(ngx_str_t *item,
+    ngx_mlsec_statuses_t *statuses);
+
+
 ngx_uint_t
 ngx_mlsec_conf_param(ngx_str_t *arg, const char *name, ngx_str_t *value)
 {
@@ -65,6 +69,99 @@ ngx_mlsec_conf_msec(ngx_conf_t *cf, const char *parameter, ngx_str_t *value,
     *msec = n;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mlsec_conf_statuses(ngx_conf_t *cf, const char *parameter,
+    ngx_str_t *value, ngx_array_t **list)
+{
+    u_char                *p, *last, *comma;
+    ngx_str_t              item;
+    ngx_mlsec_statuses_t  *statuses;
+
+    *list = ngx_array_create(cf->pool, 2, sizeof(ngx_mlsec_statuses_t));
+    if (*list == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = value->data + value->len;
+
+    for (p = value->data; /* void */ ; p = comma + 1) {
+
+        comma = ngx_strlchr(p, last, ',');
+
+        item.data = p;
+        item.len = (comma ? comma : last) - p;
+
+        statuses = ngx_array_push(*list);
+        if (statuses == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_mlsec_conf_statuses_item(&item, statuses) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid status \"%V\" of %s, "
+                               "expected a list such as \"2xx,404\"",
+                               &item, parameter);
+            return NGX_ERROR;
+        }
+
+        if (comma == NULL) {
+            return NGX_OK;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_mlsec_conf_statuses_item(ngx_str_t *item, ngx_mlsec_statuses_t *statuses)
+{
+    ngx_int_t  status;
+
+    if (item->len != 3 || item->data[0] < '2' || item->data[0] > '5') {
+        return NGX_ERROR;
+    }
+
+    if (item->data[1] == 'x' && item->data[2] == 'x') {
+        statuses->first = (item->data[0] - '0') * 100;
+        statuses->last = statuses->first + 99;
+        return NGX_OK;
+    }
+
+    status = ngx_atoi(item->data, item->len);
+
+    if (status == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    statuses->first = status;
+    statuses->last = status;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_mlsec_conf_status_in(const ngx_array_t *list, ngx_uint_t status)
+{
+    ngx_uint_t             i;
+    ngx_mlsec_statuses_t  *statuses;
+
+    if (list == NULL) {
+        return status >= 200 && status <= 299;
+    }
+
+    statuses = list->elts;
+
+    for (i = 0; i < list->nelts; i++) {
+
+        if (status >= statuses[i].first && status <= statuses[i].last) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

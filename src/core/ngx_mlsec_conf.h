@@ -29,6 +29,14 @@ typedef struct {
 } ngx_mlsec_conf_place_t;
 
 
+/* one status or a range of them */
+
+typedef struct {
+    ngx_uint_t   first;
+    ngx_uint_t   last;
+} ngx_mlsec_statuses_t;
+
+
 /*
  * Splits "name=value".  name: with its "=".
  *
@@ -52,6 +60,23 @@ ngx_str_t ngx_mlsec_conf_param_name(ngx_str_t *arg);
  */
 ngx_int_t ngx_mlsec_conf_msec(ngx_conf_t *cf, const char *parameter,
     ngx_str_t *value, ngx_msec_t *msec);
+
+/*
+ * A list of statuses, 200-599, and of hundreds of them: "2xx,404".
+ *
+ * parameter: what the list belongs to, as the message should name it.
+ *
+ * NGX_OK with *list (of ngx_mlsec_statuses_t) in cf->pool, or NGX_ERROR after
+ * an [emerg].
+ */
+ngx_int_t ngx_mlsec_conf_statuses(ngx_conf_t *cf, const char *parameter,
+    ngx_str_t *value, ngx_array_t **list);
+
+/*
+ * Whether a status is in such a list, 1 or 0.  list: NULL for "2xx".
+ */
+ngx_uint_t ngx_mlsec_conf_status_in(const ngx_array_t *list,
+    ngx_uint_t status);
 
 /*
  * Makes handler the content handler of the location being read.

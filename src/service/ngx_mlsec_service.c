@@ -8,8 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <service/ngx_mlsec_service.h>
-#include <core/ngx_mlsec_conf.h>
+#include <service/ngx_mlsec_service_conf.h>
 
 
 #define NGX_MLSEC_SERVICE_RETRY_AFTER  10      /* s, nginx's fail_timeout */
@@ -19,15 +18,63 @@ static char *ngx_mlsec_service(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_mlsec_service_param(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_mlsec_service_t *service);
+static ngx_int_t ngx_mlsec_service_postconfiguration(ngx_conf_t *cf);
+static void *ngx_mlsec_service_create_main_conf(ngx_conf_t *cf);
+static char *ngx_mlsec_service_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_mlsec_service_create_srv_conf(ngx_conf_t *cf);
+static void *ngx_mlsec_service_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_mlsec_service_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 
 
 static ngx_command_t  ngx_mlsec_service_commands[] = {
+
+    { ngx_string("mlsec_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_mlsec_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("mlsec_service"),
       NGX_HTTP_UPS_CONF|NGX_CONF_TAKE123,
       ngx_mlsec_service,
       NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mlsec_breaker"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
+      ngx_mlsec_breaker,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mlsec_outlier"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
+      ngx_mlsec_outlier,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mlsec_health"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
+      ngx_mlsec_health,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mlsec_via"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_mlsec_via,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mlsec_services"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_mlsec_services,
+      NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
@@ -37,16 +84,16 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
 
 static ngx_http_module_t  ngx_mlsec_service_module_ctx = {
     NULL,                                  /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_mlsec_service_postconfiguration,   /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_mlsec_service_create_main_conf,    /* create main configuration */
+    ngx_mlsec_service_init_main_conf,      /* init main configuration */
 
     ngx_mlsec_service_create_srv_conf,     /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    NULL,                                  /* create location configuration */
-    NULL                                   /* merge location configuration */
+    ngx_mlsec_service_create_loc_conf,     /* create location configuration */
+    ngx_mlsec_service_merge_loc_conf       /* merge location configuration */
 };
 
 
@@ -57,10 +104,10 @@ ngx_module_t  ngx_mlsec_service_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_mlsec_service_init_worker,         /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_mlsec_service_exit_worker,         /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -69,7 +116,15 @@ ngx_module_t  ngx_mlsec_service_module = {
 const ngx_mlsec_service_t *
 ngx_mlsec_service_get(ngx_http_upstream_srv_conf_t *uscf)
 {
-    return ngx_http_conf_upstream_srv_conf(uscf, ngx_mlsec_service_module);
+    return &ngx_mlsec_service_conf(uscf)->service;
+}
+
+
+const ngx_str_t *
+ngx_mlsec_service_name(const ngx_mlsec_service_conf_t *conf)
+{
+    return conf->service.name.len ? &conf->service.name
+                                  : &conf->upstream->host;
 }
 
 
@@ -127,14 +182,19 @@ ngx_mlsec_service_retry_after(ngx_http_upstream_srv_conf_t *uscf)
 static char *
 ngx_mlsec_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_mlsec_service_t  *service = conf;
+    ngx_mlsec_service_conf_t  *scf = conf;
 
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    ngx_str_t            *value;
+    ngx_uint_t            i;
+    ngx_mlsec_service_t  *service;
+
+    service = &scf->service;
 
     if (service->name.len) {
         return "is duplicate";
     }
+
+    scf->used = 1;
 
     value = cf->args->elts;
 
@@ -181,8 +241,91 @@ ngx_mlsec_service_param(ngx_conf_t *cf, ngx_str_t *arg,
 }
 
 
+static ngx_int_t
+ngx_mlsec_service_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_mlsec_service_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_service_module);
+
+    return ngx_mlsec_via_resolve(cf, mcf);
+}
+
+
+static void *
+ngx_mlsec_service_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_mlsec_service_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->services, cf->pool, 8, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->vias, cf->pool, 8, sizeof(void *)) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+/*
+ * Modules of nginx's own come first: by now every balancer, keepalive
+ * included, has set up its upstream.
+ */
+
+static char *
+ngx_mlsec_service_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    return ngx_mlsec_service_wrap_all(cf, conf) == NGX_OK ? NGX_CONF_OK
+                                                          : NGX_CONF_ERROR;
+}
+
+
 static void *
 ngx_mlsec_service_create_srv_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_t));
+    return ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_conf_t));
+}
+
+
+static void *
+ngx_mlsec_service_create_loc_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_loc_conf_t));
+}
+
+
+/*
+ * As proxy_pass, mlsec_via is not inherited; an "if" or a "limit_except"
+ * inside a location is the location still.
+ */
+
+static char *
+ngx_mlsec_service_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_mlsec_service_loc_conf_t  *prev = parent;
+    ngx_mlsec_service_loc_conf_t  *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->via == NULL && (clcf->noname || clcf->lmt_excpt)) {
+        conf->via = prev->via;
+    }
+
+    if (conf->services
+        && ngx_mlsec_conf_check_handler(cf, "mlsec_services",
+                                        ngx_mlsec_services_handler,
+                                        &conf->place)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }

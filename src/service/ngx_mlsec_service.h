@@ -4,7 +4,8 @@
  */
 
 /*
- * A service: an upstream{} with a name for people and defaults for calls.
+ * A service: an upstream{} with a name for people, defaults for calls, and
+ * what is known of how it fares.
  */
 
 
@@ -17,11 +18,22 @@
 #include <ngx_http.h>
 
 
+/* what is said, after the name, of a service whose breaker is open */
+
+#define NGX_MLSEC_SERVICE_OPEN                                                \
+    "has failed too often and is not called for now"
+
+
 typedef struct {
     ngx_str_t     name;          /* empty: the upstream's own name */
     ngx_str_t     host;          /* Host header; empty: the upstream's name */
     ngx_msec_t    timeout;       /* of a call, ms; 0: not set */
 } ngx_mlsec_service_t;
+
+
+/* the leave for one call, see ngx_mlsec_service_admit() */
+
+typedef struct ngx_mlsec_ticket_s  ngx_mlsec_ticket_t;
 
 
 /*
@@ -51,6 +63,38 @@ ngx_http_upstream_srv_conf_t *ngx_mlsec_service_find(ngx_conf_t *cf,
  * down, in seconds, at least 1; nginx's default of 10 when all are.
  */
 time_t ngx_mlsec_service_retry_after(ngx_http_upstream_srv_conf_t *uscf);
+
+/*
+ * Whether a call to an upstream may be made, before anything is done for it.
+ *
+ * pool: of the request; a leave that is not used until it is destroyed is
+ * given back then.
+ *
+ * NGX_OK: *ticket is NULL, or is to be attached to the request that makes the
+ * call.  NGX_DECLINED: the circuit breaker is open; *retry_after is when to
+ * ask again, s, at least 1.
+ */
+ngx_int_t ngx_mlsec_service_admit(ngx_pool_t *pool,
+    ngx_http_upstream_srv_conf_t *uscf, ngx_mlsec_ticket_t **ticket,
+    time_t *retry_after);
+
+/*
+ * Gives r the leave for its first attempt.  ticket may be NULL.
+ */
+void ngx_mlsec_service_attach(ngx_http_request_t *r,
+    ngx_mlsec_ticket_t *ticket);
+
+/*
+ * Whether the last attempt of r's upstream was not made because a circuit
+ * breaker is open, 1 or 0.  *retry_after: s, at least 1.
+ */
+ngx_uint_t ngx_mlsec_service_refused(ngx_http_request_t *r,
+    time_t *retry_after);
+
+/*
+ * PRECONTENT handler: mlsec_via.  NGX_DECLINED, or 503 with an envelope.
+ */
+ngx_int_t ngx_mlsec_service_via(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_mlsec_service_module;

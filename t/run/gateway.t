@@ -95,6 +95,20 @@ ok(ref $body->{jobs} eq 'ARRAY' && @{ $body->{jobs} }, 'with what the services s
 is($reply->{headers}{'x-gateway-completed'}, 'true', 'complete');
 like($reply->{headers}{'server-timing'}, qr/\bjobs;dur=[\d.]+/, 'with timings');
 
+$reply = http($port, 'GET', '/dashboard/training/logs');
+$body = members($reply);
+is($reply->{status}, 200, '/dashboard/training/logs');
+is($reply->{headers}{'x-gateway-completed'}, 'true', 'complete');
+my @ids = map { $_->{job_id} } @{ $body->{jobs} // [] };
+cmp_ok(scalar(@ids), '>', 2, 'there are jobs');
+is(scalar(@{ $body->{logs} // [] }), scalar @ids, 'a log for each');
+for my $i (0 .. $#ids) {
+    my %of = map { $_->{job_id} => 1 } @{ $body->{logs}[$i] };
+    is(join(' ', keys %of), @{ $body->{logs}[$i] } ? $ids[$i] : '',
+       "its own: $ids[$i]");
+}
+ok((grep { @$_ } @{ $body->{logs} }) > 0, 'something is logged');
+
 $reply = http($port, 'GET', '/services/training/training/configs');
 is($reply->{headers}{'x-demo'}, 'true', 'plain proxying');
 ok(members($reply)->{count}, 'of one service');

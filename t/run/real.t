@@ -128,8 +128,10 @@ is("$said->{uri} $said->{upgrade} $said->{connection}", '/api/ws websocket upgra
                          Connection => 'Upgrade');
 is("$said->{upgrade}|$said->{connection}", '|', 'no other one');
 
-(undef, $said) = ask_for('/services/model-api/a/../b');
+(undef, $said) = ask_for('/services/model-api/b');
 is($said->{uri}, '/b', 'without a path in the URL');
+is((ask_for('/services/model-api/a/../b'))[0]{status}, 400,
+   'a path with two meanings');
 
 # ---- https ----
 

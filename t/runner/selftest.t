@@ -229,6 +229,11 @@ fails('a second round without the line', ['T - error_log has "[notice]"'],
       "repeat_each(2);\n");
 fails('access log', ['T - access_log has "GET /other"'], qr/GET \/t/,
       "$G--- access_log\nGET /t\nGET /other\n");
+fails('a pattern over two lines', ['T - access_log has "(?^s:/t.*/t)"'],
+      qr/the end of the log/, "=== T\n--- config\n    location /t {\n"
+      . "        access_log \$TEST_NGINX_SERVER_ROOT/logs/access.log;\n" x 2
+      . "        return 200 a;\n    }\n--- request\nGET /t\n"
+      . "--- access_log eval\nqr{/t.*/t}s\n");
 fails('grep without the expected', ['T - block'], qr/without --- grep_error/,
       "$G--- grep_error_log: x\n");
 fails('grep', ['T - grep_error_log'], qr/got: ''/,

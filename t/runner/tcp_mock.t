@@ -9,6 +9,12 @@ repeat_each(2);
 
 plan tests => repeat_each() * (2 + 3 + 4 + 2 + 2 + 2 + 2);
 
+# the defaults before nginx 1.29.7
+add_block_preprocessor(sub {
+    $_[0]->set_value(http_config => "proxy_http_version 1.0;\n"
+                                    . "proxy_set_header Connection close;\n");
+});
+
 run_tests();
 
 __DATA__
@@ -28,6 +34,7 @@ GET /t
 --- config
     location /t {
         proxy_set_header Host mock;
+        proxy_set_header Connection close;
         proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
@@ -45,6 +52,7 @@ GET /t
 --- config
     location /t {
         proxy_set_header Host mock;
+        proxy_set_header Connection close;
         proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1

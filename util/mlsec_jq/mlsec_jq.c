@@ -289,6 +289,7 @@ run_one(options_t *o, const mlsec_filter_value_t *input)
     env.mem.ctx = &pieces;
     env.max_steps = o->max_steps;
     env.max_memory = o->max_memory;
+    env.lenient = !o->verbatim;
 
     clock_gettime(CLOCK_REALTIME, &now);
     env.now = (double) now.tv_sec + (double) now.tv_nsec / 1e9;

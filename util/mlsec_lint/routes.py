@@ -121,9 +121,13 @@ def part_of(words):
     found = re.match(r'\$\{(\w+)_BASE\}(.*)', uri)
     if not found:
         raise Bad(f'mlsec_call {uri}')
+    path = found[2]
+    for item in (w for w in words if w.startswith('foreach=')):
+        # a call for each of them
+        path = path.replace('$mlsec_item', f'{{{item[len("foreach="):]}}}')
     verbs = [w[len('method='):] for w in words if w.startswith('method=')]
     verb = 'METHOD' if 'body=on' in words else (verbs or ['GET'])[0]
-    return [f'{found[1].lower().replace("_", "-")} {verb} {found[2]}']
+    return [f'{found[1].lower().replace("_", "-")} {verb} {path}']
 
 
 def tokens(text, name):

@@ -90,6 +90,9 @@ typedef struct {
                                           MLSEC_FILTER_MAX_MEMORY */
     double                now;         /* seconds since 1970, UTC */
     uint64_t              seed[2];     /* secret, random: hash of keys */
+    unsigned              lenient:1;   /* 1: texts may hold nan and Infinity,
+                                          as jq's may; not with the verbatim
+                                          style */
 } mlsec_filter_env_t;
 
 

@@ -12,10 +12,9 @@
 
 #define MLSEC_FX_MAX_BLOCK  262144
 
-/* bytes of a value that an error message quotes, for %V and %W */
+/* bytes of a value that an error message quotes */
 
-#define MLSEC_FX_QUOTE       14
-#define MLSEC_FX_LONG_QUOTE  29
+#define MLSEC_FX_QUOTE      29
 
 
 static int mlsec_fx_raise_value(mlsec_fx_t *fx, mlsec_fx_text_t *text,
@@ -221,8 +220,8 @@ mlsec_fx_raise_value(mlsec_fx_t *fx, mlsec_fx_text_t *text, int kind,
 {
     int                   rc;
     mlsec_fv_t            s;
-    const char           *name;
-    unsigned char         quote[MLSEC_FX_LONG_QUOTE + 1];
+    const char           *name, *end;
+    unsigned char         quote[MLSEC_FX_QUOTE + 1];
     mlsec_fx_text_t       part;
     mlsec_filter_style_t  style;
 
@@ -246,7 +245,7 @@ mlsec_fx_raise_value(mlsec_fx_t *fx, mlsec_fx_text_t *text, int kind,
 
     part.data = quote;
     part.len = 0;
-    part.room = (kind == 'V' ? MLSEC_FX_QUOTE : MLSEC_FX_LONG_QUOTE) + 1;
+    part.room = MLSEC_FX_QUOTE + 1;
 
     rc = mlsec_fv_write(fx, *v, &style, mlsec_fx_quote, &part);
 
@@ -258,7 +257,11 @@ mlsec_fx_raise_value(mlsec_fx_t *fx, mlsec_fx_text_t *text, int kind,
         return mlsec_fx_put(fx, text, quote, part.len);
     }
 
-    part.len = part.room - 4;
+    end = mlsec_fv_is_string(*v) ? "...\""
+          : mlsec_fv_is_array(*v) ? "...]"
+          : mlsec_fv_is_object(*v) ? "...}" : "...";
+
+    part.len = MLSEC_FX_QUOTE - strlen(end);
 
     while (part.len != 0 && (quote[part.len] & 0xc0) == 0x80) {
         part.len--;
@@ -268,5 +271,5 @@ mlsec_fx_raise_value(mlsec_fx_t *fx, mlsec_fx_text_t *text, int kind,
         return MLSEC_FX_FATAL;
     }
 
-    return mlsec_fx_put(fx, text, "...", 3);
+    return mlsec_fx_put(fx, text, end, strlen(end));
 }

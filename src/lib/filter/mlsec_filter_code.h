@@ -46,7 +46,6 @@ typedef enum {
     MLSEC_FI_FORK,                     /* later, from x */
     MLSEC_FI_TRY,                      /* errors go to x, with the error in a;
                                           c: a mark */
-    MLSEC_FI_ALT,                      /* errors and failure go to x */
     MLSEC_FI_TRY_END,                  /* c: the mark: no more errors */
     MLSEC_FI_MARK,                     /* a: notes the height of the stacks */
     MLSEC_FI_CUT,                      /* b: a mark: forks above it go */

@@ -68,46 +68,52 @@ mlsec_fc_branch(mlsec_fc_t *c, const mlsec_fa_t *node, mlsec_fs_t *scope,
 }
 
 
+/* One result on the left: a jump, no fork. */
+
+static void
+mlsec_fc_alternative_one(mlsec_fc_t *c, const mlsec_fa_t *node,
+    mlsec_fs_t *scope, mlsec_fc_ref_t in, mlsec_fc_ref_t out)
+{
+    uint32_t  good;
+
+    mlsec_fc_expr(c, node->a, scope, mlsec_fc_kept(in), mlsec_fc_inner(out));
+    good = mlsec_fc_emit(c, MLSEC_FI_JUMP_TRUE, 0, out.v, 0, 0);
+    mlsec_fc_expr(c, node->b, scope, in, out);
+    mlsec_fc_here(c, good);
+}
+
+
 /*
- * a // b: what is true of a; errors in a end it; b if there was nothing.
- * "found" is set behind the fork, and read when all comes back to it.
+ * a // b: what is true of a; b if nothing was.  "found" is set behind the
+ * fork, and read when all comes back to it.
  */
 
 static void
 mlsec_fc_alternative(mlsec_fc_t *c, const mlsec_fa_t *node,
     mlsec_fs_t *scope, mlsec_fc_ref_t in, mlsec_fc_ref_t out)
 {
-    uint16_t  found, mark, yes;
-    uint32_t  forks, alt, good, end, no;
+    uint16_t  found;
+    uint32_t  fork, good, end, no;
+
+    if (mlsec_fc_single(c, node->a, scope)) {
+        mlsec_fc_alternative_one(c, node, scope, in, out);
+        return;
+    }
 
     found = mlsec_fc_reg(c);
-    mark = mlsec_fc_reg(c);
-    yes = mlsec_fc_constant(c, mlsec_fv_bool(1));
 
     (void) mlsec_fc_emit(c, MLSEC_FI_COPY, found,
                          mlsec_fc_constant(c, mlsec_fv_null()), 0, 0);
 
-    forks = c->forks;
-    alt = mlsec_fc_emit(c, MLSEC_FI_ALT, 0, 0, mark, 0);
+    fork = mlsec_fc_emit(c, MLSEC_FI_FORK, 0, 0, 0, 0);
     mlsec_fc_expr(c, node->a, scope, mlsec_fc_kept(in), mlsec_fc_inner(out));
     good = mlsec_fc_emit(c, MLSEC_FI_JUMP_TRUE, 0, out.v, 0, 0);
     (void) mlsec_fc_emit(c, MLSEC_FI_BACK, 0, 0, 0, 0);
     mlsec_fc_here(c, good);
-
-    if (c->forks == forks && mlsec_fc_single(c, node->a, scope)) {
-
-        /* one result: the fork goes with it */
-
-        (void) mlsec_fc_emit(c, MLSEC_FI_CUT, 0, mark, 0, 0);
-
-    } else {
-        (void) mlsec_fc_emit(c, MLSEC_FI_COPY, found, yes, 0, 0);
-        (void) mlsec_fc_emit(c, MLSEC_FI_TRY_END, 0, 0, mark, 0);
-        c->forks++;
-    }
-
+    (void) mlsec_fc_emit(c, MLSEC_FI_COPY, found,
+                         mlsec_fc_constant(c, mlsec_fv_bool(1)), 0, 0);
     end = mlsec_fc_emit(c, MLSEC_FI_JUMP, 0, 0, 0, 0);
-    mlsec_fc_here(c, alt);
+    mlsec_fc_here(c, fork);
     no = mlsec_fc_emit(c, MLSEC_FI_JUMP_FALSE, 0, found, 0, 0);
     (void) mlsec_fc_emit(c, MLSEC_FI_BACK, 0, 0, 0, 0);
     mlsec_fc_here(c, no);

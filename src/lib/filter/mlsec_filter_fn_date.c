@@ -118,8 +118,8 @@ mlsec_fn_read_tm(mlsec_fx_t *fx, mlsec_fv_t v, const char *name,
     double      fields[8];
     mlsec_fv_t  item;
 
-    if (mlsec_fv_count(v) < 6) {
-        return mlsec_fx_raise(fx, "%s requires array of 6 numbers", name);
+    if (mlsec_fv_count(v) < 3) {
+        return mlsec_fx_raise(fx, "%s requires parsed datetime inputs", name);
     }
 
     for (i = 0; i < 8; i++) {
@@ -181,7 +181,7 @@ mlsec_fn_gmtime(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
     struct tm  tm;
 
     if (!mlsec_fv_is_number(args[0])) {
-        return mlsec_fx_raise(fx, "gmtime() requires a number");
+        return mlsec_fx_raise(fx, "gmtime() requires numeric inputs");
     }
 
     seconds = mlsec_fv_double(args[0]);
@@ -205,7 +205,7 @@ mlsec_fn_mktime(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
     struct tm  tm;
 
     if (!mlsec_fv_is_array(args[0])) {
-        return mlsec_fx_raise(fx, "mktime requires array of 6 numbers");
+        return mlsec_fx_raise(fx, "mktime requires array inputs");
     }
 
     rc = mlsec_fn_read_tm(fx, args[0], "mktime", &seconds, &tm);

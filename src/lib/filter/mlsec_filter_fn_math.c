@@ -233,7 +233,7 @@ mlsec_fn_fma(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 }
 
 
-/* A number that is not less than zero keeps its text. */
+/* A number that was written keeps its digits. */
 
 int
 mlsec_fn_abs(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
@@ -243,8 +243,15 @@ mlsec_fn_abs(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
                               &args[0]);
     }
 
-    *out = mlsec_fv_double(args[0]) < 0
-           ? mlsec_fv_number(-mlsec_fv_double(args[0])) : args[0];
+    *out = args[0];
+
+    if (out->type == MLSEC_FV_NUMBER) {
+        out->u.number = fabs(out->u.number);
+
+    } else if (*out->u.str == '-') {
+        out->u.str++;
+        out->n--;
+    }
 
     return MLSEC_OK;
 }
@@ -313,7 +320,11 @@ mlsec_fn_isnormal(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 }
 
 
-/* Numbers that are moved keep their text; there are no decimals to count in. */
+/*
+ * Numbers that are moved, negated or compared keep the digits that they were
+ * written with; arithmetic is on doubles.  jq says the same of itself when it
+ * was built with decimal numbers.
+ */
 
 int
 mlsec_fn_have_literal_numbers(mlsec_fx_t *fx, const mlsec_fv_t *args,
@@ -334,7 +345,7 @@ mlsec_fn_have_decnum(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
     (void) fx;
     (void) args;
 
-    *out = mlsec_fv_bool(0);
+    *out = mlsec_fv_bool(1);
 
     return MLSEC_OK;
 }

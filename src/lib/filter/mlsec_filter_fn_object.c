@@ -59,8 +59,7 @@ mlsec_fn_length(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
     }
 
     if (mlsec_fv_is_number(v)) {
-        *out = mlsec_fv_number(fabs(mlsec_fv_double(v)));
-        return MLSEC_OK;
+        return mlsec_fn_abs(fx, args, out);
     }
 
     if (v.type == MLSEC_FV_NULL) {
@@ -240,7 +239,7 @@ mlsec_fn_add(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
     v = args[0];
 
     if (v.type == MLSEC_FV_NULL) {
-        return mlsec_fx_raise(fx, "Cannot iterate over null");
+        return mlsec_fx_raise(fx, "Cannot iterate over null (null)");
     }
 
     if (!mlsec_fv_is_array(v) && !mlsec_fv_is_object(v)) {
@@ -273,18 +272,11 @@ mlsec_fn_add(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 int
 mlsec_fn_reverse(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    int                rc;
     uint32_t           n;
     mlsec_fv_t         v;
     const mlsec_fv_t  *items;
 
     v = args[0];
-
-    if (mlsec_fv_is_string(v)) {
-        rc = mlsec_fn_explode(fx, &v, &v);
-        rc = rc == MLSEC_OK ? mlsec_fn_reverse(fx, &v, &v) : rc;
-        return rc == MLSEC_OK ? mlsec_fn_implode(fx, &v, out) : rc;
-    }
 
     if (v.type == MLSEC_FV_NULL) {
         return mlsec_fv_new_array(fx, 0, out);
@@ -428,7 +420,7 @@ mlsec_fn_to_entries(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 
     v = args[0];
 
-    if (!mlsec_fv_is_object(v)) {
+    if (!mlsec_fv_is_object(v) && !mlsec_fv_is_array(v)) {
         return mlsec_fx_raise(fx, "%T (%V) has no keys", &v, &v);
     }
 
@@ -444,7 +436,11 @@ mlsec_fn_to_entries(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
         return MLSEC_FX_FATAL;
     }
 
-    while (mlsec_fv_next(&it, &key, &value)) {
+    /* of an array the keys are its indices */
+
+    for (key = mlsec_fv_number(0); mlsec_fv_next(&it, &key, &value);
+         key.u.number += mlsec_fv_is_number(key))
+    {
 
         if (mlsec_fv_new_object(fx, 2, &entry) != MLSEC_OK
             || mlsec_fv_put(fx, entry, mlsec_fv_literal("key"), key)
@@ -468,28 +464,29 @@ static int
 mlsec_fn_entry(mlsec_fx_t *fx, mlsec_fv_t entry, mlsec_fv_t *key,
     mlsec_fv_t *value)
 {
-    size_t  i;
+    size_t      i;
+    mlsec_fv_t  other;
 
-    static const char *const  names[] = { "k", "name", "Name", "K", "Key" };
+    static const char *const  names[] = {
+        "key", "k", "name", "Name", "Key", "K"
+    };
 
-    (void) mlsec_fv_get(fx, entry, mlsec_fv_literal("key"), key);
+    *key = mlsec_fv_null();
 
-    for (i = 0; i < 5 && (key->type == MLSEC_FV_NULL
-                          || (i != 0 && key->type == MLSEC_FV_FALSE)); i++)
-    {
+    for (i = 0; i < 6 && !mlsec_fv_truth(*key); i++) {
         (void) mlsec_fv_get(fx, entry,
                             mlsec_fv_string((const unsigned char *) names[i],
-                                            strlen(names[i])), key);
+                                            strlen(names[i])), &other);
+        if (other.type != MLSEC_FV_NULL) {
+            *key = other;
+        }
     }
 
     if (!mlsec_fv_get(fx, entry, mlsec_fv_literal("value"), value)
-        && !mlsec_fv_get(fx, entry, mlsec_fv_literal("v"), value))
+        && !mlsec_fv_get(fx, entry, mlsec_fv_literal("v"), value)
+        && !mlsec_fv_get(fx, entry, mlsec_fv_literal("Value"), value))
     {
-        (void) mlsec_fv_get(fx, entry, mlsec_fv_literal("Value"), value);
-    }
-
-    if (key->type <= MLSEC_FV_NUMTEXT) {
-        return mlsec_fv_to_json(fx, *key, key);
+        (void) mlsec_fv_get(fx, entry, mlsec_fv_literal("V"), value);
     }
 
     if (!mlsec_fv_is_string(*key)) {
@@ -532,12 +529,12 @@ mlsec_fn_from_entries(mlsec_fx_t *fx, const mlsec_fv_t *args,
         if (!mlsec_fv_is_object(item)) {
 
             if (item.type == MLSEC_FV_NULL) {
-                return mlsec_fx_raise(fx, "Cannot check whether null has a "
-                                      "string key");
+                return mlsec_fx_raise(fx, "Cannot use null (null) as object "
+                                      "key");
             }
 
-            return mlsec_fx_raise(fx, "Cannot index %T with string \"key\"",
-                                  &item);
+            return mlsec_fx_raise(fx, "Cannot index %T with string "
+                                  "(\"key\")", &item);
         }
 
         rc = mlsec_fn_entry(fx, item, &key, &value);

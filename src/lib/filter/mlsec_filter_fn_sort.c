@@ -195,7 +195,7 @@ mlsec_fn_extreme(mlsec_fx_t *fx, mlsec_fv_t array, mlsec_fv_t by, int sign,
     if (!mlsec_fv_is_array(array)) {
 
         if (array.type == MLSEC_FV_NULL) {
-            return mlsec_fx_raise(fx, "Cannot iterate over null");
+            return mlsec_fx_raise(fx, "Cannot iterate over null (null)");
         }
 
         return mlsec_fx_raise(fx, "Cannot compute %s of %T (%V)",

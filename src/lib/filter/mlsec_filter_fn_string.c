@@ -184,13 +184,14 @@ mlsec_fn_is_space(uint32_t c)
 
 
 static int
-mlsec_fn_trim_ends(mlsec_fx_t *fx, mlsec_fv_t s, int ends, mlsec_fv_t *out)
+mlsec_fn_trim_ends(mlsec_fx_t *fx, mlsec_fv_t s, int ends, const char *name,
+    mlsec_fv_t *out)
 {
     unsigned              len;
     const unsigned char  *p, *end, *last;
 
     if (!mlsec_fv_is_string(s)) {
-        return mlsec_fx_raise(fx, "%T (%V) cannot be trimmed", &s, &s);
+        return mlsec_fx_raise(fx, "%s input must be a string", name);
     }
 
     if (mlsec_fv_decode(fx, &s) != MLSEC_OK) {
@@ -226,21 +227,21 @@ mlsec_fn_trim_ends(mlsec_fx_t *fx, mlsec_fv_t s, int ends, mlsec_fv_t *out)
 int
 mlsec_fn_trim(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    return mlsec_fn_trim_ends(fx, args[0], 3, out);
+    return mlsec_fn_trim_ends(fx, args[0], 3, "trim", out);
 }
 
 
 int
 mlsec_fn_ltrim(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    return mlsec_fn_trim_ends(fx, args[0], 1, out);
+    return mlsec_fn_trim_ends(fx, args[0], 1, "ltrim", out);
 }
 
 
 int
 mlsec_fn_rtrim(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    return mlsec_fn_trim_ends(fx, args[0], 2, out);
+    return mlsec_fn_trim_ends(fx, args[0], 2, "rtrim", out);
 }
 
 
@@ -386,7 +387,7 @@ mlsec_fn_join(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
     if (!mlsec_fv_is_array(v) && !mlsec_fv_is_object(v)) {
 
         if (v.type == MLSEC_FV_NULL) {
-            return mlsec_fx_raise(fx, "Cannot iterate over null");
+            return mlsec_fx_raise(fx, "Cannot iterate over null (null)");
         }
 
         return mlsec_fx_raise(fx, "Cannot iterate over %T (%V)", &v, &v);
@@ -480,7 +481,13 @@ mlsec_fn_tonumber(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
     p = s.u.str;
     end = p + s.n;
 
-    if (p != end && *p == '-') {
+    if (p != end && (*p == '-' || *p == '+')) {
+
+        if (*p == '+') {
+            s.u.str++;
+            s.n--;
+        }
+
         p++;
     }
 
@@ -577,7 +584,7 @@ mlsec_fn_fromjson(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
     text.data = s.u.str;
     text.len = s.n;
 
-    rc = mlsec_tape_build(fx, text, &doc);
+    rc = mlsec_tape_build(fx, text, 1, &doc);
 
     if (rc == MLSEC_OK) {
         *out = mlsec_fv_tape(doc, 0);
@@ -586,13 +593,6 @@ mlsec_fn_fromjson(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 
     if (rc == MLSEC_FX_FATAL) {
         return MLSEC_FX_FATAL;
-    }
-
-    text = mlsec_json_trim(text);
-
-    if (text.len == 3 && memcmp(text.data, "nan", 3) == 0) {
-        *out = mlsec_fv_number(NAN);
-        return MLSEC_OK;
     }
 
     rc = mlsec_json_scan(text, MLSEC_JSON_MAX_DEPTH, NULL, &offset);

@@ -62,6 +62,7 @@ typedef struct {
     mlsec_str_t           text;
 
     unsigned              nesting;
+    unsigned              no_as;       /* 1: "as" ends the expression */
 } mlsec_ft_t;
 
 

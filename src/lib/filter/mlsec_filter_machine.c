@@ -34,7 +34,7 @@ mlsec_fm_back(mlsec_fm_t *m)
     while (m->nforks != 0) {
         fork = &m->forks[--m->nforks];
 
-        if (fork->kind == MLSEC_FM_FORK || fork->kind == MLSEC_FM_ALT) {
+        if (fork->kind == MLSEC_FM_FORK) {
             m->frame = fork->frame;
             m->regs = m->stack + fork->frame;
             m->top = fork->top;
@@ -68,15 +68,13 @@ mlsec_fm_fail(mlsec_fm_t *m, int rc)
             continue;
         }
 
-        if (fork->kind != MLSEC_FM_FORK) {
+        if (fork->kind == MLSEC_FM_TRY) {
             m->frame = fork->frame;
             m->regs = m->stack + fork->frame;
             m->top = fork->top;
             m->limit = m->nforks == 0 ? 0 : m->forks[m->nforks - 1].top;
 
-            if (fork->kind == MLSEC_FM_TRY) {
-                m->regs[fork->reg] = m->fx.error;
-            }
+            m->regs[fork->reg] = m->fx.error;
 
             return m->f->code + fork->code;
         }
@@ -126,6 +124,7 @@ mlsec_filter_start(const mlsec_filter_t *filter,
     *run = m;
 
     m->f = filter;
+    m->lenient = env->lenient;
     m->max_steps = env->max_steps != 0 ? env->max_steps
                                        : MLSEC_FILTER_MAX_STEPS;
     m->fx.mem = env->mem;
@@ -172,7 +171,7 @@ mlsec_fm_load_text(mlsec_fm_t *m, mlsec_str_t text, mlsec_fv_t *out)
         return MLSEC_OK;
     }
 
-    rc = mlsec_tape_build(&m->fx, text, &doc);
+    rc = mlsec_tape_build(&m->fx, text, m->lenient, &doc);
 
     if (rc != MLSEC_OK) {
         return rc == MLSEC_FX_FATAL ? m->fx.rc : MLSEC_FILTER_INPUT;
@@ -331,10 +330,6 @@ mlsec_filter_message(mlsec_filter_run_t *m)
 
     s = m->fx.error;
 
-    if (s.type == MLSEC_FV_NULL) {
-        return mlsec_fm_text("null (null) not a string");
-    }
-
     if (mlsec_fv_is_string(s)) {
 
         if (mlsec_fv_decode(&m->fx, &s) != MLSEC_OK) {
@@ -393,7 +388,7 @@ mlsec_filter_index(const mlsec_mem_t *mem, mlsec_str_t text,
     fx.block = 256;
     fx.fuel = UINT64_MAX;
 
-    rc = mlsec_tape_build(&fx, text, doc);
+    rc = mlsec_tape_build(&fx, text, 0, doc);
 
     if (rc == MLSEC_FX_FATAL) {
         return MLSEC_NOMEM;

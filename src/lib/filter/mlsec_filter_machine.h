@@ -23,7 +23,6 @@
 typedef enum {
     MLSEC_FM_FORK = 0,
     MLSEC_FM_TRY,                      /* only errors stop here */
-    MLSEC_FM_ALT,                      /* errors stop here too */
     MLSEC_FM_TRY_END                   /* errors pass by the try below */
 } mlsec_fm_fork_e;
 
@@ -64,6 +63,7 @@ struct mlsec_filter_run_s {
     const mlsec_fi_t     *next;        /* where to go on; NULL: done */
     mlsec_fv_t            result;
     int                   rc;
+    int                   lenient;     /* as of mlsec_filter_env_t */
     uint64_t              max_steps;
     mlsec_str_t           message;
 };
@@ -79,7 +79,7 @@ typedef const mlsec_fi_t *(*mlsec_fm_step_pt)(mlsec_fm_t *m,
 
 #define MLSEC_FM_STEPS(step)                                                  \
     step(out) step(back) step(jump) step(jump_false) step(jump_true)          \
-    step(fork) step(try) step(alt) step(try_end) step(mark) step(cut)         \
+    step(fork) step(try) step(try_end) step(mark) step(cut)         \
     step(break) step(error)                                                   \
     step(copy) step(move) step(take) step(up)                                 \
     step(index) step(index_path) step(slice) step(each) step(each)            \

@@ -57,6 +57,7 @@ static int
 mlsec_fp_entry_value(mlsec_ft_t *t, mlsec_fa_t **node)
 {
     int          rc;
+    unsigned     no_as;
     mlsec_fa_t  *pipe;
 
     if (++t->nesting > MLSEC_FA_MAX_NESTING) {
@@ -64,7 +65,10 @@ mlsec_fp_entry_value(mlsec_ft_t *t, mlsec_fa_t **node)
                               "than %d levels", MLSEC_FA_MAX_NESTING);
     }
 
+    no_as = t->no_as;
+    t->no_as = 0;
     rc = mlsec_fp_binary(t, MLSEC_FP_NO_COMMA, node);
+    t->no_as = no_as;
 
     if (rc == MLSEC_OK && t->kind == '|') {
         pipe = mlsec_fp_join(t, MLSEC_FA_PIPE, *node, NULL);

@@ -43,6 +43,21 @@ mlsec_fv_double(mlsec_fv_t v)
 }
 
 
+mlsec_fv_t
+mlsec_fv_odd_number(mlsec_fv_t v)
+{
+    int  negative;
+
+    negative = *v.u.str == '-';
+
+    if ((v.u.str[negative] | 0x20) == 'n') {
+        return mlsec_fv_number(NAN);
+    }
+
+    return mlsec_fv_number(negative ? -INFINITY : INFINITY);
+}
+
+
 double
 mlsec_fv_parse_number(const unsigned char *p, size_t len)
 {

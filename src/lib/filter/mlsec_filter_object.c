@@ -225,6 +225,36 @@ mlsec_fv_drop(mlsec_fx_t *fx, mlsec_fv_t object, mlsec_fv_t key)
 }
 
 
+/* The same where a key may have escapes: it is compared decoded. */
+
+static const mlsec_fv_tape_t *
+mlsec_fv_find_escaped(const mlsec_filter_doc_t *doc, const mlsec_fv_tape_t *e,
+    const mlsec_fv_tape_t *end, mlsec_fv_t key)
+{
+    mlsec_str_t             raw, name;
+    const mlsec_fv_tape_t  *found;
+
+    found = NULL;
+    name.data = key.u.str;
+    name.len = key.n;
+
+    while (e < end) {
+        raw.data = doc->text + e->pos + 1;
+        raw.len = mlsec_tape_val(*e);
+        e++;
+
+        if (mlsec_json_key_is(raw, name)) {
+            found = e;
+        }
+
+        e = doc->tape + mlsec_tape_next(doc->tape,
+                                        (uint32_t) (e - doc->tape));
+    }
+
+    return found;
+}
+
+
 /*
  * Reads the tape from one end to the other: of equal keys the last one
  * counts.  The length tells most keys apart before a byte of the text is
@@ -234,44 +264,48 @@ mlsec_fv_drop(mlsec_fx_t *fx, mlsec_fv_t object, mlsec_fv_t key)
 static int
 mlsec_fv_get_raw(mlsec_fv_t object, mlsec_fv_t key, mlsec_fv_t *out)
 {
-    uint32_t                   i, end, found;
-    mlsec_str_t                raw, name;
-    const mlsec_fv_tape_t     *tape;
+    uint32_t                   want;
+    const unsigned char       *p;
+    const mlsec_fv_tape_t     *e, *end, *found;
     const mlsec_filter_doc_t  *doc;
 
     doc = object.u.doc;
-    tape = doc->tape;
-    end = mlsec_tape_val(tape[object.n]);
-    found = 0;
+    e = doc->tape + object.n;
+    end = doc->tape + mlsec_tape_val(*e);
+    e += 2;
+    found = NULL;
 
-    for (i = object.n + 2; i < end; i = mlsec_tape_next(tape, i + 1)) {
+    if (doc->escapes) {
+        found = mlsec_fv_find_escaped(doc, e, end, key);
 
-        if (tape[i].val == ((uint32_t) MLSEC_TAPE_STRING << 28 | key.n)) {
+    } else {
+        want = (uint32_t) MLSEC_TAPE_STRING << 28 | key.n;
 
-            if (memcmp(doc->text + tape[i].pos + 1, key.u.str, key.n) == 0) {
-                found = i + 1;
+        while (e < end) {
+
+            if (e->val == want) {
+                p = doc->text + e->pos + 1;
+
+                if (key.n == 0
+                    || (*p == *key.u.str
+                        && memcmp(p, key.u.str, key.n) == 0))
+                {
+                    found = e + 1;
+                }
             }
 
-        } else if (doc->escapes
-                   && mlsec_tape_tag(tape[i]) == MLSEC_TAPE_ESCAPED)
-        {
-            raw.data = doc->text + tape[i].pos + 1;
-            raw.len = mlsec_tape_val(tape[i]);
-            name.data = key.u.str;
-            name.len = key.n;
-
-            if (mlsec_json_key_is(raw, name)) {
-                found = i + 1;
-            }
+            e++;
+            e = e->val < (uint32_t) MLSEC_TAPE_ARRAY << 28
+                ? e + 1 : doc->tape + mlsec_tape_val(*e);
         }
     }
 
-    if (found == 0) {
+    if (found == NULL) {
         *out = mlsec_fv_null();
         return 0;
     }
 
-    *out = mlsec_fv_tape(doc, found);
+    *out = mlsec_fv_tape(doc, (uint32_t) (found - doc->tape));
 
     return 1;
 }

@@ -298,6 +298,7 @@ int
 mlsec_fp_pipe(mlsec_ft_t *t, mlsec_fa_t **node)
 {
     int           rc;
+    unsigned      no_as;
     mlsec_fa_t   *part, *pipe, *stack, *next;
 
     if (++t->nesting > MLSEC_FA_MAX_NESTING) {
@@ -308,6 +309,8 @@ mlsec_fp_pipe(mlsec_ft_t *t, mlsec_fa_t **node)
     /* the parts are collected first, and joined from the right */
 
     stack = NULL;
+    no_as = t->no_as;
+    t->no_as = 0;
 
     for ( ;; ) {
 
@@ -359,6 +362,7 @@ mlsec_fp_pipe(mlsec_ft_t *t, mlsec_fa_t **node)
     }
 
     *node = part;
+    t->no_as = no_as;
     t->nesting--;
 
     return MLSEC_OK;
@@ -542,7 +546,7 @@ mlsec_fp_unary(mlsec_ft_t *t, mlsec_fa_t **node)
     }
 
     if (negate->a->kind == MLSEC_FA_LITERAL
-        && mlsec_fv_is_number(negate->a->value))
+        && negate->a->value.type == MLSEC_FV_NUMBER)
     {
         negate->a->value = mlsec_fv_number(
                                -mlsec_fv_double(negate->a->value));

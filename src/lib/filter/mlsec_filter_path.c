@@ -105,8 +105,8 @@ mlsec_fv_slice_bounds(mlsec_fx_t *fx, mlsec_fv_t key, uint32_t len,
     if ((from.type != MLSEC_FV_NULL && !mlsec_fv_is_number(from))
         || (to.type != MLSEC_FV_NULL && !mlsec_fv_is_number(to)))
     {
-        return mlsec_fx_raise(fx, "Start and end indices of an array slice "
-                              "must be numbers");
+        return mlsec_fx_raise(fx, "Array/string slice indices must be "
+                              "integers");
     }
 
     s = from.type == MLSEC_FV_NULL ? 0 : mlsec_fv_double(from);
@@ -197,12 +197,7 @@ mlsec_fv_at_slice(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t key,
 static int
 mlsec_fv_no_index(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t key)
 {
-    if (mlsec_fv_is_string(key)) {
-        return mlsec_fx_raise(fx, "Cannot index %T with string \"%S\"", &v,
-                              &key);
-    }
-
-    return mlsec_fx_raise(fx, "Cannot index %T with %T", &v, &key);
+    return mlsec_fx_raise(fx, "Cannot index %T with %T (%V)", &v, &key, &key);
 }
 
 

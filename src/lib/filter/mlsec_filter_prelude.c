@@ -42,7 +42,6 @@ static const struct {
     { "any", 2, "def any(g; cond): isempty(first(g | select(cond))) | "
                 "not;" },
     { "arrays", 0, "def arrays: select(type == \"array\");" },
-    { "ascii", 0, "def ascii: [.] | implode;" },
     { "booleans", 0, "def booleans: select(type == \"boolean\");" },
     { "capture", 1, "def capture(re): match(re) | _captures;" },
     { "capture", 2, "def capture(re; flags): match(re; flags) | "
@@ -58,7 +57,9 @@ static const struct {
                      "($a | has($k)) and ($a[$k] | c($b[$k]))) "
                      "elif type == \"array\" and ($b | type) == \"array\" "
                      "then . as $a | all($b[]; . as $x | any($a[]; c($x))) "
-                     "else _contains($b) end; c($b);" },
+                     "elif type == ($b | type) then _contains($b) "
+                     "else false end; if type == ($b | type) then c($b) "
+                     "else _contains($b) end;" },
     { "date", 0, "def date: todate;" },
     { "dateadd", 2, "def dateadd(u; n): . + n;" },
     { "datesub", 2, "def datesub(u; n): . - n;" },
@@ -101,8 +102,8 @@ static const struct {
     { "numbers", 0, "def numbers: select(type == \"number\");" },
     { "objects", 0, "def objects: select(type == \"object\");" },
     { "paths", 0, "def paths: path(..) | select(length > 0);" },
-    { "paths", 1, "def paths(f): path(.. | select(f)) | "
-                  "select(length > 0);" },
+    { "paths", 1, "def paths(f): . as $dot | paths | select(. as $p | "
+                  "$dot | getpath($p) | f);" },
     { "pick", 1, "def pick(f): . as $top | reduce path(f) as $p (null; "
                  "setpath($p; $top | getpath($p)));" },
     { "recurse", 0, "def recurse: recurse(.[]?);" },

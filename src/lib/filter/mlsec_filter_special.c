@@ -195,6 +195,9 @@ mlsec_fc_limit(mlsec_fc_t *c, const mlsec_fa_t *node, mlsec_fs_t *scope,
 
     n = mlsec_fc_value(c, node->list->a, scope, mlsec_fc_plain(in));
 
+    /* what is no number is an error here */
+
+    (void) mlsec_fc_emit(c, MLSEC_FI_SUB, test, n, zero, 0);
     (void) mlsec_fc_emit(c, MLSEC_FI_GE, test, n, zero, 0);
     good = mlsec_fc_emit(c, MLSEC_FI_JUMP_TRUE, 0, test, 0, 0);
     message = skip ? mlsec_fv_literal("skip doesn't support negative count")

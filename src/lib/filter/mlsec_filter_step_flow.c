@@ -102,16 +102,6 @@ mlsec_fm_step_try(mlsec_fm_t *m, const mlsec_fi_t *i)
 }
 
 
-const mlsec_fi_t *
-mlsec_fm_step_alt(mlsec_fm_t *m, const mlsec_fi_t *i)
-{
-    mlsec_fm_set_mark(m, i->c);
-
-    return mlsec_fm_push(m, MLSEC_FM_ALT, i->x) != NULL
-           ? i + 1 : mlsec_fm_fail(m, MLSEC_FX_FATAL);
-}
-
-
 /*
  * What comes from now on is not the try's business.  If nothing can come
  * back into its body, the try is over.

@@ -18,12 +18,7 @@ mlsec_fm_step_index(mlsec_fm_t *m, const mlsec_fi_t *i)
     int         rc;
     mlsec_fv_t  v, key;
 
-    v = m->regs[i->b & ~MLSEC_FI_CONSTANT];
-
-    if (i->b & MLSEC_FI_CONSTANT) {
-        v = mlsec_fm_value(m, i->b);
-    }
-
+    v = mlsec_fm_value(m, i->b);
     key = mlsec_fm_value(m, i->c);
 
     if (key.type == MLSEC_FV_STRING && mlsec_fv_is_object(v)) {
@@ -53,7 +48,7 @@ mlsec_fm_step_index_path(mlsec_fm_t *m, const mlsec_fi_t *i)
 
     if (m->regs[i->d].type == MLSEC_FV_BADPATH) {
         rc = mlsec_fx_raise(&m->fx, "Invalid path expression near attempt to "
-                            "access element %V of %W", &key, &v);
+                            "access element %V of %V", &key, &v);
 
     } else {
         rc = mlsec_fv_at(&m->fx, v, key, &m->regs[i->a]);
@@ -114,7 +109,7 @@ mlsec_fm_step_each(mlsec_fm_t *m, const mlsec_fi_t *i)
         }
 
         if (v.type == MLSEC_FV_NULL) {
-            rc = mlsec_fx_raise(&m->fx, "Cannot iterate over null");
+            rc = mlsec_fx_raise(&m->fx, "Cannot iterate over null (null)");
 
         } else {
             rc = mlsec_fx_raise(&m->fx, "Cannot iterate over %T (%V)", &v,
@@ -194,7 +189,7 @@ mlsec_fm_step_each_next_path(mlsec_fm_t *m, const mlsec_fi_t *i)
         }
 
         rc = mlsec_fx_raise(&m->fx, "Invalid path expression near attempt to "
-                            "iterate through %W", &it.of);
+                            "iterate through %V", &it.of);
         return mlsec_fm_fail(m, rc);
     }
 
@@ -331,7 +326,7 @@ mlsec_fm_step_path(mlsec_fm_t *m, const mlsec_fi_t *i)
 
     if (m->regs[i->c].type == MLSEC_FV_BADPATH) {
         v = mlsec_fm_value(m, i->b);
-        rc = mlsec_fx_raise(&m->fx, "Invalid path expression with result %W",
+        rc = mlsec_fx_raise(&m->fx, "Invalid path expression with result %V",
                             &v);
 
     } else {
@@ -374,7 +369,7 @@ mlsec_fm_step_get_path(mlsec_fm_t *m, const mlsec_fi_t *i)
 
     if (path.type == MLSEC_FV_BADPATH) {
         rc = mlsec_fx_raise(&m->fx, "Invalid path expression near attempt to "
-                            "access element %V of %W", &keys, &v);
+                            "access element %V of %V", &keys, &v);
         return mlsec_fm_fail(m, rc);
     }
 
@@ -409,7 +404,7 @@ mlsec_fm_keys(mlsec_fm_t *m, const mlsec_fv_t *value, mlsec_fv_t path,
 
     if (path.type == MLSEC_FV_BADPATH) {
         return mlsec_fx_raise(&m->fx, "Invalid path expression with result "
-                              "%W", value);
+                              "%V", value);
     }
 
     p = path.u.path;

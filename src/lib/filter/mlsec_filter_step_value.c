@@ -109,7 +109,8 @@ mlsec_fm_step_object(mlsec_fm_t *m, const mlsec_fi_t *i)
         mlsec_fv_share(value);
 
         if (!mlsec_fv_is_string(key)) {
-            rc = mlsec_fx_raise(&m->fx, "Object keys must be strings");
+            rc = mlsec_fx_raise(&m->fx, "Cannot use %T (%V) as object key",
+                                &key, &key);
             return mlsec_fm_fail(m, rc);
         }
 
@@ -177,6 +178,35 @@ mlsec_fm_step_format(mlsec_fm_t *m, const mlsec_fi_t *i)
 }
 
 
+/* A number with more digits than a double has keeps them. */
+
+static const mlsec_fi_t *
+mlsec_fm_negate_text(mlsec_fm_t *m, const mlsec_fi_t *i, mlsec_fv_t v)
+{
+    unsigned char  *p;
+
+    if (*v.u.str == '-') {
+        v.u.str++;
+        v.n--;
+
+    } else {
+        p = mlsec_fx_alloc(&m->fx, (size_t) v.n + 1);
+        if (p == NULL) {
+            return mlsec_fm_fail(m, MLSEC_FX_FATAL);
+        }
+
+        p[0] = '-';
+        memcpy(p + 1, v.u.str, v.n);
+        v.u.str = p;
+        v.n++;
+    }
+
+    m->regs[i->a] = v;
+
+    return i + 1;
+}
+
+
 const mlsec_fi_t *
 mlsec_fm_step_negate(mlsec_fm_t *m, const mlsec_fi_t *i)
 {
@@ -188,6 +218,12 @@ mlsec_fm_step_negate(mlsec_fm_t *m, const mlsec_fi_t *i)
     if (!mlsec_fv_is_number(v)) {
         rc = mlsec_fx_raise(&m->fx, "%T (%V) cannot be negated", &v, &v);
         return mlsec_fm_fail(m, rc);
+    }
+
+    if (v.type == MLSEC_FV_NUMTEXT && v.n > 15
+        && mlsec_fv_double(v) != 0)
+    {
+        return mlsec_fm_negate_text(m, i, v);
     }
 
     m->regs[i->a] = mlsec_fv_number(-mlsec_fv_double(v));

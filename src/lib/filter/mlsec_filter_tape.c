@@ -4,102 +4,85 @@
  */
 
 /*
- * The tape: one pass over the tokens that mlsec_json_index() lists.  It
- * checks the grammar on the way, so that a text is read once.  Depth costs
- * nothing but tape: an open container holds the place of the one around it
- * until it is closed.
+ * The tape: one pass over the text, which checks it on the way, so that a
+ * text is read once.  Services send short strings and numbers without blanks
+ * between them; for those a pass of its own that looks for tokens, as
+ * mlsec_json_scan.c has it, costs more than it saves.
+ *
+ * Depth costs nothing but tape: an open container holds the place of the one
+ * around it until it is closed.
  */
 
 
 #include <lib/filter/mlsec_filter_tape.h>
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_json_index.h>
 #include <lib/mlsec_json_inline.h>
 
 
-#define MLSEC_TAPE_NONE  0x0fffffff
+#define MLSEC_TAPE_NONE   0x0fffffff
+
+#define MLSEC_TAPE_SPARE  6            /* entries of a value and two keys */
 
 
-typedef enum {
-    MLSEC_TAPE_VALUE = 0,              /* a value must come */
-    MLSEC_TAPE_FIRST,                  /* a value or ']' */
-    MLSEC_TAPE_FIRST_KEY,              /* a key or '}' */
-    MLSEC_TAPE_KEY,
-    MLSEC_TAPE_COLON,
-    MLSEC_TAPE_COMMA,                  /* ',' or the closing bracket */
-    MLSEC_TAPE_DONE
-} mlsec_tape_state_e;
+/*
+ * The state of the pass.  It is copied into the function that works on it,
+ * and copied back: no other function holds its address meanwhile, so that
+ * the compiler may keep it in registers.
+ */
 
 typedef struct {
-    mlsec_fx_t                     *fx;
-    const unsigned char            *text;
-    const unsigned char            *end;
-    mlsec_fv_tape_t                *tape;
-    uint32_t                        n;
-    uint32_t                        room;
-    uint32_t                        open;      /* the innermost container, or
-                                                  MLSEC_TAPE_NONE */
-    uint32_t                        last;      /* a scalar or key whose end is
-                                                  not known yet, or NONE */
-    int                             state;
-    unsigned                        escapes;   /* 1: there are backslashes */
+    const unsigned char  *text;
+    const unsigned char  *p;
+    const unsigned char  *end;         /* text[.. end) is trimmed */
+    mlsec_fv_tape_t      *tape;
+    mlsec_fv_tape_t      *e;           /* next entry */
+    mlsec_fv_tape_t      *limit;       /* with SPARE behind it */
+    uint32_t              open;        /* entry of the innermost container, or
+                                          NONE */
+    uint32_t              tag;         /* its tag */
+    unsigned              escapes;     /* 1: a string has some */
+    int                   lenient;
 } mlsec_tape_t;
 
 
-static int mlsec_tape_window(mlsec_tape_t *t, mlsec_json_index_t *ix);
-static int mlsec_tape_token(mlsec_tape_t *t, const unsigned char *p);
-static int mlsec_tape_open(mlsec_tape_t *t, const unsigned char *p);
-static int mlsec_tape_close(mlsec_tape_t *t, const unsigned char *p);
-static int mlsec_tape_scalar(mlsec_tape_t *t, const unsigned char *p);
-static int mlsec_tape_finish(mlsec_tape_t *t, const unsigned char *p);
-static int mlsec_tape_grow(mlsec_tape_t *t);
+static int mlsec_tape_parse(mlsec_fx_t *fx, mlsec_tape_t *state);
+static int mlsec_tape_grow(mlsec_fx_t *fx, mlsec_tape_t *t);
 
 
 int
-mlsec_tape_build(mlsec_fx_t *fx, mlsec_str_t text, mlsec_filter_doc_t **doc)
+mlsec_tape_build(mlsec_fx_t *fx, mlsec_str_t text, int lenient,
+    mlsec_filter_doc_t **doc)
 {
-    int                 rc;
-    mlsec_tape_t        t;
-    mlsec_json_index_t  ix;
+    int           rc;
+    mlsec_tape_t  t;
 
     if (text.len == 0 || text.len > MLSEC_FILTER_MAX_TEXT) {
         return MLSEC_DECLINED;
     }
 
-    t.fx = fx;
+    memset(&t, 0, sizeof(t));
+
     t.text = text.data;
     t.end = text.data + text.len;
-    t.tape = NULL;
-    t.n = 0;
-    t.room = (uint32_t) (text.len / 8);
+    t.p = mlsec_json_skip_space(t.text, t.end);
     t.open = MLSEC_TAPE_NONE;
-    t.last = MLSEC_TAPE_NONE;
-    t.state = MLSEC_TAPE_VALUE;
-    t.escapes = memchr(text.data, '\\', text.len) != NULL;
+    t.lenient = lenient;
 
-    ix.start = t.text;
-    ix.limit = t.end;
-    ix.in_string = 0;
-
-    if (mlsec_tape_grow(&t) != MLSEC_OK) {
-        return MLSEC_FX_FATAL;
+    while (t.end != t.p && mlsec_json_is_space(t.end[-1])) {
+        t.end--;
     }
 
-    while (ix.start != t.end) {
-        rc = mlsec_tape_window(&t, &ix);
-
-        if (rc != MLSEC_OK) {
-            return rc;
-        }
-
-        ix.start += ix.consumed;
-    }
-
-    if (ix.in_string || t.open != MLSEC_TAPE_NONE
-        || t.state != MLSEC_TAPE_DONE
-        || mlsec_tape_finish(&t, t.end) != MLSEC_OK)
-    {
+    if (t.p == t.end) {
         return MLSEC_DECLINED;
+    }
+
+    rc = mlsec_tape_grow(fx, &t);
+
+    if (rc == MLSEC_OK) {
+        rc = mlsec_tape_parse(fx, &t);
+    }
+
+    if (rc != MLSEC_OK) {
+        return rc;
     }
 
     *doc = mlsec_fx_alloc(fx, sizeof(mlsec_filter_doc_t));
@@ -109,330 +92,389 @@ mlsec_tape_build(mlsec_fx_t *fx, mlsec_str_t text, mlsec_filter_doc_t **doc)
 
     (*doc)->text = t.text;
     (*doc)->tape = t.tape;
-    (*doc)->n = t.n;
+    (*doc)->n = (uint32_t) (t.e - t.tape);
     (*doc)->escapes = t.escapes;
 
     return MLSEC_OK;
 }
 
 
-static int
-mlsec_tape_window(mlsec_tape_t *t, mlsec_json_index_t *ix)
-{
-    size_t                i;
-    const unsigned char  *p;
-
-    if (mlsec_json_index(ix) != MLSEC_OK) {
-        return MLSEC_DECLINED;
-    }
-
-    /* room for all of the window, so that no token need ask */
-
-    if (t->room - t->n < 2 * MLSEC_JSON_WINDOW + 64
-        && mlsec_tape_grow(t) != MLSEC_OK)
-    {
-        return MLSEC_FX_FATAL;
-    }
-
-    for (i = 0; i < ix->ntokens; i++) {
-        if (mlsec_tape_token(t, ix->start + ix->tokens[i]) != MLSEC_OK) {
-            return MLSEC_DECLINED;
-        }
-    }
-
-    if (ix->consumed != 0) {
-        return MLSEC_OK;
-    }
-
-    /* a number or literal up to the end, or longer than a window */
-
-    if (ix->in_string || mlsec_tape_token(t, ix->start) != MLSEC_OK) {
-        return MLSEC_DECLINED;
-    }
-
-    for (p = ix->start;
-         p != t->end && mlsec_json_class[*p] == MLSEC_CLASS_SCALAR;
-         p++)
-    {
-        /* void */
-    }
-
-    ix->consumed = (size_t) (p - ix->start);
-
-    return ix->consumed == 0 ? MLSEC_DECLINED : MLSEC_OK;
-}
-
+/* A text of usual density has an entry for every seven bytes. */
 
 static int
-mlsec_tape_grow(mlsec_tape_t *t)
+mlsec_tape_grow(mlsec_fx_t *fx, mlsec_tape_t *t)
 {
-    size_t            room;
+    size_t            n, room;
     mlsec_fv_tape_t  *tape;
 
-    room = (t->tape == NULL ? t->room : 2 * (size_t) t->room)
-           + 2 * MLSEC_JSON_WINDOW + 128;
+    n = (size_t) (t->e - t->tape);
+    room = t->tape == NULL ? (size_t) (t->end - t->text) / 6
+                           : 2 * (size_t) (t->limit - t->tape);
+    room += 2 * MLSEC_TAPE_SPARE;
 
-    /* a text has at most so many entries */
-
-    if (room > 2 * (size_t) (t->end - t->text) + 2 * MLSEC_JSON_WINDOW + 128) {
-        room = 2 * (size_t) (t->end - t->text) + 2 * MLSEC_JSON_WINDOW + 128;
-    }
-
-    tape = mlsec_fx_alloc(t->fx, room * sizeof(mlsec_fv_tape_t));
+    tape = mlsec_fx_alloc(fx, room * sizeof(mlsec_fv_tape_t));
     if (tape == NULL) {
         return MLSEC_FX_FATAL;
     }
 
-    if (t->n != 0) {
-        memcpy(tape, t->tape, t->n * sizeof(mlsec_fv_tape_t));
+    if (n != 0) {
+        memcpy(tape, t->tape, n * sizeof(mlsec_fv_tape_t));
     }
 
     t->tape = tape;
-    t->room = (uint32_t) room;
+    t->e = tape + n;
+    t->limit = tape + room - MLSEC_TAPE_SPARE;
 
     return MLSEC_OK;
 }
 
 
-/* The token at "p"; it also ends the scalar before it. */
+/* Returns the byte behind the escape at "p", or NULL. */
 
-static int
-mlsec_tape_token(mlsec_tape_t *t, const unsigned char *p)
+static const unsigned char *
+mlsec_tape_escape(const unsigned char *p, const unsigned char *end)
 {
-    unsigned char  c;
+    int  code;
 
-    if (t->last != MLSEC_TAPE_NONE && mlsec_tape_finish(t, p) != MLSEC_OK) {
-        return MLSEC_DECLINED;
+    if (end - p < 2) {
+        return NULL;
     }
 
-    c = *p;
+    switch (p[1]) {
 
-    switch (mlsec_json_class[c]) {
+    case '"': case '\\': case '/':
+    case 'b': case 'f': case 'n': case 'r': case 't':
+        return p + 2;
 
-    case MLSEC_CLASS_COMMA:
-
-        if (t->state != MLSEC_TAPE_COMMA) {
-            return MLSEC_DECLINED;
-        }
-
-        t->state = mlsec_tape_tag(t->tape[t->open]) == MLSEC_TAPE_OBJECT
-                   ? MLSEC_TAPE_KEY : MLSEC_TAPE_VALUE;
-        return MLSEC_OK;
-
-    case MLSEC_CLASS_COLON:
-
-        if (t->state != MLSEC_TAPE_COLON) {
-            return MLSEC_DECLINED;
-        }
-
-        t->state = MLSEC_TAPE_VALUE;
-        return MLSEC_OK;
-
-    case MLSEC_CLASS_OPEN_OBJECT:
-    case MLSEC_CLASS_OPEN_ARRAY:
-        return mlsec_tape_open(t, p);
-
-    case MLSEC_CLASS_CLOSE_OBJECT:
-    case MLSEC_CLASS_CLOSE_ARRAY:
-        return mlsec_tape_close(t, p);
+    case 'u':
+        break;
 
     default:
-        return mlsec_tape_scalar(t, p);
+        return NULL;
     }
+
+    code = end - p < 6 ? -1 : mlsec_json_hex4(p + 2);
+
+    if (code < 0xd800 || code > 0xdfff) {
+        return code < 0 ? NULL : p + 6;
+    }
+
+    if (code > 0xdbff || end - p < 12 || p[6] != '\\' || p[7] != 'u') {
+        return NULL;
+    }
+
+    code = mlsec_json_hex4(p + 8);
+
+    return code >= 0xdc00 && code <= 0xdfff ? p + 12 : NULL;
 }
 
 
-static int
-mlsec_tape_open(mlsec_tape_t *t, const unsigned char *p)
+/* From a character of a string that is not plain: behind it, or NULL. */
+
+static const unsigned char *
+mlsec_tape_special(const unsigned char *p, const unsigned char *end)
 {
-    uint32_t  tag;
+    size_t  n;
 
-    if (t->state > MLSEC_TAPE_FIRST) {
-        return MLSEC_DECLINED;
+    if (*p == '\\') {
+        return mlsec_tape_escape(p, end);
     }
 
-    if (t->open != MLSEC_TAPE_NONE) {
+    n = *p < 0x20 ? 0 : mlsec_json_utf8(p, end);
 
-        /* a member was counted with its key */
-
-        t->tape[t->open + 1].pos +=
-            mlsec_tape_tag(t->tape[t->open]) == MLSEC_TAPE_ARRAY;
-    }
-
-    tag = *p == '{' ? MLSEC_TAPE_OBJECT : MLSEC_TAPE_ARRAY;
-
-    t->tape[t->n].pos = (uint32_t) (p - t->text);
-    t->tape[t->n].val = tag << 28 | t->open;
-    t->tape[t->n + 1].pos = 0;
-
-    t->open = t->n;
-    t->n += 2;
-    t->state = tag == MLSEC_TAPE_OBJECT ? MLSEC_TAPE_FIRST_KEY
-                                        : MLSEC_TAPE_FIRST;
-
-    return MLSEC_OK;
-}
-
-
-static int
-mlsec_tape_close(mlsec_tape_t *t, const unsigned char *p)
-{
-    uint32_t          tag, outer;
-    mlsec_fv_tape_t  *e;
-
-    tag = *p == '}' ? MLSEC_TAPE_OBJECT : MLSEC_TAPE_ARRAY;
-
-    if (t->open == MLSEC_TAPE_NONE
-        || mlsec_tape_tag(t->tape[t->open]) != tag
-        || (t->state != MLSEC_TAPE_COMMA
-            && t->state != (tag == MLSEC_TAPE_OBJECT ? MLSEC_TAPE_FIRST_KEY
-                                                     : MLSEC_TAPE_FIRST)))
-    {
-        return MLSEC_DECLINED;
-    }
-
-    e = &t->tape[t->open];
-    outer = mlsec_tape_val(*e);
-
-    e[0].val = tag << 28 | t->n;
-    e[1].val = (uint32_t) (p + 1 - t->text) - e[0].pos;
-
-    t->open = outer;
-    t->state = outer == MLSEC_TAPE_NONE ? MLSEC_TAPE_DONE : MLSEC_TAPE_COMMA;
-
-    return MLSEC_OK;
-}
-
-
-/* A string, number or literal begins. */
-
-static int
-mlsec_tape_scalar(mlsec_tape_t *t, const unsigned char *p)
-{
-    t->tape[t->n].pos = (uint32_t) (p - t->text);
-    t->last = t->n++;
-
-    if (t->state <= MLSEC_TAPE_FIRST) {
-
-        if (t->open == MLSEC_TAPE_NONE) {
-            t->state = MLSEC_TAPE_DONE;
-            return MLSEC_OK;
-        }
-
-        t->tape[t->open + 1].pos +=
-            mlsec_tape_tag(t->tape[t->open]) == MLSEC_TAPE_ARRAY;
-        t->state = MLSEC_TAPE_COMMA;
-
-        return MLSEC_OK;
-    }
-
-    if (*p != '"' || t->state > MLSEC_TAPE_KEY) {
-        return MLSEC_DECLINED;
-    }
-
-    t->tape[t->open + 1].pos++;
-    t->state = MLSEC_TAPE_COLON;
-
-    return MLSEC_OK;
+    return n == 0 ? NULL : p + n;
 }
 
 
 /*
- * Ends the last scalar before "p", the next token or the end of the text.
- * Between them is white space at most.
+ * The functions below go on from t->p, and return 1, or 0 if the text is
+ * wrong.  That the last byte is a bracket, if there is any, saves most
+ * questions about the end: what is not the last byte of its container has a
+ * byte behind it.
  */
 
-static int
-mlsec_tape_finish(mlsec_tape_t *t, const unsigned char *p)
+
+/* A string; t->p is at its opening quote. */
+
+static mlsec_always_inline int
+mlsec_tape_string(mlsec_tape_t *t)
 {
     uint32_t              tag;
-    mlsec_fv_tape_t      *e;
-    const unsigned char  *start, *end;
+    const unsigned char  *p, *start;
 
-    if (t->last == MLSEC_TAPE_NONE) {
-        return MLSEC_OK;
+    start = t->p + 1;
+    tag = MLSEC_TAPE_STRING;
+
+    for (p = start; /* void */ ; /* void */ ) {
+        p = mlsec_json_string_plain(p, t->end);
+
+        if (mlsec_unlikely(p == t->end)) {
+            return 0;
+        }
+
+        if (mlsec_likely(*p == '"')) {
+            break;
+        }
+
+        if (*p == '\\') {
+            tag = MLSEC_TAPE_ESCAPED;
+            t->escapes = 1;
+        }
+
+        p = mlsec_tape_special(p, t->end);
+
+        if (p == NULL) {
+            return 0;
+        }
     }
 
-    e = &t->tape[t->last];
-    t->last = MLSEC_TAPE_NONE;
-    start = t->text + e->pos;
+    t->e->pos = (uint32_t) (start - 1 - t->text);
+    t->e->val = tag << 28 | (uint32_t) (p - start);
+    t->e++;
+    t->p = p + 1;
 
-    while (p[-1] <= ' ') {
-        p--;
+    return 1;
+}
+
+
+/* Numbers that JSON does not have.  Returns the byte behind, or NULL. */
+
+static const unsigned char *
+mlsec_tape_odd(const unsigned char *p, const unsigned char *end)
+{
+    size_t  i, len;
+
+    static const char *const  words[] = {
+        "nan", "NaN", "Infinity", "infinity"
+    };
+
+    p += *p == '-' && end - p > 1;
+
+    for (i = 0; i < 4; i++) {
+        len = strlen(words[i]);
+
+        if ((size_t) (end - p) >= len && memcmp(p, words[i], len) == 0) {
+            return p + len;
+        }
     }
 
-    if (*start == '"') {
-        end = p - 1;
-        tag = t->escapes && memchr(start + 1, '\\', (size_t) (end - start - 1))
-              ? MLSEC_TAPE_ESCAPED : MLSEC_TAPE_STRING;
-        e->val = tag << 28 | (uint32_t) (end - start - 1);
-        return MLSEC_OK;
-    }
+    return NULL;
+}
 
-    e->val = (uint32_t) (p - start);
 
-    switch (*start) {
+/* A number or literal; what follows it is checked later. */
+
+static mlsec_always_inline int
+mlsec_tape_scalar(mlsec_tape_t *t)
+{
+    size_t                left;
+    uint32_t              tag;
+    const unsigned char  *p;
+
+    p = t->p;
+    left = (size_t) (t->end - p);
+
+    switch (*p) {
 
     case 'n':
         tag = MLSEC_TAPE_NULL;
-        return p - start == 4 && memcmp(start, "null", 4) == 0
-               ? MLSEC_OK : MLSEC_DECLINED;
+        p = left >= 4 && memcmp(p, "null", 4) == 0 ? p + 4 : NULL;
+        break;
 
     case 'f':
-        e->val |= (uint32_t) MLSEC_TAPE_FALSE << 28;
-        return p - start == 5 && memcmp(start, "false", 5) == 0
-               ? MLSEC_OK : MLSEC_DECLINED;
+        tag = MLSEC_TAPE_FALSE;
+        p = left >= 5 && memcmp(p, "false", 5) == 0 ? p + 5 : NULL;
+        break;
 
     case 't':
-        e->val |= (uint32_t) MLSEC_TAPE_TRUE << 28;
-        return p - start == 4 && memcmp(start, "true", 4) == 0
-               ? MLSEC_OK : MLSEC_DECLINED;
+        tag = MLSEC_TAPE_TRUE;
+        p = left >= 4 && memcmp(p, "true", 4) == 0 ? p + 4 : NULL;
+        break;
 
     default:
-        e->val |= (uint32_t) MLSEC_TAPE_NUMBER << 28;
-        return mlsec_json_number(start, p) == p ? MLSEC_OK : MLSEC_DECLINED;
+        tag = MLSEC_TAPE_NUMBER;
+        p = mlsec_json_number(p, t->end);
+    }
+
+    if (mlsec_unlikely(p == NULL)) {
+        tag = MLSEC_TAPE_NUMBER;
+        p = t->lenient ? mlsec_tape_odd(t->p, t->end) : NULL;
+
+        if (p == NULL) {
+            return 0;
+        }
+    }
+
+    t->e->pos = (uint32_t) (t->p - t->text);
+    t->e->val = tag << 28 | (uint32_t) (p - t->p);
+    t->e++;
+    t->p = p;
+
+    return 1;
+}
+
+
+static mlsec_always_inline void
+mlsec_tape_space(mlsec_tape_t *t)
+{
+    if (mlsec_unlikely(*t->p <= ' ')) {
+        t->p = mlsec_json_skip_space(t->p, t->end);
     }
 }
 
 
-mlsec_fv_t
-mlsec_fv_tape(const mlsec_filter_doc_t *doc, uint32_t i)
+/* A key and its colon, up to the value. */
+
+static mlsec_always_inline int
+mlsec_tape_key(mlsec_tape_t *t)
 {
-    mlsec_fv_t       v;
-    mlsec_fv_tape_t  e;
-
-    static const uint8_t  types[] = {
-        MLSEC_FV_NULL, MLSEC_FV_FALSE, MLSEC_FV_TRUE, MLSEC_FV_NUMTEXT,
-        MLSEC_FV_STRING, MLSEC_FV_STRTEXT, MLSEC_FV_RAWARRAY,
-        MLSEC_FV_RAWOBJECT
-    };
-
-    e = doc->tape[i];
-
-    v = mlsec_fv_null();
-    v.type = types[mlsec_tape_tag(e)];
-
-    switch (v.type) {
-
-    case MLSEC_FV_NUMTEXT:
-        v.n = mlsec_tape_val(e);
-        v.u.str = doc->text + e.pos;
-        break;
-
-    case MLSEC_FV_STRING:
-    case MLSEC_FV_STRTEXT:
-        v.n = mlsec_tape_val(e);
-        v.u.str = doc->text + e.pos + 1;
-        break;
-
-    case MLSEC_FV_RAWARRAY:
-    case MLSEC_FV_RAWOBJECT:
-        v.n = i;
-        v.u.doc = doc;
-        break;
+    if (mlsec_unlikely(*t->p != '"') || !mlsec_tape_string(t)) {
+        return 0;
     }
 
-    return v;
+    if (mlsec_unlikely(t->p == t->end)) {
+        return 0;
+    }
+
+    mlsec_tape_space(t);
+
+    if (mlsec_unlikely(*t->p != ':') || ++t->p == t->end) {
+        return 0;
+    }
+
+    mlsec_tape_space(t);
+
+    return 1;
+}
+
+
+/* A bracket, up to the first value or the closing one. */
+
+static mlsec_always_inline int
+mlsec_tape_open(mlsec_tape_t *t, uint32_t tag)
+{
+    t->e[0].pos = (uint32_t) (t->p - t->text);
+    t->e[0].val = tag << 28 | t->open;
+    t->e[1].pos = 0;
+
+    t->open = (uint32_t) (t->e - t->tape);
+    t->tag = tag;
+    t->e += 2;
+
+    if (++t->p == t->end) {
+        return 0;
+    }
+
+    mlsec_tape_space(t);
+
+    return 1;
+}
+
+
+/* Closing brackets, up to a comma and the next value, or the end. */
+
+static mlsec_always_inline int
+mlsec_tape_close(mlsec_tape_t *t)
+{
+    uint32_t          outer;
+    mlsec_fv_tape_t  *c;
+
+    for ( ;; ) {
+
+        if (t->open == MLSEC_TAPE_NONE) {
+            return t->p == t->end;
+        }
+
+        if (mlsec_unlikely(t->p == t->end)) {
+            return 0;
+        }
+
+        mlsec_tape_space(t);
+
+        c = &t->tape[t->open];
+
+        if (*t->p == ',') {
+            break;
+        }
+
+        if (*t->p != (t->tag == MLSEC_TAPE_OBJECT ? '}' : ']')) {
+            return 0;
+        }
+
+        t->p++;
+        outer = mlsec_tape_val(*c);
+        c[0].val = t->tag << 28 | (uint32_t) (t->e - t->tape);
+        c[1].val = (uint32_t) (t->p - t->text) - c[0].pos;
+        t->open = outer;
+
+        if (outer != MLSEC_TAPE_NONE) {
+            t->tag = mlsec_tape_tag(t->tape[outer]);
+        }
+    }
+
+    c[1].pos++;
+
+    if (++t->p == t->end) {
+        return 0;
+    }
+
+    mlsec_tape_space(t);
+
+    return t->tag == MLSEC_TAPE_OBJECT ? mlsec_tape_key(t) : 1;
+}
+
+
+static int
+mlsec_tape_parse(mlsec_fx_t *fx, mlsec_tape_t *state)
+{
+    int           good;
+    mlsec_tape_t  t;
+
+    t = *state;
+
+    do {
+
+        if (mlsec_unlikely(t.e >= t.limit)) {
+            *state = t;
+
+            if (mlsec_tape_grow(fx, state) != MLSEC_OK) {
+                return MLSEC_FX_FATAL;
+            }
+
+            t = *state;
+        }
+
+        if (*t.p == '"') {
+            good = mlsec_tape_string(&t);
+
+        } else if (*t.p == '{') {
+            good = mlsec_tape_open(&t, MLSEC_TAPE_OBJECT);
+
+            if (good && *t.p != '}') {
+                t.tape[t.open + 1].pos = 1;
+                good = mlsec_tape_key(&t);
+                continue;
+            }
+
+        } else if (*t.p == '[') {
+            good = mlsec_tape_open(&t, MLSEC_TAPE_ARRAY);
+
+            if (good && *t.p != ']') {
+                t.tape[t.open + 1].pos = 1;
+                continue;
+            }
+
+        } else {
+            good = mlsec_tape_scalar(&t);
+        }
+
+        good = good && mlsec_tape_close(&t);
+
+    } while (good && t.p != t.end);
+
+    *state = t;
+
+    return good && t.open == MLSEC_TAPE_NONE ? MLSEC_OK : MLSEC_DECLINED;
 }
 
 

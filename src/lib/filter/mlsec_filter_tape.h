@@ -16,10 +16,11 @@
 /*
  * Checks a text and writes its tape.
  * text: must stay as long as *doc; nothing of it is copied.
+ * lenient: 1: nan, NaN, Infinity, with a sign or without, are numbers too.
  * Returns MLSEC_OK; MLSEC_DECLINED if it is not one JSON document (what and
  * where is not said, mlsec_json_scan() knows) or too long; MLSEC_FX_FATAL.
  */
-int mlsec_tape_build(mlsec_fx_t *fx, mlsec_str_t text,
+int mlsec_tape_build(mlsec_fx_t *fx, mlsec_str_t text, int lenient,
     mlsec_filter_doc_t **doc);
 
 

@@ -89,7 +89,7 @@ mlsec_fp_postfix(mlsec_ft_t *t, mlsec_fa_t **node)
             continue;
         }
 
-        if (t->word != MLSEC_FT_AS) {
+        if (t->word != MLSEC_FT_AS || t->no_as) {
             return MLSEC_OK;
         }
 
@@ -360,6 +360,7 @@ mlsec_fp_word(mlsec_ft_t *t, mlsec_fa_t **node)
 static int
 mlsec_fp_number(mlsec_ft_t *t, mlsec_fa_t **node)
 {
+    double           number;
     size_t           i, digits;
     mlsec_fv_t       value;
     mlsec_fx_text_t  text;
@@ -382,13 +383,13 @@ mlsec_fp_number(mlsec_ft_t *t, mlsec_fa_t **node)
     value = mlsec_fv_string(text.data, text.len);
     value.type = MLSEC_FV_NUMTEXT;
 
-    if ((digits <= 15 && t->text.len < 18
-         && memchr(t->text.data, 'e', t->text.len) == NULL
-         && memchr(t->text.data, 'E', t->text.len) == NULL)
+    number = mlsec_fv_parse_number(text.data, text.len);
+
+    if ((digits <= 15 && number <= 1e300 && number != 0)
         || mlsec_json_number(text.data, text.data + text.len)
            != text.data + text.len)
     {
-        value = mlsec_fv_number(mlsec_fv_parse_number(text.data, text.len));
+        value = mlsec_fv_number(number);
     }
 
     if (mlsec_fp_literal(t, value, node) != MLSEC_OK) {
@@ -526,7 +527,8 @@ static int
 mlsec_fp_loop(mlsec_ft_t *t, mlsec_fa_t **node)
 {
     int          rc;
-    mlsec_fa_t  *loop, *source;
+    unsigned     no_as;
+    mlsec_fa_t  *loop;
 
     loop = mlsec_fp_node(t, t->word == MLSEC_FT_REDUCE ? MLSEC_FA_REDUCE
                                                        : MLSEC_FA_FOREACH);
@@ -536,41 +538,20 @@ mlsec_fp_loop(mlsec_ft_t *t, mlsec_fa_t **node)
 
     *node = loop;
 
-    /* the source is a term: its "as" belongs to the loop */
+    /* the "as" behind the source belongs to the loop */
+
+    no_as = t->no_as;
+    t->no_as = 1;
 
     rc = mlsec_ft_next(t);
-    rc = rc == MLSEC_OK ? mlsec_fp_term(t, &source) : rc;
+    rc = rc == MLSEC_OK ? mlsec_fp_binary(t, MLSEC_FP_NO_COMMA, &loop->a)
+                        : rc;
 
-    while (rc == MLSEC_OK && t->word != MLSEC_FT_AS) {
+    t->no_as = no_as;
 
-        if (t->kind == MLSEC_FT_FIELD) {
-            rc = mlsec_fp_field(t, &source);
-
-        } else if (t->kind == '[') {
-            rc = mlsec_fp_brackets(t, &source);
-
-        } else if (t->kind == '.') {
-            rc = mlsec_ft_next(t);
-
-            if (rc == MLSEC_OK && t->kind == MLSEC_FT_QUOTE) {
-                rc = mlsec_fp_field(t, &source);
-            }
-
-        } else if (t->kind == '?') {
-            source = mlsec_fp_join(t, MLSEC_FA_TRY, source, NULL);
-            if (source == NULL) {
-                return MLSEC_NOMEM;
-            }
-
-            rc = mlsec_fp_depth(t, source);
-            rc = rc == MLSEC_OK ? mlsec_ft_next(t) : rc;
-
-        } else {
-            return mlsec_ft_unexpected(t, "\"as\"");
-        }
+    if (rc == MLSEC_OK && t->word != MLSEC_FT_AS) {
+        return mlsec_ft_unexpected(t, "\"as\"");
     }
-
-    loop->a = source;
 
     rc = rc == MLSEC_OK ? mlsec_ft_next(t) : rc;
     rc = rc == MLSEC_OK ? mlsec_fp_patterns(t, &loop->list) : rc;

@@ -6,7 +6,7 @@
 /* Characters of strings. */
 
 
-#ifndef _GNU_SOURCE
+#if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE                    /* memmem() */
 #endif
 

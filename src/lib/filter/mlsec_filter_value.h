@@ -279,8 +279,8 @@ int mlsec_fx_charge(mlsec_fx_t *fx, uint64_t n);
 
 /*
  * Makes an error out of a format: %s, %d and %% as in printf(); %V: a
- * pointer to a mlsec_fv_t, as JSON, cut short; %W: the same, less short; %T:
- * one, its type; %S: one, a string, as it is.
+ * pointer to a mlsec_fv_t, as JSON, cut short; %T: one, its type; %S: one, a
+ * string, as it is.
  * Returns MLSEC_FX_ERROR, or MLSEC_FX_FATAL without memory.
  */
 int mlsec_fx_raise(mlsec_fx_t *fx, const char *fmt, ...);
@@ -376,8 +376,43 @@ int mlsec_fv_sorted(mlsec_fx_t *fx, mlsec_fv_t object,
 
 /* The tape. */
 
+/* Returns the number of a NUMTEXT that is no digits: nan, Infinity. */
+mlsec_fv_t mlsec_fv_odd_number(mlsec_fv_t v);
+
 /* Returns the value at entry "i". */
-mlsec_fv_t mlsec_fv_tape(const mlsec_filter_doc_t *doc, uint32_t i);
+static inline mlsec_fv_t
+mlsec_fv_tape(const mlsec_filter_doc_t *doc, uint32_t i)
+{
+    mlsec_fv_t       v;
+    mlsec_fv_tape_t  e;
+
+    static const uint8_t  types[] = {
+        MLSEC_FV_NULL, MLSEC_FV_FALSE, MLSEC_FV_TRUE, MLSEC_FV_NUMTEXT,
+        MLSEC_FV_STRING, MLSEC_FV_STRTEXT, MLSEC_FV_RAWARRAY,
+        MLSEC_FV_RAWOBJECT
+    };
+
+    e = doc->tape[i];
+
+    v = mlsec_fv_null();
+    v.type = types[mlsec_tape_tag(e)];
+
+    if (v.type >= MLSEC_FV_RAWARRAY) {
+        v.n = i;
+        v.u.doc = doc;
+
+    } else if (v.type >= MLSEC_FV_NUMTEXT) {
+        v.n = mlsec_tape_val(e);
+        v.u.str = doc->text + e.pos + (v.type != MLSEC_FV_NUMTEXT);
+
+        if (v.type == MLSEC_FV_NUMTEXT && v.u.str[v.n - 1] > '9') {
+            v = mlsec_fv_odd_number(v);
+        }
+    }
+
+    return v;
+}
+
 
 /* Returns the entry behind the value at "i". */
 static inline uint32_t

@@ -108,7 +108,7 @@ sub _text {
     while (1) {
         $text = _read($path, $from);
 
-        my @missing = grep { $text !~ regex($_) } @$patterns;
+        my @missing = grep { !defined _line($text, $_) } @$patterns;
 
         last if !@missing || time > $deadline;
 
@@ -135,16 +135,27 @@ sub _read {
 sub _has {
     my ($text, $pattern, $what, $expected) = @_;
 
-    my $regex = regex($pattern);
-    my $found = $text =~ $regex;
+    my $line = _line($text, $pattern);
 
-    return if $Test->ok(!!$found == !!$expected, "$what \"$pattern\"");
+    return if $Test->ok(defined $line == !!$expected, "$what \"$pattern\"");
 
-    my ($line) = grep { $_ =~ $regex } split /\n/, $text;
-
-    $Test->diag($expected ? tail($text) : 'found: ' . ($line // 'over lines'));
+    $Test->diag($expected ? tail($text) : "found: $line");
 
     return;
+}
+
+
+# The first line that PATTERN matches: no pattern matches over several.
+sub _line {
+    my ($text, $pattern) = @_;
+
+    my $regex = regex($pattern);
+
+    for my $line (split /^/, $text) {
+        return $line if $line =~ $regex;
+    }
+
+    return undef;
 }
 
 

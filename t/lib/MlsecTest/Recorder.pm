@@ -13,17 +13,21 @@
 # written to.
 #
 # A call: service, method, target, headers (lower case), body, reply (its
-# body), reply_type. With X-Want-Status the answer has that status, with
-# X-Want-Header that header. A path with
-# "download" answers bytes that are no text; one with "recommendations" a bare
-# array. Before the body of a request is in, "head" is written too; heads()
-# says how many.
+# body), reply_type. A body of more than 1 MB is written as "md5:HEX". With
+# X-Want-Status the answer has that status, with X-Want-Header that header,
+# with X-Want-Delay it comes so many seconds later. A path with "download"
+# answers bytes that are no text; one with "recommendations" a bare array.
+#
+# Before the body of a request is in, "head" is written too; heads() has
+# these. A connection that ends before that writes "gone", with what has come
+# of the body; gone() has these.
 
 package MlsecTest::Recorder;
 
 use strict;
 use warnings;
 
+use Digest::MD5 'md5_hex';
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -79,6 +83,10 @@ sub serve {
             }
             my $state = $client{ fileno $s };
             if (!sysread $s, $state->{text}, 65536, length $state->{text}) {
+                print {$out} $json->encode({ event => 'gone',
+                    target => $state->{call}{target},
+                    bytes => length $state->{text} }), "\n"
+                    if $state->{call};
                 delete $client{ fileno $s };
                 $select->remove($s);
                 close $s;
@@ -86,6 +94,8 @@ sub serve {
             }
             while (my $call = take($state, $out)) {
                 my $bytes = answer($call, $bodies);
+                select undef, undef, undef, $call->{headers}{'x-want-delay'}
+                    if $call->{headers}{'x-want-delay'};
                 print {$out} $json->encode({ event => 'call', %$call }), "\n";
                 send_all($s, $bytes);
             }
@@ -136,6 +146,8 @@ sub take {
         return if length $state->{text} < $length;
         $call->{body} = substr $state->{text}, 0, $length, '';
     }
+    $call->{body} = 'md5:' . md5_hex($call->{body})
+        if length $call->{body} > 1 << 20;
     delete $state->{call};
     return $call;
 }
@@ -210,6 +222,11 @@ sub calls {
 sub heads {
     my ($self) = @_;
     return grep { $_->{event} eq 'head' } $self->events;
+}
+
+sub gone {
+    my ($self) = @_;
+    return grep { $_->{event} eq 'gone' } $self->events;
 }
 
 sub DESTROY {

@@ -24,6 +24,7 @@ use Time::HiRes qw(sleep time);
 use constant {
     START_LIMIT => 10,        # s, until the pid file is there
     QUIT_LIMIT  => 5,         # s, from QUIT to the exit
+    QUIT_AGAIN  => 0.5,       # s, from QUIT to QUIT
     TERM_LIMIT  => 2,         # s, from TERM to the exit
     POLL        => 0.001,     # s
     PR_SET_PDEATHSIG => 1,
@@ -171,9 +172,7 @@ sub stop {
     my @wrong;
     my $slowness = $self->{settings}->slowness;
 
-    kill QUIT => $self->{pid};
-
-    my $status = $self->_wait(QUIT_LIMIT * $slowness);
+    my $status = $self->_quit(QUIT_LIMIT * $slowness);
 
     if (!defined $status) {
         push @wrong, 'nginx was still running ' . QUIT_LIMIT * $slowness
@@ -194,6 +193,24 @@ sub stop {
     push @wrong, $self->_leftovers;
 
     return @wrong;
+}
+
+
+# A signal that arrives just before nginx waits for events is noticed after
+# the next event, which may never come: so it is sent again.
+sub _quit {
+    my ($self, $limit) = @_;
+
+    my $deadline = time + $limit;
+
+    while (time < $deadline) {
+        kill QUIT => $self->{pid};
+
+        my $status = $self->_wait(QUIT_AGAIN);
+        return $status if defined $status;
+    }
+
+    return undef;
 }
 
 

@@ -1,0 +1,364 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * What the files of this folder share; nobody else includes it.
+ *
+ * ngx_mlsec_service.c         directives, the module, public functions
+ * ngx_mlsec_service_params.c  reading mlsec_breaker, mlsec_outlier
+ * ngx_mlsec_service_zone.c    the shared zone, services and peers in it
+ * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
+ * ngx_mlsec_service_down.c    which peers are left out
+ * ngx_mlsec_service_via.c     leave for a call, mlsec_via
+ * ngx_mlsec_service_health.c  who probes, and when
+ * ngx_mlsec_service_probe.c   one probe
+ * ngx_mlsec_service_status.c  mlsec_services
+ */
+
+
+#ifndef _NGX_MLSEC_SERVICE_CONF_H_INCLUDED_
+#define _NGX_MLSEC_SERVICE_CONF_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_conf.h>
+#include <lib/mlsec_probe.h>
+#include <lib/mlsec_registry.h>
+#include <service/ngx_mlsec_service.h>
+
+
+/* a peer of nginx's and its slot, as this worker knows them */
+
+typedef struct {
+    ngx_str_t                     *name;     /* nginx's, by its address */
+    mlsec_peer_slot_t             *slot;
+} ngx_mlsec_peer_ref_t;
+
+
+/* mlsec_health of an upstream{} */
+
+typedef struct {
+    mlsec_health_conf_t            rule;
+    ngx_str_t                      uri;      /* empty: connect only */
+    ngx_str_t                      host;     /* empty: that of the service */
+    ngx_str_t                      request;  /* the bytes of it */
+    ngx_array_t                   *expect;   /* NULL: 2xx */
+    uint64_t                       interval; /* ms */
+    uint64_t                       timeout;  /* ms */
+    unsigned                       jitter;   /* %, of the interval */
+    unsigned                       port;     /* 0: the peer's */
+} ngx_mlsec_health_t;
+
+
+typedef struct ngx_mlsec_probe_s  ngx_mlsec_probe_t;
+
+
+/*
+ * The part of an upstream{} that changes: where things are in the zone, which
+ * the master has found out, and what a worker has done about them, which is
+ * its own copy, made by fork().
+ */
+
+typedef struct {
+    mlsec_service_slot_t          *slot;
+    uint32_t                       index;
+    mlsec_atomic_t                *inflight; /* of this worker */
+
+    ngx_mlsec_peer_ref_t          *refs;     /* hash, by address of a name */
+    ngx_uint_t                     nrefs;    /* a power of 2 */
+
+    uint64_t                       seen;     /* slot->changes */
+    ngx_msec_t                     due;      /* ms, when to look again */
+    uint64_t                      *since;    /* scratch, one for a peer */
+    u_char                        *down;     /* scratch, one for a peer */
+    ngx_uint_t                     room;     /* of both */
+
+    ngx_mlsec_probe_t             *probing;  /* list; of the leader */
+
+    unsigned                       looked:1;
+    unsigned                       full:1;   /* the zone; it was logged */
+} ngx_mlsec_service_live_t;
+
+
+/* of an upstream{} */
+
+typedef struct {
+    ngx_mlsec_service_t            service;  /* must be first */
+
+    mlsec_breaker_conf_t           breaker;
+    mlsec_outlier_conf_t           outlier;
+    ngx_mlsec_health_t             health;
+
+    struct ngx_mlsec_service_main_conf_s  *main;
+
+    ngx_http_upstream_srv_conf_t  *upstream;
+    ngx_http_upstream_init_peer_pt  init;    /* of nginx's balancer */
+    ngx_mlsec_service_live_t      *live;
+    ngx_uint_t                     npeers;   /* when it was read */
+    ngx_array_t                   *marked;   /* ngx_str_t; "server ... down" */
+
+    ngx_mlsec_conf_place_t         place;    /* of what needs a zone */
+    const char                    *needs;    /* that directive, NULL: none */
+
+    unsigned                       used:1;   /* has a directive of ours */
+    unsigned                       breaks:1; /* mlsec_breaker */
+    unsigned                       ejects:1; /* mlsec_outlier */
+    unsigned                       probes:1; /* mlsec_health */
+} ngx_mlsec_service_conf_t;
+
+
+typedef struct ngx_mlsec_service_main_conf_s {
+    ngx_shm_zone_t                *zone;     /* NULL: no mlsec_zone */
+    mlsec_registry_t              *registry;
+    uint64_t                       generation;
+    ngx_array_t                    services; /* ngx_mlsec_service_conf_t * */
+    ngx_array_t                    vias;     /* ngx_mlsec_via_t * */
+} ngx_mlsec_service_main_conf_t;
+
+
+/* mlsec_via of a location */
+
+typedef struct {
+    ngx_str_t                      name;
+    ngx_mlsec_conf_place_t         place;
+    ngx_http_upstream_srv_conf_t  *upstream;
+} ngx_mlsec_via_t;
+
+
+typedef struct {
+    ngx_mlsec_via_t               *via;      /* NULL: none */
+    ngx_mlsec_conf_place_t         place;    /* of mlsec_services */
+    unsigned                       services:1;
+} ngx_mlsec_service_loc_conf_t;
+
+
+/* a peer for a reader */
+
+typedef struct {
+    mlsec_peer_slot_t             *slot;
+    u_char                         left_out; /* 1 or 0 */
+    unsigned                       marked:1; /* "server ... down" */
+    unsigned                       backup:1;
+} ngx_mlsec_peer_view_t;
+
+
+struct ngx_mlsec_ticket_s {
+    const ngx_mlsec_service_conf_t      *conf;
+    mlsec_breaker_ticket_t         ticket;
+    unsigned                       used:1;
+};
+
+
+#define ngx_mlsec_service_conf(uscf)                                          \
+    ((ngx_mlsec_service_conf_t *)                                             \
+         ngx_http_conf_upstream_srv_conf(uscf, ngx_mlsec_service_module))
+
+
+/* ngx_mlsec_service.c */
+
+/*
+ * The name of a service for people: its own, or the upstream's.
+ */
+const ngx_str_t *ngx_mlsec_service_name(const ngx_mlsec_service_conf_t *conf);
+
+
+/* ngx_mlsec_service_params.c */
+
+/* Setter of mlsec_breaker. */
+char *ngx_mlsec_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_outlier. */
+char *ngx_mlsec_outlier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* Setter of mlsec_health. */
+char *ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_mlsec_service_zone.c */
+
+/* Setter of mlsec_zone. */
+char *ngx_mlsec_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * When all upstreams have been initialized: wraps those that have directives
+ * of ours.  NGX_OK, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_service_wrap_all(ngx_conf_t *cf,
+    ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * When a process begins: a worker takes its place in the registry.  NGX_OK, or
+ * NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_service_init_worker(ngx_cycle_t *cycle);
+
+/*
+ * When a process ends in order: gives that place back.
+ */
+void ngx_mlsec_service_exit_worker(ngx_cycle_t *cycle);
+
+/* how this process is known to the registry */
+void ngx_mlsec_service_process(mlsec_process_t *process);
+
+/*
+ * The slot of a peer, by the name that nginx's balancer has for it.  NULL: the
+ * zone is full, or another worker is adding a peer at this moment.
+ */
+mlsec_peer_slot_t *ngx_mlsec_service_peer(const ngx_mlsec_service_conf_t *conf,
+    ngx_str_t *name);
+
+
+/* ngx_mlsec_service_peer.c */
+
+/* peer.init of a wrapped upstream */
+ngx_int_t ngx_mlsec_peer_init(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
+
+
+/* ngx_mlsec_service_down.c */
+
+/*
+ * Makes nginx's balancer leave out the peers that something is held against,
+ * if that has changed or a while has passed.  Called before a peer is chosen.
+ */
+void ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf,
+    ngx_log_t *log);
+
+/*
+ * To be called after the state of a peer has changed: all workers will look
+ * before they choose a peer the next time.
+ */
+void ngx_mlsec_service_changed(const ngx_mlsec_service_conf_t *conf);
+
+/*
+ * Whether the configuration itself marks a peer as down, 1 or 0.  name: of its
+ * address.
+ */
+ngx_uint_t ngx_mlsec_service_marked(const ngx_mlsec_service_conf_t *conf,
+    const ngx_str_t *name);
+
+/*
+ * The peers of an upstream, as they are now.
+ *
+ * NGX_OK with *peers in pool, *n of them; NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_service_collect(const ngx_mlsec_service_conf_t *conf,
+    ngx_pool_t *pool, ngx_mlsec_peer_view_t **peers, ngx_uint_t *n);
+
+/*
+ * Remembers the servers that the configuration itself marks as down, and
+ * switches max_fails off where peers are ejected by other rules.  NGX_OK or
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_service_take_over(ngx_conf_t *cf,
+    ngx_mlsec_service_conf_t *conf);
+
+
+/* ngx_mlsec_service_via.c */
+
+/* Setter of mlsec_via: notes the name, ngx_mlsec_via_resolve() ties it. */
+char *ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Ties mlsec_via to upstreams when all of the configuration has been read.
+ * NGX_OK, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_via_resolve(ngx_conf_t *cf,
+    ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * Asks the breaker.  NGX_OK with *ticket, or NGX_DECLINED with *wait, ms.
+ */
+ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
+    mlsec_breaker_ticket_t *ticket, uint64_t *wait);
+
+/*
+ * Tells the breaker, and the log if that has changed it.
+ */
+void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
+    mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
+    ngx_log_t *log);
+
+
+/* ngx_mlsec_service_health.c */
+
+/*
+ * Makes the request of all probes of an upstream.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_health_prepare(ngx_conf_t *cf,
+    ngx_mlsec_service_conf_t *conf);
+
+/*
+ * When a worker begins: has it take part in the choice of the one that probes.
+ */
+void ngx_mlsec_health_begin(ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * When a worker ends: lets go of all that it was probing, for the next one.
+ */
+void ngx_mlsec_health_end(ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * What a probe has found.  error: why it failed, NULL if it has not; elapsed:
+ * ms; status: 0 without one.
+ */
+void ngx_mlsec_health_found(ngx_mlsec_probe_t *probe, const char *error,
+    ngx_msec_t elapsed, ngx_uint_t status);
+
+
+/* ngx_mlsec_service_probe.c */
+
+/*
+ * A peer that is probed again and again.  The struct is all of the worker's,
+ * from ngx_alloc() to ngx_free().
+ */
+struct ngx_mlsec_probe_s {
+    const ngx_mlsec_service_conf_t  *conf;
+    mlsec_peer_slot_t               *slot;
+    ngx_mlsec_probe_t               *next;
+    ngx_event_t                      timer;      /* until the next one */
+
+    ngx_sockaddr_t                   sockaddr;
+    socklen_t                        socklen;
+    ngx_str_t                        name;
+
+    ngx_peer_connection_t            pc;
+    size_t                           sent;       /* bytes of the request */
+    mlsec_probe_t                    reader;
+    ngx_msec_t                       started;    /* ngx_current_msec */
+
+    unsigned                         wanted:1;   /* the peer is still there */
+    unsigned                         connected:1;
+};
+
+/*
+ * Connects to the peer, asks, and calls ngx_mlsec_health_found() once: later,
+ * or before it returns.
+ */
+void ngx_mlsec_probe_start(ngx_mlsec_probe_t *probe);
+
+/*
+ * Breaks off what ngx_mlsec_probe_start() has begun; nothing is found.
+ */
+void ngx_mlsec_probe_stop(ngx_mlsec_probe_t *probe);
+
+
+/* ngx_mlsec_service_status.c */
+
+/* Setter of mlsec_services. */
+char *ngx_mlsec_services(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Content handler of mlsec_services; what it returns is nginx's to finalize
+ * the request with.
+ */
+ngx_int_t ngx_mlsec_services_handler(ngx_http_request_t *r);
+
+
+#endif /* _NGX_MLSEC_SERVICE_CONF_H_INCLUDED_ */

@@ -1,0 +1,384 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_compat.h>
+#include <service/ngx_mlsec_service_conf.h>
+
+
+/*
+ * All of nginx's balancers pass over a peer that is marked as down, and that
+ * mark is what is used here.  Who is to have it follows from the zone alone,
+ * so every worker comes to the same result, whether the upstream has a "zone"
+ * (the mark is then shared, and set by all of them) or not.  After a reload
+ * nginx's peers are new, and unmarked; the zone is not.
+ *
+ * A worker looks when the count of changes is not what it has seen, when the
+ * time of an ejected peer is up, and once a second in any case: whoever has
+ * changed something may have died before it could count that.
+ */
+
+#define NGX_MLSEC_DOWN_INTERVAL  1000            /* ms */
+
+
+static ngx_int_t ngx_mlsec_down_mark(ngx_conf_t *cf,
+    ngx_mlsec_service_conf_t *conf, ngx_http_upstream_rr_peers_t *peers);
+static void ngx_mlsec_down_expire(const ngx_mlsec_service_conf_t *conf,
+    ngx_log_t *log);
+static void ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peers_t *peers);
+static void ngx_mlsec_down_view(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_peer_view_t *view, ngx_uint_t n, ngx_uint_t backup);
+static ngx_int_t ngx_mlsec_down_room(const ngx_mlsec_service_conf_t *conf,
+    ngx_uint_t n);
+static uint64_t ngx_mlsec_down_since(const ngx_mlsec_service_conf_t *conf,
+    mlsec_peer_slot_t *peer);
+
+
+ngx_int_t
+ngx_mlsec_service_take_over(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
+{
+    ngx_http_upstream_rr_peers_t  *peers;
+
+    conf->marked = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+    if (conf->marked == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (peers = conf->upstream->peer.data; peers; peers = peers->next) {
+
+        if (ngx_mlsec_down_mark(cf, conf, peers) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_down_mark(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peers_t *peers)
+{
+    ngx_str_t                    *name;
+    ngx_http_upstream_rr_peer_t  *peer;
+
+    for (peer = peers->peer; peer; peer = peer->next) {
+        conf->npeers++;
+
+        if (peer->down) {
+            name = ngx_array_push(conf->marked);
+            if (name == NULL) {
+                return NGX_ERROR;
+            }
+
+            *name = peer->name;
+        }
+
+        if (conf->ejects || conf->probes) {
+            peer->max_fails = 0;
+        }
+    }
+
+    if (conf->ejects || conf->probes) {
+
+        for (peer = ngx_mlsec_peers_resolve(peers); peer; peer = peer->next) {
+            peer->max_fails = 0;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_mlsec_service_changed(const ngx_mlsec_service_conf_t *conf)
+{
+    mlsec_atomic_add(&conf->live->slot->changes, 1);
+}
+
+
+void
+ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
+{
+    uint64_t                       changes;
+    ngx_mlsec_service_live_t      *live;
+    ngx_http_upstream_rr_peers_t  *peers;
+
+    live = conf->live;
+    changes = mlsec_atomic_load(&live->slot->changes);
+
+    if (live->looked && changes == live->seen
+        && (ngx_msec_int_t) (ngx_current_msec - live->due) < 0)
+    {
+        return;
+    }
+
+    live->looked = 1;
+    live->seen = changes;
+    live->due = ngx_current_msec + NGX_MLSEC_DOWN_INTERVAL;
+
+    ngx_mlsec_down_expire(conf, log);
+
+    for (peers = conf->upstream->peer.data; peers; peers = peers->next) {
+        ngx_http_upstream_rr_peers_wlock(peers);
+        ngx_mlsec_down_group(conf, peers);
+        ngx_http_upstream_rr_peers_unlock(peers);
+    }
+}
+
+
+/*
+ * Takes peers back whose time is up.  Those that this worker does not know
+ * yet are not left out by it either.
+ */
+
+static void
+ngx_mlsec_down_expire(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
+{
+    ngx_uint_t          i;
+    mlsec_peer_slot_t  *peer;
+
+    if (!conf->ejects) {
+        return;
+    }
+
+    for (i = 0; i < conf->live->nrefs; i++) {
+        peer = conf->live->refs[i].slot;
+
+        if (peer == NULL
+            || !mlsec_outlier_expire(&peer->outlier, ngx_current_msec))
+        {
+            continue;
+        }
+
+        ngx_mlsec_service_changed(conf);
+
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "mlsec service: peer taken back, service: \"%V\", "
+                      "peer: \"%*s\"", ngx_mlsec_service_name(conf),
+                      (size_t) peer->slot.len, peer->slot.name);
+    }
+}
+
+
+/*
+ * Servers that the configuration marks as down are not counted, as if they
+ * were not there.  Backup servers are a group of their own.
+ */
+
+static void
+ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peers_t *peers)
+{
+    ngx_uint_t                    n;
+    mlsec_peer_slot_t            *slot;
+    ngx_http_upstream_rr_peer_t  *peer;
+
+    for (n = 0, peer = peers->peer; peer; peer = peer->next) {
+        n++;
+    }
+
+    if (n == 0 || ngx_mlsec_down_room(conf, n) != NGX_OK) {
+        return;
+    }
+
+    for (n = 0, peer = peers->peer; peer; peer = peer->next) {
+
+        if (ngx_mlsec_service_marked(conf, &peer->name)) {
+            continue;
+        }
+
+        slot = ngx_mlsec_service_peer(conf, &peer->name);
+
+        conf->live->since[n++] = slot ? ngx_mlsec_down_since(conf, slot) : 0;
+    }
+
+    (void) mlsec_peers_choose(conf->live->since, n, conf->live->down);
+
+    for (n = 0, peer = peers->peer; peer; peer = peer->next) {
+
+        if (ngx_mlsec_service_marked(conf, &peer->name)) {
+            continue;
+        }
+
+        if (peer->down != conf->live->down[n]) {
+            peer->down = conf->live->down[n];
+        }
+
+        n++;
+    }
+}
+
+
+ngx_int_t
+ngx_mlsec_service_collect(const ngx_mlsec_service_conf_t *conf,
+    ngx_pool_t *pool, ngx_mlsec_peer_view_t **peers, ngx_uint_t *n)
+{
+    ngx_uint_t                     max;
+    ngx_mlsec_peer_view_t         *view;
+    ngx_http_upstream_rr_peer_t   *peer;
+    ngx_http_upstream_rr_peers_t  *group;
+
+    max = 1;
+
+    for (group = conf->upstream->peer.data; group; group = group->next) {
+        ngx_http_upstream_rr_peers_rlock(group);
+
+        for (peer = group->peer; peer; peer = peer->next) {
+            max++;
+        }
+
+        ngx_http_upstream_rr_peers_unlock(group);
+    }
+
+    view = ngx_pcalloc(pool, max * sizeof(ngx_mlsec_peer_view_t));
+
+    if (view == NULL || ngx_mlsec_down_room(conf, max) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *peers = view;
+    *n = 0;
+
+    for (group = conf->upstream->peer.data; group; group = group->next) {
+        ngx_http_upstream_rr_peers_rlock(group);
+
+        for (peer = group->peer; peer && *n < max; peer = peer->next) {
+            view[*n].slot = ngx_mlsec_service_peer(conf, &peer->name);
+            view[*n].marked = ngx_mlsec_service_marked(conf, &peer->name);
+            view[*n].backup = (group != conf->upstream->peer.data);
+
+            if (view[*n].slot != NULL) {
+                (*n)++;
+            }
+        }
+
+        ngx_http_upstream_rr_peers_unlock(group);
+    }
+
+    ngx_mlsec_down_view(conf, view, *n, 0);
+    ngx_mlsec_down_view(conf, view, *n, 1);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The same choice as that of ngx_mlsec_down_group(), made for a reader: it is
+ * the zone's, not what this worker has made of it so far.
+ */
+
+static void
+ngx_mlsec_down_view(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_peer_view_t *view, ngx_uint_t n, ngx_uint_t backup)
+{
+    ngx_uint_t  i, k;
+
+    for (i = 0, k = 0; i < n; i++) {
+
+        if (view[i].backup == backup && !view[i].marked) {
+            conf->live->since[k++] = ngx_mlsec_down_since(conf, view[i].slot);
+        }
+    }
+
+    (void) mlsec_peers_choose(conf->live->since, k, conf->live->down);
+
+    for (i = 0, k = 0; i < n; i++) {
+
+        if (view[i].backup == backup) {
+            view[i].left_out = view[i].marked ? 1 : conf->live->down[k++];
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_mlsec_down_room(const ngx_mlsec_service_conf_t *conf, ngx_uint_t n)
+{
+    if (n <= conf->live->room) {
+        return NGX_OK;
+    }
+
+    n += 16;
+
+    conf->live->since = ngx_palloc(ngx_cycle->pool, n * sizeof(uint64_t));
+    conf->live->down = ngx_palloc(ngx_cycle->pool, n);
+
+    if (conf->live->since == NULL || conf->live->down == NULL) {
+        conf->live->room = 0;
+        return NGX_ERROR;
+    }
+
+    conf->live->room = n;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Since when something is held against a peer, 0 if nothing is.
+ */
+
+static uint64_t
+ngx_mlsec_down_since(const ngx_mlsec_service_conf_t *conf,
+    mlsec_peer_slot_t *peer)
+{
+    uint64_t              since;
+    mlsec_health_view_t   health;
+    mlsec_outlier_view_t  outlier;
+
+    since = 0;
+
+    if (conf->ejects) {
+        mlsec_outlier_view(&peer->outlier, &conf->outlier, &outlier);
+
+        if (outlier.ejected
+            && (ngx_msec_int_t) (outlier.until - conf->live->due) < 0)
+        {
+            conf->live->due = outlier.until;
+        }
+
+        since = outlier.since;
+    }
+
+    if (conf->probes) {
+        mlsec_health_view(&peer->health, &health);
+
+        if (health.state == MLSEC_HEALTH_DOWN
+            && (since == 0 || health.since < since))
+        {
+            since = health.since;
+        }
+    }
+
+    return since;
+}
+
+
+ngx_uint_t
+ngx_mlsec_service_marked(const ngx_mlsec_service_conf_t *conf,
+    const ngx_str_t *name)
+{
+    ngx_str_t   *marked;
+    ngx_uint_t   i;
+
+    marked = conf->marked->elts;
+
+    for (i = 0; i < conf->marked->nelts; i++) {
+
+        if (marked[i].len == name->len
+            && ngx_strncmp(marked[i].data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

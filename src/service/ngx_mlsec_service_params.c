@@ -1,0 +1,408 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <service/ngx_mlsec_service_conf.h>
+
+
+typedef enum {
+    NGX_MLSEC_PARAM_TIME = 0,        /* uint64_t, ms */
+    NGX_MLSEC_PARAM_SHARE,           /* unsigned, 1-100, with "%" */
+    NGX_MLSEC_PARAM_NUMBER,          /* unsigned, 1-max */
+    NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
+    NGX_MLSEC_PARAM_STATUSES         /* ngx_array_t * */
+} ngx_mlsec_param_type_e;
+
+
+typedef struct {
+    const char               *name;      /* with its "=" */
+    ngx_mlsec_param_type_e    type;
+    size_t                    offset;    /* in ngx_mlsec_service_conf_t */
+    ngx_int_t                 max;
+} ngx_mlsec_param_t;
+
+
+static char *ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
+    const ngx_mlsec_param_t *params, const char *expected);
+static ngx_int_t ngx_mlsec_param(ngx_conf_t *cf,
+    const ngx_mlsec_param_t *param, ngx_str_t *value, void *field);
+static ngx_int_t ngx_mlsec_param_number(ngx_conf_t *cf,
+    const ngx_mlsec_param_t *param, ngx_str_t *value, unsigned *field);
+static ngx_uint_t ngx_mlsec_health_text(ngx_str_t *text, u_char first);
+
+
+static const ngx_mlsec_param_t  ngx_mlsec_breaker_params[] = {
+    { "ratio=", NGX_MLSEC_PARAM_SHARE,
+      offsetof(ngx_mlsec_service_conf_t, breaker.ratio), 100 },
+    { "volume=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, breaker.volume), 1000000 },
+    { "window=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, breaker.window), 0 },
+    { "open=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, breaker.open), 0 },
+    { "max_open=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, breaker.max_open), 0 },
+    { "trials=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, breaker.trials),
+      MLSEC_BREAKER_TRIALS_MAX },
+    { "slow=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, breaker.slow), 0 },
+    { "slow_ratio=", NGX_MLSEC_PARAM_SHARE,
+      offsetof(ngx_mlsec_service_conf_t, breaker.slow_ratio), 100 },
+    { NULL, 0, 0, 0 }
+};
+
+
+static const ngx_mlsec_param_t  ngx_mlsec_outlier_params[] = {
+    { "consecutive=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, outlier.consecutive), 255 },
+    { "base=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, outlier.base), 0 },
+    { "max=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, outlier.max), 0 },
+    { NULL, 0, 0, 0 }
+};
+
+
+static const ngx_mlsec_param_t  ngx_mlsec_health_params[] = {
+    { "uri=", NGX_MLSEC_PARAM_TEXT,
+      offsetof(ngx_mlsec_service_conf_t, health.uri), 0 },
+    { "host=", NGX_MLSEC_PARAM_TEXT,
+      offsetof(ngx_mlsec_service_conf_t, health.host), 0 },
+    { "port=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, health.port), 65535 },
+    { "interval=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, health.interval), 0 },
+    { "jitter=", NGX_MLSEC_PARAM_SHARE,
+      offsetof(ngx_mlsec_service_conf_t, health.jitter), 100 },
+    { "timeout=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, health.timeout), 0 },
+    { "fails=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, health.rule.fails), 255 },
+    { "passes=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, health.rule.passes), 255 },
+    { "expect=", NGX_MLSEC_PARAM_STATUSES,
+      offsetof(ngx_mlsec_service_conf_t, health.expect), 0 },
+    { NULL, 0, 0, 0 }
+};
+
+
+char *
+ngx_mlsec_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mlsec_service_conf_t  *scf = conf;
+
+    char                  *rv;
+    mlsec_breaker_conf_t  *breaker;
+
+    if (scf->breaks) {
+        return "is duplicate";
+    }
+
+    scf->breaks = 1;
+    breaker = &scf->breaker;
+
+    rv = ngx_mlsec_params(cf, scf, ngx_mlsec_breaker_params,
+                          "\"ratio=\", \"volume=\", \"window=\", \"open=\", "
+                          "\"max_open=\", \"trials=\", \"slow=\" or "
+                          "\"slow_ratio=\"");
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (breaker->slow_ratio && breaker->slow == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"slow_ratio=\" without \"slow=\" in "
+                           "\"mlsec_breaker\", "
+                           "say from which time on a call is slow");
+        return NGX_CONF_ERROR;
+    }
+
+    breaker->ratio = breaker->ratio ? breaker->ratio : 50;
+    breaker->volume = breaker->volume ? breaker->volume : 20;
+    breaker->window = breaker->window ? breaker->window : 10000;
+    breaker->open = breaker->open ? breaker->open : 5000;
+    breaker->trials = breaker->trials ? breaker->trials : 3;
+    breaker->slow_ratio = breaker->slow_ratio ? breaker->slow_ratio : 80;
+
+    if (breaker->max_open == 0) {
+        breaker->max_open = ngx_max(breaker->open, 120000);
+    }
+
+    if (breaker->open > breaker->max_open) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"open=\" is longer than \"max_open=\" in "
+                           "\"mlsec_breaker\"");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_mlsec_outlier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mlsec_service_conf_t  *scf = conf;
+
+    char                  *rv;
+    mlsec_outlier_conf_t  *outlier;
+
+    if (scf->ejects) {
+        return "is duplicate";
+    }
+
+    scf->ejects = 1;
+    outlier = &scf->outlier;
+
+    rv = ngx_mlsec_params(cf, scf, ngx_mlsec_outlier_params,
+                          "\"consecutive=\", \"base=\" or \"max=\"");
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    outlier->consecutive = outlier->consecutive ? outlier->consecutive : 5;
+    outlier->base = outlier->base ? outlier->base : 30000;
+
+    if (outlier->max == 0) {
+        outlier->max = ngx_max(outlier->base, 300000);
+    }
+
+    if (outlier->base > outlier->max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"base=\" is longer than \"max=\" in "
+                           "\"mlsec_outlier\"");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * A probe by HTTP, or without "uri=" by a connection alone.
+ */
+
+char *
+ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mlsec_service_conf_t  *scf = conf;
+
+    char                 *rv;
+    const char           *only;
+    ngx_mlsec_health_t   *health;
+
+    if (scf->probes) {
+        return "is duplicate";
+    }
+
+    scf->probes = 1;
+    health = &scf->health;
+
+    rv = ngx_mlsec_params(cf, scf, ngx_mlsec_health_params,
+                          "\"uri=\", \"host=\", \"port=\", \"interval=\", "
+                          "\"jitter=\", \"timeout=\", \"fails=\", "
+                          "\"passes=\" or \"expect=\"");
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (health->uri.len && !ngx_mlsec_health_text(&health->uri, '/')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"uri=\" in "
+                           "\"mlsec_health\", expected a path such as "
+                           "\"/health\", escaped", &health->uri);
+        return NGX_CONF_ERROR;
+    }
+
+    if (health->host.len && !ngx_mlsec_health_text(&health->host, 0)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"host=\" in "
+                           "\"mlsec_health\", expected a name such as "
+                           "\"training.internal\"", &health->host);
+        return NGX_CONF_ERROR;
+    }
+
+    only = health->host.len ? "host=" : health->expect ? "expect=" : NULL;
+
+    if (health->uri.len == 0 && only != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s\" without \"uri=\" in \"mlsec_health\", "
+                           "a probe without it only connects", only);
+        return NGX_CONF_ERROR;
+    }
+
+    health->interval = health->interval ? health->interval : 5000;
+    health->timeout = health->timeout ? health->timeout : 2000;
+    health->jitter = health->jitter ? health->jitter : 20;
+    health->rule.fails = health->rule.fails ? health->rule.fails : 3;
+    health->rule.passes = health->rule.passes ? health->rule.passes : 2;
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * What can stand in a request line and in a header without ending it.
+ */
+
+static ngx_uint_t
+ngx_mlsec_health_text(ngx_str_t *text, u_char first)
+{
+    size_t  i;
+
+    if (first && text->data[0] != first) {
+        return 0;
+    }
+
+    for (i = 0; i < text->len; i++) {
+
+        if (text->data[i] <= ' ' || text->data[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static char *
+ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
+    const ngx_mlsec_param_t *params, const char *expected)
+{
+    ngx_str_t   *args, value;
+    ngx_uint_t   i, n;
+
+    args = cf->args->elts;
+
+    scf->used = 1;
+    scf->needs = (const char *) args[0].data;
+    ngx_mlsec_conf_here(cf, &scf->place);
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        for (n = 0; params[n].name; n++) {
+
+            if (ngx_mlsec_conf_param(&args[i], params[n].name, &value)) {
+                break;
+            }
+        }
+
+        if (ngx_mlsec_conf_param(&args[i], "match=", &value)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"match=\" in \"%V\": there are no filters "
+                               "in this version, use \"expect=\"", &args[0]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (params[n].name == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown parameter \"%V\" in \"%V\", "
+                               "expected %s", &args[i], &args[0], expected);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_mlsec_param(cf, &params[n], &value,
+                            (u_char *) scf + params[n].offset)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_param(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
+    ngx_str_t *value, void *field)
+{
+    u_char       what[128];
+    ngx_str_t   *args;
+    ngx_msec_t   msec;
+
+    args = cf->args->elts;
+
+    switch (param->type) {
+
+    case NGX_MLSEC_PARAM_TIME:
+        *ngx_snprintf(what, sizeof(what) - 1, "\"%s\" of \"%V\"",
+                      param->name, &args[0]) = '\0';
+
+        if (ngx_mlsec_conf_msec(cf, (const char *) what, value, &msec)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        *(uint64_t *) field = msec;
+        return NGX_OK;
+
+    case NGX_MLSEC_PARAM_STATUSES:
+        *ngx_snprintf(what, sizeof(what) - 1, "\"%s\" in \"%V\"",
+                      param->name, &args[0]) = '\0';
+
+        return ngx_mlsec_conf_statuses(cf, (const char *) what, value, field);
+
+    case NGX_MLSEC_PARAM_TEXT:
+
+        if (value->len) {
+            *(ngx_str_t *) field = *value;
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty \"%s\" in \"%V\", leave it out",
+                           param->name, &args[0]);
+        return NGX_ERROR;
+
+    default:
+        return ngx_mlsec_param_number(cf, param, value, field);
+    }
+}
+
+
+static ngx_int_t
+ngx_mlsec_param_number(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
+    ngx_str_t *value, unsigned *field)
+{
+    size_t      len;
+    ngx_int_t   n;
+    ngx_str_t  *args;
+
+    args = cf->args->elts;
+    len = value->len;
+
+    if (param->type == NGX_MLSEC_PARAM_SHARE) {
+        len = (len && value->data[len - 1] == '%') ? len - 1 : 0;
+    }
+
+    n = ngx_atoi(value->data, len);
+
+    if (n >= 1 && n <= param->max) {
+        *field = n;
+        return NGX_OK;
+    }
+
+    if (param->type == NGX_MLSEC_PARAM_SHARE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"%s\" in \"%V\", "
+                           "expected a share such as \"50%%\"",
+                           value, param->name, &args[0]);
+        return NGX_ERROR;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" of \"%s\" in \"%V\", "
+                       "expected a number, 1-%i",
+                       value, param->name, &args[0], param->max);
+
+    return NGX_ERROR;
+}

@@ -1,0 +1,475 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_capture.h>
+#include <service/ngx_mlsec_service_conf.h>
+
+
+/*
+ * nginx's balancers, keepalive among them, sit behind five functions of a
+ * peer connection.  Ours stand in front of all of them: what goes through is
+ * every single attempt to reach a peer, with its end.
+ */
+
+typedef struct {
+    const ngx_mlsec_service_conf_t        *conf;
+    ngx_http_request_t              *request;
+    ngx_http_upstream_t             *upstream;
+    mlsec_peer_slot_t               *peer;       /* NULL: not known */
+
+    ngx_msec_t                       started;    /* ngx_current_msec */
+    time_t                           retry_after; /* s; refused */
+    mlsec_breaker_ticket_t           ticket;
+
+    /* of nginx's balancer */
+
+    void                            *data;
+    ngx_event_get_peer_pt            get;
+    ngx_event_free_peer_pt           free;
+    ngx_event_notify_peer_pt         notify;
+#if (NGX_HTTP_SSL)
+    ngx_event_set_peer_session_pt    set_session;
+    ngx_event_save_peer_session_pt   save_session;
+#endif
+
+    unsigned                         running:1;  /* an attempt */
+    unsigned                         refused:1;  /* the last attempt */
+} ngx_mlsec_peer_t;
+
+
+static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);
+static ngx_int_t ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp);
+static void ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state);
+static void ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp,
+    mlsec_outcome_e outcome);
+static mlsec_outcome_e ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc, ngx_uint_t state);
+static mlsec_outcome_e ngx_mlsec_peer_outcome_failed(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc);
+static mlsec_outcome_e ngx_mlsec_peer_outcome_body(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc);
+static ngx_uint_t ngx_mlsec_peer_complete(ngx_http_request_t *r,
+    ngx_http_upstream_t *u);
+static void ngx_mlsec_peer_notify(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t type);
+#if (NGX_HTTP_SSL)
+static ngx_int_t ngx_mlsec_peer_set_session(ngx_peer_connection_t *pc,
+    void *data);
+static void ngx_mlsec_peer_save_session(ngx_peer_connection_t *pc,
+    void *data);
+#endif
+
+
+ngx_int_t
+ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_mlsec_peer_t          *mp;
+    ngx_http_upstream_t       *u;
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = ngx_mlsec_service_conf(us);
+
+    /* without a master process a reload does not begin a worker */
+
+    if (conf->live->refs == NULL) {
+        return conf->init(r, us);
+    }
+
+    mp = ngx_palloc(r->pool, sizeof(ngx_mlsec_peer_t));
+    if (mp == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (conf->ejects || conf->probes) {
+        ngx_mlsec_service_apply(conf, r->connection->log);
+    }
+
+    if (conf->init(r, us) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u = r->upstream;
+
+    mp->conf = conf;
+    mp->request = r;
+    mp->upstream = u;
+    mp->peer = NULL;
+    mp->running = 0;
+    mp->refused = 0;
+
+    mp->data = u->peer.data;
+    mp->get = u->peer.get;
+    mp->free = u->peer.free;
+    mp->notify = u->peer.notify;
+
+    u->peer.data = mp;
+    u->peer.get = ngx_mlsec_peer_get;
+    u->peer.free = ngx_mlsec_peer_free;
+
+    if (mp->notify) {
+        u->peer.notify = ngx_mlsec_peer_notify;
+    }
+
+#if (NGX_HTTP_SSL)
+    mp->set_session = u->peer.set_session;
+    mp->save_session = u->peer.save_session;
+
+    u->peer.set_session = ngx_mlsec_peer_set_session;
+    u->peer.save_session = ngx_mlsec_peer_save_session;
+#endif
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_mlsec_peer_t *mp = data;
+
+    ngx_int_t                  rc;
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = mp->conf;
+    mp->refused = 0;
+
+    if (conf->breaks && ngx_mlsec_peer_leave(mp) != NGX_OK) {
+
+        /* what nginx's own balancers do when they have no peer left */
+
+        pc->name = &conf->upstream->host;
+        mp->refused = 1;
+
+        return NGX_BUSY;
+    }
+
+    rc = mp->get(pc, mp->data);
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY) {
+
+        if (conf->breaks) {
+            ngx_mlsec_service_tell(conf, mp->ticket, MLSEC_CALL_NEUTRAL, 0,
+                                   pc->log);
+        }
+
+        return rc;
+    }
+
+    mp->peer = ngx_mlsec_service_peer(conf, pc->name);
+    mp->started = ngx_current_msec;
+    mp->running = 1;
+
+    mlsec_atomic_add(conf->live->inflight, 1);
+
+    return rc;
+}
+
+
+/*
+ * The first attempt may have its leave already: it was asked for before the
+ * request got here.
+ */
+
+static ngx_int_t
+ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp)
+{
+    uint64_t             wait;
+    ngx_mlsec_ticket_t  *ticket;
+
+    ticket = ngx_http_get_module_ctx(mp->request, ngx_mlsec_service_module);
+
+    if (ticket != NULL && !ticket->used && ticket->conf == mp->conf) {
+        ticket->used = 1;
+        mp->ticket = ticket->ticket;
+        return NGX_OK;
+    }
+
+    if (ngx_mlsec_service_ask(mp->conf, &mp->ticket, &wait) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    mp->retry_after = (wait + 999) / 1000;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_mlsec_service_refused(ngx_http_request_t *r, time_t *retry_after)
+{
+    ngx_mlsec_peer_t  *mp;
+
+    if (r->upstream == NULL || r->upstream->peer.get != ngx_mlsec_peer_get) {
+        return 0;
+    }
+
+    mp = r->upstream->peer.data;
+
+    if (mp->refused) {
+        *retry_after = mp->retry_after;
+    }
+
+    return mp->refused;
+}
+
+
+static void
+ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
+{
+    ngx_mlsec_peer_t *mp = data;
+
+    mlsec_outcome_e  outcome;
+
+    /* the balancer may put the connection away */
+
+    outcome = ngx_mlsec_peer_outcome(mp, pc, state);
+
+    mp->free(pc, mp->data, state);
+
+    if (mp->running) {
+        mp->running = 0;
+        mlsec_atomic_add(mp->conf->live->inflight, (uint64_t) -1);
+        ngx_mlsec_peer_report(mp, outcome);
+    }
+}
+
+
+static void
+ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
+{
+    ngx_msec_t                  elapsed;
+    mlsec_call_e                call;
+    mlsec_peer_slot_t          *peer;
+    const ngx_mlsec_service_conf_t   *conf;
+    ngx_http_upstream_state_t  *state;
+
+    conf = mp->conf;
+    peer = mp->peer;
+    state = mp->upstream->state;
+
+    /* until the answer began: its end may be the client's fault */
+
+    elapsed = ngx_current_msec - mp->started;
+
+    if (state && state->header_time != (ngx_msec_t) -1) {
+        elapsed = state->header_time;
+    }
+
+    call = (outcome == MLSEC_OUTCOME_OK) ? MLSEC_CALL_OK
+           : (outcome == MLSEC_OUTCOME_ABORTED) ? MLSEC_CALL_NEUTRAL
+           : MLSEC_CALL_FAILED;
+
+    if (conf->breaks) {
+        ngx_mlsec_service_tell(conf, mp->ticket, call, elapsed,
+                               mp->request->connection->log);
+    }
+
+    if (peer == NULL) {
+        return;
+    }
+
+    mlsec_atomic_add(&peer->calls[outcome], 1);
+
+    if (outcome == MLSEC_OUTCOME_OK || outcome == MLSEC_OUTCOME_STATUS) {
+        mlsec_atomic_store(&peer->latency,
+                           mlsec_ewma(mlsec_atomic_load(&peer->latency),
+                                      elapsed * 1000));
+    }
+
+    if (conf->ejects && call != MLSEC_CALL_NEUTRAL
+        && mlsec_outlier_report(&peer->outlier, &conf->outlier,
+                                call == MLSEC_CALL_FAILED, ngx_current_msec))
+    {
+        mlsec_atomic_add(&peer->ejected, 1);
+        ngx_mlsec_service_changed(conf);
+
+        ngx_log_error(NGX_LOG_ERR, mp->request->connection->log, 0,
+                      "mlsec service: peer ejected, service: \"%V\", "
+                      "peer: \"%*s\"", ngx_mlsec_service_name(conf),
+                      (size_t) peer->slot.len, peer->slot.name);
+    }
+}
+
+
+/*
+ * What became of an attempt.
+ *
+ * nginx tells its balancers little: "failed" for what it would try again at
+ * another peer, and nothing for all the rest, a body that breaks off and a
+ * client that goes away among them.  The rest is still there to be seen, in
+ * the status, in the events of the connection, in how much of the body is
+ * missing.
+ */
+
+static mlsec_outcome_e
+ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
+    ngx_uint_t state)
+{
+    ngx_uint_t  status;
+
+    status = mp->upstream->headers_in.status_n;
+
+    if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return MLSEC_OUTCOME_STATUS;
+    }
+
+    if (state & NGX_PEER_FAILED) {
+        return ngx_mlsec_peer_outcome_failed(mp, pc);
+    }
+
+    /* an answer without a status is no HTTP; nginx takes it for HTTP/0.9 */
+
+    if (status == 0 && mp->upstream->state
+        && mp->upstream->state->header_time != (ngx_msec_t) -1)
+    {
+        return MLSEC_OUTCOME_RESET;
+    }
+
+    /* the client, or a sibling of the part, did not want to wait for it */
+
+    if (status == 0 || ngx_mlsec_capture_is_canceled(mp->request)) {
+        return MLSEC_OUTCOME_ABORTED;
+    }
+
+    return ngx_mlsec_peer_outcome_body(mp, pc);
+}
+
+
+static mlsec_outcome_e
+ngx_mlsec_peer_outcome_failed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
+{
+    ngx_connection_t     *c;
+    ngx_http_upstream_t  *u;
+
+    c = pc->connection;
+    u = mp->upstream;
+
+    if (u->state && u->state->connect_time == (ngx_msec_t) -1) {
+        return MLSEC_OUTCOME_CONNECT;
+    }
+
+    /* a part that is out of time */
+
+    if (ngx_mlsec_capture_is_canceled(mp->request)) {
+        return MLSEC_OUTCOME_TIMEOUT;
+    }
+
+    if (c != NULL && (c->read->timedout || c->write->timedout)) {
+        return MLSEC_OUTCOME_TIMEOUT;
+    }
+
+    if (u->headers_in.status_n == NGX_HTTP_TOO_MANY_REQUESTS) {
+        return MLSEC_OUTCOME_OK;
+    }
+
+    /*
+     * An idle connection that the peer has closed, as is its right: nginx
+     * makes another attempt, and that one counts.
+     */
+
+    if (pc->cached && u->headers_in.status_n == 0) {
+        return MLSEC_OUTCOME_ABORTED;
+    }
+
+    return MLSEC_OUTCOME_RESET;
+}
+
+
+static mlsec_outcome_e
+ngx_mlsec_peer_outcome_body(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
+{
+    ngx_connection_t     *c;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    c = pc->connection;
+    r = mp->request;
+    u = mp->upstream;
+
+    if (c == NULL || u->upgrade || ngx_mlsec_peer_complete(r, u)) {
+        return MLSEC_OUTCOME_OK;
+    }
+
+    if (c->read->timedout) {
+        return MLSEC_OUTCOME_TIMEOUT;
+    }
+
+    if (c->read->error || c->read->eof
+        || (u->pipe && (u->pipe->upstream_error || u->pipe->upstream_eof)))
+    {
+        return MLSEC_OUTCOME_RESET;
+    }
+
+    if (r->connection->error || (u->pipe && u->pipe->downstream_error)) {
+        return MLSEC_OUTCOME_ABORTED;
+    }
+
+    /* nginx has no use for the body: error_page, X-Accel-Redirect */
+
+    return MLSEC_OUTCOME_OK;
+}
+
+
+/*
+ * Whether all of the body has come.  A length of -1 is one that only the end
+ * of the connection tells.
+ */
+
+static ngx_uint_t
+ngx_mlsec_peer_complete(ngx_http_request_t *r, ngx_http_upstream_t *u)
+{
+    off_t  left;
+
+    if (r->header_only) {
+        return 1;
+    }
+
+    left = (u->buffering && u->pipe) ? u->pipe->length : u->length;
+
+    if (u->buffering && u->pipe && u->pipe->upstream_done) {
+        return 1;
+    }
+
+    return left == 0
+           || (left == -1 && u->peer.connection->read->eof
+               && !u->peer.connection->read->error);
+}
+
+
+static void
+ngx_mlsec_peer_notify(ngx_peer_connection_t *pc, void *data, ngx_uint_t type)
+{
+    ngx_mlsec_peer_t *mp = data;
+
+    mp->notify(pc, mp->data, type);
+}
+
+
+#if (NGX_HTTP_SSL)
+
+static ngx_int_t
+ngx_mlsec_peer_set_session(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_mlsec_peer_t *mp = data;
+
+    return mp->set_session(pc, mp->data);
+}
+
+
+static void
+ngx_mlsec_peer_save_session(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_mlsec_peer_t *mp = data;
+
+    mp->save_session(pc, mp->data);
+}
+
+#endif

@@ -1,0 +1,350 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_json.h>
+#include <core/ngx_mlsec_respond.h>
+#include <service/ngx_mlsec_service_conf.h>
+
+
+/* in the order of mlsec_outcome_e */
+
+static const char  *ngx_mlsec_outcomes[] = {
+    "ok", "status", "connect", "timeout", "reset", "aborted"
+};
+
+/* in the order of mlsec_breaker_state_e */
+
+static const char  *ngx_mlsec_breaker_states[] = {
+    "closed", "open", "half_open"
+};
+
+/* in the order of mlsec_health_e */
+
+static const char  *ngx_mlsec_health_states[] = {
+    "unknown", "up", "down"
+};
+
+
+static void ngx_mlsec_services_write(ngx_http_request_t *r,
+    ngx_mlsec_json_t *w);
+static void ngx_mlsec_services_one(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w);
+static void ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_json_t *w);
+static void ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
+    const ngx_mlsec_peer_view_t *peer, ngx_mlsec_json_t *w);
+static void ngx_mlsec_services_health(const mlsec_peer_slot_t *slot,
+    const mlsec_health_view_t *health, ngx_mlsec_json_t *w);
+static void ngx_mlsec_services_word(ngx_mlsec_json_t *w, const char *word);
+static void ngx_mlsec_services_flag(ngx_mlsec_json_t *w, ngx_uint_t value);
+static void ngx_mlsec_services_number(ngx_mlsec_json_t *w, const char *name,
+    uint64_t value);
+
+
+char *
+ngx_mlsec_services(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mlsec_service_loc_conf_t  *lcf = conf;
+
+    ngx_mlsec_service_main_conf_t  *mcf;
+
+    if (lcf->services) {
+        return "is duplicate";
+    }
+
+    lcf->services = 1;
+    ngx_mlsec_conf_here(cf, &lcf->place);
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_service_module);
+
+    if (mcf->zone == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mlsec_services\" without \"mlsec_zone\", "
+                           "add \"mlsec_zone mlsec:32m;\" to \"http\" before "
+                           "its servers");
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_mlsec_conf_set_handler(cf, "mlsec_services",
+                                   ngx_mlsec_services_handler)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_mlsec_services_handler(ngx_http_request_t *r)
+{
+    ngx_int_t         rc;
+    ngx_buf_t        *b;
+    ngx_str_t         text;
+    ngx_chain_t       out;
+    ngx_mlsec_json_t  w;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    (void) ngx_mlsec_json_init(&w, r->pool, 4096);
+
+    ngx_mlsec_services_write(r, &w);
+
+    if (ngx_mlsec_json_text(&w, &text) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = text.data;
+    b->last = text.data + text.len;
+    b->memory = 1;
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_mlsec_respond_send(r, NGX_HTTP_OK, &out, text.len);
+}
+
+
+static void
+ngx_mlsec_services_write(ngx_http_request_t *r, ngx_mlsec_json_t *w)
+{
+    ngx_uint_t                      i;
+    ngx_mlsec_service_conf_t      **conf;
+    ngx_mlsec_service_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_service_module);
+    conf = mcf->services.elts;
+
+    ngx_mlsec_json_lit(w, "{\"services\":[");
+
+    for (i = 0; i < mcf->services.nelts; i++) {
+
+        if (i) {
+            ngx_mlsec_json_lit(w, ",");
+        }
+
+        ngx_mlsec_services_one(r, conf[i], w);
+    }
+
+    ngx_mlsec_json_lit(w, "]}");
+}
+
+
+static void
+ngx_mlsec_services_one(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w)
+{
+    ngx_uint_t              i, n;
+    ngx_mlsec_peer_view_t  *peers;
+
+    ngx_mlsec_json_lit(w, "{\"name\":");
+    ngx_mlsec_json_string(w, ngx_mlsec_service_name(conf));
+    ngx_mlsec_json_lit(w, ",\"upstream\":");
+    ngx_mlsec_json_string(w, &conf->upstream->host);
+
+    ngx_mlsec_services_number(w, "inflight",
+                              mlsec_registry_inflight(conf->main->registry,
+                                                      conf->live->index));
+    ngx_mlsec_json_lit(w, ",\"breaker\":");
+
+    if (conf->breaks) {
+        ngx_mlsec_services_breaker(conf, w);
+
+    } else {
+        ngx_mlsec_json_lit(w, "null");
+    }
+
+    ngx_mlsec_json_lit(w, ",\"peers\":[");
+
+    if (ngx_mlsec_service_collect(conf, r->pool, &peers, &n) != NGX_OK) {
+        w->failed = 1;
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (i) {
+            ngx_mlsec_json_lit(w, ",");
+        }
+
+        ngx_mlsec_services_peer(conf, &peers[i], w);
+    }
+
+    ngx_mlsec_json_lit(w, "]}");
+}
+
+
+static void
+ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_json_t *w)
+{
+    const char            *state;
+    mlsec_breaker_view_t   view;
+
+    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+                       ngx_current_msec, &view);
+
+    state = (view.force == MLSEC_FORCE_OPEN) ? "forced_open"
+            : (view.force == MLSEC_FORCE_CLOSED) ? "forced_closed"
+            : ngx_mlsec_breaker_states[view.state];
+
+    ngx_mlsec_json_lit(w, "{\"state\":");
+    ngx_mlsec_services_word(w, state);
+    ngx_mlsec_services_number(w, "admitted_percent", view.share);
+    ngx_mlsec_services_number(w, "retry_after_ms", view.wait);
+    ngx_mlsec_services_number(w, "window_calls", view.failures.total);
+    ngx_mlsec_services_number(w, "window_failed", view.failures.bad);
+    ngx_mlsec_services_number(w, "window_slow", view.slow.bad);
+    ngx_mlsec_services_number(w, "opened",
+                              mlsec_atomic_load(&conf->live->slot->opened));
+    ngx_mlsec_services_number(w, "recovered",
+                              mlsec_atomic_load(&conf->live->slot->recovered));
+    ngx_mlsec_services_number(w, "refused",
+                              mlsec_atomic_load(&conf->live->slot->refused));
+    ngx_mlsec_json_lit(w, "}");
+}
+
+
+static void
+ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
+    const ngx_mlsec_peer_view_t *peer, ngx_mlsec_json_t *w)
+{
+    ngx_str_t              address;
+    ngx_uint_t             i;
+    const char            *state;
+    mlsec_peer_slot_t     *slot;
+    mlsec_health_view_t    health;
+    mlsec_outlier_view_t   outlier;
+
+    slot = peer->slot;
+
+    address.data = slot->slot.name;
+    address.len = slot->slot.len;
+
+    mlsec_outlier_view(&slot->outlier, &conf->outlier, &outlier);
+
+    mlsec_health_view(&slot->health, &health);
+
+    state = peer->marked ? "down"
+            : (conf->probes && health.state == MLSEC_HEALTH_DOWN) ? "unhealthy"
+            : (conf->ejects && outlier.ejected) ? "ejected" : "up";
+
+    ngx_mlsec_json_lit(w, "{\"address\":");
+    ngx_mlsec_json_string(w, &address);
+    ngx_mlsec_json_lit(w, ",\"state\":");
+    ngx_mlsec_services_word(w, state);
+    ngx_mlsec_json_lit(w, ",\"left_out\":");
+    ngx_mlsec_services_flag(w, peer->left_out);
+
+    if (peer->backup) {
+        ngx_mlsec_json_lit(w, ",\"backup\":true");
+    }
+
+    ngx_mlsec_services_number(w, "latency_us",
+                              mlsec_atomic_load(&slot->latency));
+    ngx_mlsec_services_number(w, "failures_in_a_row", outlier.consecutive);
+    ngx_mlsec_services_number(w, "ejections",
+                              mlsec_atomic_load(&slot->ejected));
+
+    if (conf->probes) {
+        ngx_mlsec_services_health(slot, &health, w);
+    }
+
+    ngx_mlsec_json_lit(w, ",\"calls\":{");
+
+    for (i = 0; i < MLSEC_OUTCOMES; i++) {
+
+        if (i) {
+            ngx_mlsec_json_lit(w, ",");
+        }
+
+        ngx_mlsec_services_word(w, ngx_mlsec_outcomes[i]);
+        ngx_mlsec_json_lit(w, ":");
+        ngx_mlsec_json_int(w, mlsec_atomic_load(&slot->calls[i]));
+    }
+
+    ngx_mlsec_json_lit(w, "}}");
+}
+
+
+static void
+ngx_mlsec_services_health(const mlsec_peer_slot_t *slot,
+    const mlsec_health_view_t *health, ngx_mlsec_json_t *w)
+{
+    uint64_t  probe, probed;
+
+    probe = mlsec_atomic_load(&slot->probe);
+    probed = mlsec_atomic_load(&slot->probed);
+
+    ngx_mlsec_json_lit(w, ",\"health\":{\"state\":");
+    ngx_mlsec_services_word(w, ngx_mlsec_health_states[health->state]);
+    ngx_mlsec_services_number(w, "passes", health->passes);
+    ngx_mlsec_services_number(w, "fails", health->fails);
+
+    if (probed) {
+        ngx_mlsec_services_number(w, "last_status", probe & 0xffff);
+        ngx_mlsec_services_number(w, "last_ms", probe >> 16);
+        ngx_mlsec_services_number(w, "age_ms", ngx_current_msec - probed);
+    }
+
+    ngx_mlsec_json_lit(w, "}");
+}
+
+
+/* A JSON string of a word that needs no escaping. */
+
+static void
+ngx_mlsec_services_word(ngx_mlsec_json_t *w, const char *word)
+{
+    ngx_mlsec_json_lit(w, "\"");
+    ngx_mlsec_json_raw(w, (const u_char *) word, ngx_strlen(word));
+    ngx_mlsec_json_lit(w, "\"");
+}
+
+
+static void
+ngx_mlsec_services_flag(ngx_mlsec_json_t *w, ngx_uint_t value)
+{
+    if (value) {
+        ngx_mlsec_json_lit(w, "true");
+
+    } else {
+        ngx_mlsec_json_lit(w, "false");
+    }
+}
+
+
+/* A member that is not the first. */
+
+static void
+ngx_mlsec_services_number(ngx_mlsec_json_t *w, const char *name,
+    uint64_t value)
+{
+    ngx_mlsec_json_lit(w, ",");
+    ngx_mlsec_services_word(w, name);
+    ngx_mlsec_json_lit(w, ":");
+    ngx_mlsec_json_int(w, value);
+}

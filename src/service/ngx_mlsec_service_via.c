@@ -1,0 +1,351 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_json.h>
+#include <service/ngx_mlsec_service_conf.h>
+
+
+static ngx_int_t ngx_mlsec_via_find(ngx_conf_t *cf,
+    ngx_mlsec_service_main_conf_t *mcf, ngx_mlsec_via_t *via);
+static void ngx_mlsec_ticket_cleanup(void *data);
+static time_t ngx_mlsec_service_seconds(uint64_t wait);
+static void ngx_mlsec_via_error(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf, time_t retry_after);
+
+
+char *
+ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mlsec_service_loc_conf_t  *lcf = conf;
+
+    ngx_str_t                      *value;
+    ngx_mlsec_via_t               **via;
+    ngx_mlsec_service_main_conf_t  *mcf;
+
+    if (lcf->via != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    lcf->via = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_via_t));
+    if (lcf->via == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->via->name = value[1];
+    ngx_mlsec_conf_here(cf, &lcf->via->place);
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_service_module);
+
+    via = ngx_array_push(&mcf->vias);
+    if (via == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *via = lcf->via;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_mlsec_via_resolve(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf)
+{
+    ngx_uint_t        i;
+    ngx_mlsec_via_t **via;
+
+    via = mcf->vias.elts;
+
+    for (i = 0; i < mcf->vias.nelts; i++) {
+
+        if (ngx_mlsec_via_find(cf, mcf, via[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
+    ngx_mlsec_via_t *via)
+{
+    ngx_uint_t                  i;
+    const char                 *what;
+    ngx_mlsec_service_conf_t  **scf;
+
+    scf = mcf->services.elts;
+
+    for (i = 0; i < mcf->services.nelts; i++) {
+
+        if (scf[i]->service.name.len != via->name.len
+            || ngx_strncmp(scf[i]->service.name.data, via->name.data,
+                           via->name.len)
+               != 0)
+        {
+            continue;
+        }
+
+        if (via->upstream != NULL) {
+            what = "two services are called";
+            goto failed;
+        }
+
+        via->upstream = scf[i]->upstream;
+    }
+
+    if (via->upstream == NULL) {
+        via->upstream = ngx_mlsec_service_find(cf, &via->name);
+    }
+
+    if (via->upstream == NULL) {
+        what = "no service or upstream is called";
+        goto failed;
+    }
+
+    if (!ngx_mlsec_service_conf(via->upstream)->breaks) {
+        what = "there is no \"mlsec_breaker\" in the upstream of";
+        goto failed;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "%s \"%V\" in \"mlsec_via\" in %V:%ui", what, &via->name,
+                  &via->place.file, via->place.line);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
+    mlsec_breaker_ticket_t *ticket, uint64_t *wait)
+{
+    int  rc;
+
+    /* a random number is drawn only where it matters */
+
+    rc = mlsec_breaker_admit(&conf->live->slot->breaker, &conf->breaker,
+                             ngx_current_msec, 0, ticket, wait);
+
+    if (rc == MLSEC_OK && ticket->ramp) {
+        rc = mlsec_breaker_admit(&conf->live->slot->breaker, &conf->breaker,
+                                 ngx_current_msec,
+                                 (unsigned) ngx_random() % 100, ticket, wait);
+    }
+
+    if (rc == MLSEC_OK) {
+        return NGX_OK;
+    }
+
+    mlsec_atomic_add(&conf->live->slot->refused, 1);
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
+    mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
+    ngx_log_t *log)
+{
+    mlsec_moment_t         at;
+    mlsec_breaker_view_t   view;
+    mlsec_breaker_event_e  event;
+
+    /* a good call opens it too seldom for a number to be drawn each time */
+
+    at.now = ngx_current_msec;
+    at.random = (call == MLSEC_CALL_FAILED) ? (unsigned) ngx_random() % 100
+                                            : (unsigned) at.now % 100;
+
+    event = mlsec_breaker_report(&conf->live->slot->breaker, &conf->breaker,
+                                 ticket, call, elapsed, at);
+
+    if (event == MLSEC_BREAKER_NOTHING) {
+        return;
+    }
+
+    if (event == MLSEC_BREAKER_RECOVERED) {
+        mlsec_atomic_add(&conf->live->slot->recovered, 1);
+
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "mlsec service: breaker closed, service: \"%V\"",
+                      ngx_mlsec_service_name(conf));
+        return;
+    }
+
+    mlsec_atomic_add(&conf->live->slot->opened, 1);
+
+    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+                       ngx_current_msec, &view);
+
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "mlsec service: breaker opened%s, service: \"%V\", "
+                  "for %uL ms",
+                  event == MLSEC_BREAKER_REOPENED ? " again" : "",
+                  ngx_mlsec_service_name(conf), (uint64_t) view.wait);
+}
+
+
+ngx_int_t
+ngx_mlsec_service_admit(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf,
+    ngx_mlsec_ticket_t **ticket, time_t *retry_after)
+{
+    uint64_t                   wait;
+    ngx_pool_cleanup_t        *cln;
+    mlsec_breaker_ticket_t     leave;
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = ngx_mlsec_service_conf(uscf);
+
+    *ticket = NULL;
+
+    if (!conf->breaks) {
+        return NGX_OK;
+    }
+
+    if (ngx_mlsec_service_ask(conf, &leave, &wait) != NGX_OK) {
+        *retry_after = ngx_mlsec_service_seconds(wait);
+        return NGX_DECLINED;
+    }
+
+    if (!leave.trial && !leave.ramp) {
+        return NGX_OK;
+    }
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_mlsec_ticket_t));
+
+    if (cln == NULL) {
+        ngx_mlsec_service_tell(conf, leave, MLSEC_CALL_NEUTRAL, 0,
+                               ngx_cycle->log);
+        return NGX_OK;
+    }
+
+    cln->handler = ngx_mlsec_ticket_cleanup;
+
+    *ticket = cln->data;
+
+    (*ticket)->conf = conf;
+    (*ticket)->ticket = leave;
+    (*ticket)->used = 0;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_mlsec_ticket_cleanup(void *data)
+{
+    ngx_mlsec_ticket_t *ticket = data;
+
+    if (!ticket->used) {
+        ticket->used = 1;
+        ngx_mlsec_service_tell(ticket->conf, ticket->ticket,
+                               MLSEC_CALL_NEUTRAL, 0, ngx_cycle->log);
+    }
+}
+
+
+void
+ngx_mlsec_service_attach(ngx_http_request_t *r, ngx_mlsec_ticket_t *ticket)
+{
+    if (ticket != NULL) {
+        ngx_http_set_ctx(r, ticket, ngx_mlsec_service_module);
+    }
+}
+
+
+static time_t
+ngx_mlsec_service_seconds(uint64_t wait)
+{
+    return (wait + 999) / 1000;
+}
+
+
+ngx_int_t
+ngx_mlsec_service_via(ngx_http_request_t *r)
+{
+    time_t                               retry_after;
+    ngx_mlsec_ticket_t                  *ticket;
+    const ngx_mlsec_service_conf_t      *conf;
+    const ngx_mlsec_service_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_service_module);
+
+    if (lcf->via == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_mlsec_service_admit(r->pool, lcf->via->upstream, &ticket,
+                                &retry_after)
+        == NGX_OK)
+    {
+        ngx_mlsec_service_attach(r, ticket);
+        return NGX_DECLINED;
+    }
+
+    conf = ngx_mlsec_service_conf(lcf->via->upstream);
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "mlsec service: breaker is open, service: \"%V\"",
+                  ngx_mlsec_service_name(conf));
+
+    ngx_mlsec_via_error(r, conf, retry_after);
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+
+static void
+ngx_mlsec_via_error(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf, time_t retry_after)
+{
+    u_char             *p;
+    size_t              len;
+    ngx_mlsec_json_t    w;
+    ngx_mlsec_error_t   error;
+    const ngx_str_t    *name;
+
+    name = ngx_mlsec_service_name(conf);
+
+    ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
+
+    error.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+    error.retry_after = retry_after;
+
+    len = sizeof("Service  " NGX_MLSEC_SERVICE_OPEN) + name->len;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return;
+    }
+
+    error.message.data = p;
+    error.message.len = ngx_snprintf(p, len, "Service %V %s", name,
+                                     NGX_MLSEC_SERVICE_OPEN)
+                        - p;
+
+    (void) ngx_mlsec_json_init(&w, r->pool, 64 + name->len);
+
+    ngx_mlsec_json_lit(&w, "\"service\":");
+    ngx_mlsec_json_string(&w, name);
+    ngx_mlsec_json_lit(&w, ",\"error_type\":\"circuit_open\"");
+
+    if (ngx_mlsec_json_text(&w, &error.details) == NGX_OK) {
+        (void) ngx_mlsec_error_set(r, &error);
+    }
+}
