@@ -15,7 +15,8 @@ def coefficient:
       else (map((.x - $mx) * (.y - $my)) | mean) / ($sx * $sy)
           | [[., 1] | min, -1] | max end;
 
-refuse_if([bad_required("metric1"), bad_required("metric2"), bad_range]) | asked("first")
+refuse_if([bad_required("metric1"), bad_required("metric2"), bad_range])
+| asked("first")
 | argument("metric1") as $one | argument("metric2") as $two
 | range_days("30d") as $days
 | (.second | points($two; $days) | buckets(13)

@@ -10,6 +10,7 @@
 
 business_figures
     + {cost_per_prediction: (part("kpis") | .cost_metrics | object
-                             | .cost_per_prediction | number(0)), last_updated: stamp}
+                             | .cost_per_prediction | number(0)),
+       last_updated: stamp}
 | .inactive_models = .total_models - .active_models
 | finished

@@ -110,7 +110,8 @@ def needed($name):
 # ---- times ----
 
 # seconds since the epoch as the services write times, with an offset
-def iso: floor as $s | ((. - $s) * 1000000 | floor + 1000000 | tostring) as $us
+def iso: floor as $s
+    | ([(. - $s) * 1000000 | round, 999999] | min + 1000000 | tostring) as $us
     | ($s | todate | .[:19]) + "." + $us[1:] + "Z";
 def stamp: $now | iso;
 def from_ms: if type == "number" then . / 1000 | iso else . end;

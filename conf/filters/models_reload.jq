@@ -4,7 +4,7 @@
 # POST /models/reload: unloaded, if it was loaded, and loaded again.
 #
 # Parts: unload (model-api; 400 and 404 are answers: it was not loaded), load
-# (model-api), required.
+# (model-api), both required.
 # -> {status, message, timestamp, data: {unload, load}}
 
 part("load") as $load

@@ -20,7 +20,8 @@ def speed: if . == null then "unknown" elif . < 1 then "good"
     elif . < 5 then "degraded" else "poor" end;
 
 services as $services | (part("breakers") | .circuit_breakers) as $states
-| (.stats | if . == null then null else object end) as $stats | part("gateway") as $gateway
+| (.stats | if . == null then null else object end) as $stats
+| part("gateway") as $gateway
 | (if $stats == null then null else
        ($stats.cache_hits | number(0)) as $hits
        | ($stats.cache_misses | number(0)) as $misses
@@ -29,9 +30,10 @@ services as $services | (part("breakers") | .circuit_breakers) as $states
           total_predictions: ($stats.total_predictions | number(0))} end)
     as $cache
 | (.business | if . == null then null
-               else object | {total_metrics_24h: (.total_metrics_24h | number(0)),
-                     metrics_by_type: (.metrics_by_type | object),
-                     time_range} end) as $business
+               else object
+                   | {total_metrics_24h: (.total_metrics_24h | number(0)),
+                      metrics_by_type: (.metrics_by_type | object),
+                      time_range} end) as $business
 | ($services | response_times) as $times
 | ($services | health_percent) as $percent
 | {system_health: ($services | system_health),

@@ -6,6 +6,7 @@
 # Part: result (analytics), required: {message, event_id, job_id, status}.
 # -> {status, message, model_name, result, timestamp}
 
-{status: "success", message: (part("result") | .message // "Retraining triggered"),
+{status: "success",
+ message: (part("result") | .message // "Retraining triggered"),
  model_name: $captures.id, result}
 | finished

@@ -525,6 +525,14 @@ ngx_int_t ngx_mlsec_aggregate_filter(ngx_mlsec_aggregate_t *a,
     ngx_chain_t **out, off_t *size);
 
 
+/*
+ * Microseconds of a clock that only goes forward, for $elapsed: nginx's own
+ * time has milliseconds and stands still while events are handled.  0 where
+ * the program of the location does not ask.
+ */
+uint64_t ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a);
+
+
 /* ngx_mlsec_aggregate_body.c */
 
 /*

@@ -361,6 +361,22 @@ ngx_mlsec_aggregate_elapsed(ngx_mlsec_aggregate_t *a, ngx_str_t *elapsed)
 }
 
 
+uint64_t
+ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a)
+{
+    struct timespec  ts;
+
+    if (a->conf->filter == NULL
+        || !(a->conf->filter->used >> NGX_MLSEC_FILTER_ELAPSED & 1)
+        || clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
+    {
+        return 0;
+    }
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
 static ngx_int_t
 ngx_mlsec_aggregate_one_buffer(ngx_http_request_t *r, ngx_str_t *text,
     ngx_chain_t **out, off_t *size)

@@ -27,6 +27,7 @@ static ngx_int_t ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part,
     ngx_http_headers_in_t *in);
 static ngx_int_t ngx_mlsec_part_header_value(ngx_http_request_t *r,
     const ngx_mlsec_call_header_t *header, ngx_str_t *value);
+static ngx_uint_t ngx_mlsec_part_gives_type(const ngx_mlsec_call_t *call);
 static ngx_int_t ngx_mlsec_part_json_type(ngx_http_headers_in_t *in);
 static ngx_int_t ngx_mlsec_aggregate_cache_control(ngx_mlsec_aggregate_t *a,
     ngx_uint_t completed);
@@ -159,7 +160,8 @@ ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
 
     *in = *part->aggregate->headers_in;
 
-    untyped = (part->request_body != NULL && in->content_type == NULL);
+    untyped = (part->request_body != NULL && in->content_type == NULL
+               && !ngx_mlsec_part_gives_type(call));
 
     if (call->headers != NULL || untyped) {
 
@@ -188,6 +190,36 @@ ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
     ngx_mlsec_part_set_body(part, in);
 
     return NGX_OK;
+}
+
+
+/*
+ * Whether a header= is the Content-Type.
+ */
+
+static ngx_uint_t
+ngx_mlsec_part_gives_type(const ngx_mlsec_call_t *call)
+{
+    ngx_uint_t                      i;
+    const ngx_mlsec_call_header_t  *header;
+
+    if (call->headers == NULL) {
+        return 0;
+    }
+
+    header = call->headers->elts;
+
+    for (i = 0; i < call->headers->nelts; i++) {
+
+        if (header[i].name.len == sizeof("content-type") - 1
+            && ngx_strncmp(header[i].lowcase, "content-type",
+                           header[i].name.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

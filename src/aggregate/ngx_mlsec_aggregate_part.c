@@ -49,7 +49,6 @@ static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
     mlsec_str_t text);
 static ngx_mlsec_err_e ngx_mlsec_part_text(ngx_mlsec_part_t *part);
 static void ngx_mlsec_part_log(ngx_mlsec_part_t *part);
-static uint64_t ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a);
 static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
 
 
@@ -752,27 +751,6 @@ ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
     if (part->cancel) {
         (void) ngx_http_post_request(a->request, NULL);
     }
-}
-
-
-/*
- * Microseconds, for $elapsed: nginx's own time has milliseconds and stands
- * still while events are handled.
- */
-
-static uint64_t
-ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a)
-{
-    struct timespec  ts;
-
-    if (a->conf->filter == NULL
-        || !(a->conf->filter->used >> NGX_MLSEC_FILTER_ELAPSED & 1)
-        || clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
-    {
-        return 0;
-    }
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 

@@ -313,3 +313,29 @@ GET /t
 --- response_body_like: "made":null,"errors":\[\{"service":"e","part":"made","error_type":"filter","status_code":500,"attempts":0,
 --- error_log
 mlsec filter: program failed, reason: "error"
+
+
+
+=== a type of its own is the only one
+--- config
+    location = /t {
+        mlsec_call made http://e/more method=POST 'body=filter:{a: 1}' 'header=content-TYPE: application/merge-patch+json';
+        mlsec_filter '.made.type';
+    }
+--- request
+GET /t
+--- response_body chop
+"application/merge-patch+json"
+
+
+
+=== what a program has made is JSON where the client has sent nothing
+--- config
+    location = /t {
+        mlsec_call made http://e/more method=POST 'body=filter:{a: 1}';
+        mlsec_filter '.made.type';
+    }
+--- request
+GET /t
+--- response_body chop
+"application/json"

@@ -13,6 +13,7 @@ use warnings;
 use FindBin '$Bin';
 use lib "$Bin/../lib";
 use JSON::PP;
+use MlsecTest::Filters qw(read_cases values_of with_argument slurp);
 use MlsecTest::Jq qw(engines run_jq program_text vars query_args same);
 use MlsecTest::Mutate 'mutate';
 use MlsecTest::Shape 'shape_errors';
@@ -30,53 +31,6 @@ plan skip_all => 'neither jq nor gojq nor build/mlsec-jq' if !@engines;
 diag 'engines: ' . join ' ', map { $_->{name} } @engines;
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
-my @services = qw(model_api training model_cache business_metrics analytics
-                  data_privacy tracing);
-
-sub slurp {
-    open my $f, '<:raw', $_[0] or die "$_[0]: $!\n";
-    local $/;
-    return <$f>;
-}
-
-sub body {
-    my ($name) = @_;
-    my $file = $name =~ m{/} ? "$top/util/demo/fixtures/$name"
-                             : "$Bin/bodies/$name";
-    my $text = slurp($file);
-    return $name =~ /\.json\z/ ? $json->decode($text) : $text;
-}
-
-# ---- what is to be done ----
-
-sub read_cases {
-    my @cases;
-    for my $block (split /\n\n+/, slurp("$Bin/filters.txt")) {
-        my @lines = grep { !/^#/ } split /\n/, $block;
-        my $route = shift @lines or next;
-        my %case = (route => $route, check => [], required => {});
-        $case{captures}{id} = $1 if $route =~ /\{(.*)\}/;
-        for (@lines) {
-            my ($word, $rest) = split / /, $_, 2;
-            if ($word eq 'check') { push @{ $case{check} }, $rest; next; }
-            $case{$word} = $rest;
-        }
-        for (split ' ', $case{parts}) {
-            if ($_ eq 'HEALTH') {
-                $case{health} = 1;
-                $case{input}{$_} = body(tr/_/-/r . '/health.json')
-                    for @services;
-                next;
-            }
-            my ($need, $name, $file) = /^(!?)(\w+)=(\S+)\z/ or die "$_\n";
-            $case{required}{$name} = 1 if $need;
-            $case{input}{$name} = body($file);
-        }
-        push @cases, \%case;
-    }
-    return @cases;
-}
-
 sub failure {
     my ($part) = @_;
     return { service => $part, part => $part, error_type => 'timeout',
@@ -132,37 +86,6 @@ sub check_members {
         @differ = same($expected, $result);
     }
     ok(!@differ, $name) or diag @differ;
-}
-
-my %bad = (
-    range => ['', '7', '7x', '0d', '366d', '25h', '3w', '-1d', '7d ', '1.5d'],
-    good_range => ['1h', '24h', '48h', '1d', '7d', '30d', '365d', '2w', '1y'],
-);
-
-# [argument, bad or good, value] of a line "check"
-sub values_of {
-    my ($check) = @_;
-    my ($name, $kind, @rest) = split ' ', $check;
-    if ($kind eq 'int') {
-        my ($min, $max) = @rest;
-        return (map({ [$name, 'bad', $_] } '', 'x', '1.5', '1e1', ' 1', '٣',
-                    '99999999999', $min - 1, -1, $max + 1),
-                map { [$name, 'good', $_] } $min, $max, "0$max");
-    }
-    if ($kind eq 'range') {
-        return (map({ [$name, 'bad', $_] } @{ $bad{range} }),
-                map { [$name, 'good', $_] } @{ $bad{good_range} });
-    }
-    return [$name, 'bad', $rest[0]] if $kind eq 'word';
-    return ([$name, 'bad', ''], [$name, 'bad', undef]) if $kind eq 'required';
-    die "check $check\n";
-}
-
-sub with_argument {
-    my ($args, $name, $value) = @_;
-    my @rest = grep { !/^\Q$name\E=/ } split /&/, $args // '';
-    $value =~ s/([^\w.-])/sprintf '%%%02X', ord $1/ge if defined $value;
-    return join '&', @rest, defined $value ? "$name=$value" : ();
 }
 
 # All that one program is asked, as [what, name, job, more].

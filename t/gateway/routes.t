@@ -89,6 +89,11 @@ sub envelope {
 
 # ---- every route, in its three forms ----
 
+# computed.t drives what the gateway makes itself
+my %computed = map { $_ => 1 }
+    map { s/\{[^}]*\}/{x}/r =~ s/ .*?\K \d\z//r }
+    slurp("$Bin/filters.txt") =~ /^((?:GET|POST|PUT|DELETE) \S+)$/mg;
+
 sub check_done {
     my ($row, $path, $expected) = @_;
     my ($body, $type) = body_of($row);
@@ -135,6 +140,11 @@ sub check_done {
 
 for my $row (@rows) {
     my %row = %$row;
+    if ($row{state} eq 'made') {
+        ok($computed{"$row{method} $row{path}"},
+           "$row{method} $row{path}: in filters.txt");
+        next;
+    }
     for my $prefix ('', '/api', '/api/v1') {
         my $x = $row{service} eq 'SERVICE' ? $services[rand @services] : word();
         my $path = $prefix . $row{path} =~ s/\{x\}/$x/r;
@@ -182,7 +192,7 @@ is(scalar(() = $raw =~ /^Allow:/gmi), 1, 'Allow is there once');
 
 # ---- bodies that are refused, and bodies that are not ----
 
-for my $row (grep { $_->{method} =~ /^P/ && $_->{state} =~ /^(done|upload)$/ }
+for my $row (grep { $_->{method} =~ /^P/ && $_->{state} =~ /^(done|upload|made)$/ }
              @rows)
 {
     my $path = $row->{path} =~ s/\{x\}/x/r;

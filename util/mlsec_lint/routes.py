@@ -15,6 +15,11 @@ PAGE = 'docs/routes.md'
 TEMPLATES = 'conf/templates/'
 AREAS = TEMPLATES + 'routes/'
 OTHERS = ('health', 'aggregates', 'page')
+HEALTH = TEMPLATES + 'health_parts.conf.template'
+# where parts go that stay inside, and what these places call
+INSIDE = {'/_asked': [], '/_nothing': [], '/health': [],
+          '/_predict': ['model-cache POST /predict',
+                        'model-api POST /predict']}
 STATES = ('done', 'pending', 'no upstream', 'refused')
 
 TOKEN = re.compile(r'''\s+|\#[^\n]*|([{};])|'((?:[^'\\]|\\.)*)'
@@ -97,25 +102,34 @@ class Route:
             elif words[:2] == ['set', '$call']:
                 verb = words[2]
             elif words[0] == 'mlsec_call':
-                found = re.match(r'\$\{(\w+)_BASE\}(.*)', words[2])
-                if not found:
-                    raise Bad(f'mlsec_call {words[2]}')
-                service = found[1].lower().replace('_', '-')
-                items = [w[len('foreach='):] for w in words[3:]
-                         if w.startswith('foreach=')]
-                path = found[2]
-                if items:               # a call for each of them
-                    path = path.replace('$mlsec_item', f'{{{items[0]}}}')
-                parts.append(f'{service} GET {path}')
+                parts += part_of(words)
             elif words[0] == 'if' and words[1] == '($request_method':
                 method = words[3].rstrip(')')
                 self.elsewhere[method] = words[6]
         for method in self.methods:
             if parts:
-                self.calls[method] = parts
+                self.calls[method] = [p.replace(' METHOD ', f' {method} ')
+                                      for p in parts]
             elif self.state == 'done' and self.note:
                 path = own.replace('$id', '{id}')
                 self.calls[method] = [f'{self.note} {verb or method} {path}']
+
+
+def part_of(words):
+    """What one mlsec_call calls."""
+    uri = words[2].replace('$id', '{id}')
+    if uri in INSIDE:
+        return INSIDE[uri]
+    found = re.match(r'\$\{(\w+)_BASE\}(.*)', uri)
+    if not found:
+        raise Bad(f'mlsec_call {uri}')
+    path = found[2]
+    for item in (w for w in words if w.startswith('foreach=')):
+        # a call for each of them
+        path = path.replace('$mlsec_item', f'{{{item[len("foreach="):]}}}')
+    verbs = [w[len('method='):] for w in words if w.startswith('method=')]
+    verb = 'METHOD' if 'body=on' in words else (verbs or ['GET'])[0]
+    return [f'{found[1].lower().replace("_", "-")} {verb} {path}']
 
 
 def tokens(text, name):
@@ -161,11 +175,16 @@ def read(tree):
         f[len(AREAS):] for f in tree.files if f.startswith(AREAS))]
     names = [f'{TEMPLATES}{o}.conf.template' for o in OTHERS] + names
     areas = []
+    health = [[w for w, special in tokens(line, HEALTH) if not special]
+              for line in tree.read(HEALTH).split('\n')
+              if line.startswith('mlsec_call')]
     for name in names:
         routes = []
         for modifier, pattern, directives in locations(tree.read(name), name):
             if modifier in ('', '^~'):
                 continue                # holds routes, is none
+            if ['include', 'health_parts.conf'] in directives:
+                directives = health + directives
             route = Route(pattern, modifier == '~', directives)
             if not route.state:
                 raise Bad(f'{name}: {route.path} does nothing that is known')

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The ngx_mlsec_module authors
 # SPDX-License-Identifier: Apache-2.0
 
-# JSON like the JSON that is given, drawn from rand:
+# JSON like the JSON that is given, drawn from rand. Names stay.
 #
 #   $other = mutate($value);        # the same members with other values
 #   $other = mutate($value, 0.1);   # and one value in ten null, of another
@@ -69,7 +69,7 @@ sub change {
     return rand() < 0.5 ? sprintf('%.4f', rand()) + 0 : $value
         if $type eq 'num';
     return rand() < 0.2 ? JSON::PP::false() : $value if $type eq 'bool';
-    if ($type eq 'str' && rand() < 0.3) {
+    if ($type eq 'str' && $at ne 'name' && rand() < 0.3) {
         my @texts = sort keys %{ $seen->{$at} };
         return $texts[rand @texts];
     }

@@ -8,6 +8,10 @@
 #       { training => '/dir/training.sock', 'model-api' => 8000 });
 #   my @calls = $recorder->calls;     # since the last time
 #
+# With a file as the last argument, what stands there is answered instead:
+# {"SERVICE METHOD PATH": {body, or text, and status}}. It is replaced, not
+# written to.
+#
 # A call: service, method, target, headers (lower case), body, reply (its
 # body), reply_type. A body of more than 1 MB is written as "md5:HEX". With
 # X-Want-Status the answer has that status, with X-Want-Header that header,
@@ -30,11 +34,13 @@ use IO::Socket::UNIX;
 use JSON::PP;
 use POSIX ();
 use Socket 'SOCK_STREAM';
+use Time::HiRes ();
 
 my $json = JSON::PP->new->latin1->canonical;
+my $ascii = JSON::PP->new->ascii->canonical->allow_nonref;
 
 sub start {
-    my ($class, $log, $seed, $where) = @_;
+    my ($class, $log, $seed, $where, $bodies) = @_;
 
     my %listen;
     for my $name (sort keys %$where) {
@@ -54,7 +60,7 @@ sub start {
         srand $seed;
         open my $out, '>>:raw', $log or POSIX::_exit(1);
         $out->autoflush(1);
-        eval { serve(\%listen, $out) };
+        eval { serve(\%listen, $out, $bodies) };
         print {$out} $json->encode({ event => 'died', text => "$@" }), "\n";
         POSIX::_exit(1);
     }
@@ -62,7 +68,7 @@ sub start {
 }
 
 sub serve {
-    my ($listen, $out) = @_;
+    my ($listen, $out, $bodies) = @_;
     my $select = IO::Select->new(map { $_->[1] } values %$listen);
     my %client;
     local $SIG{PIPE} = 'IGNORE';
@@ -87,7 +93,7 @@ sub serve {
                 next;
             }
             while (my $call = take($state, $out)) {
-                my $bytes = answer($call);
+                my $bytes = answer($call, $bodies);
                 select undef, undef, undef, $call->{headers}{'x-want-delay'}
                     if $call->{headers}{'x-want-delay'};
                 print {$out} $json->encode({ event => 'call', %$call }), "\n";
@@ -146,14 +152,35 @@ sub take {
     return $call;
 }
 
+# what stands in the file, which is made anew under its name
+my ($all, $have) = ({}, '');
+
+sub given {
+    my ($call, $bodies) = @_;
+    my $is = $bodies && join '/', (Time::HiRes::stat($bodies))[1, 7, 9]
+        or return;
+    if ($is ne $have) {
+        open my $f, '<:raw', $bodies or return;
+        local $/;
+        ($all, $have) = ($json->decode(<$f>), $is);
+    }
+    return $all->{"$call->{service} $call->{method} "
+                  . $call->{target} =~ s/\?.*//sr};
+}
+
 sub answer {
-    my ($call) = @_;
+    my ($call, $bodies) = @_;
+    my $given = given($call, $bodies);
     my $number = int rand 1e9;
     my $status = $call->{headers}{'x-want-status'} // 200;
     my $extra = '';
 
     $call->{reply_type} = 'application/json';
-    if ($call->{target} =~ /download/) {
+    if ($given) {
+        $status = $given->{status} // $status;
+        $call->{reply} = $given->{text} // $ascii->encode($given->{body});
+    }
+    elsif ($call->{target} =~ /download/) {
         $call->{reply} = join '', map { chr int rand 256 } 1 .. 5000;
         $call->{reply_type} = 'text/csv';
         $extra = 'Content-Disposition: attachment; '

@@ -5,7 +5,7 @@
 import datetime
 
 from fixtures import now, static
-from server import Routes
+from server import Failure, Routes
 
 STATIC = {
     'GET /': 'health',
@@ -16,7 +16,6 @@ STATIC = {
     'GET /drift/summary': 'drift-summary',
     'GET /drift/data/production-inference': 'drift-data-production-inference',
     'POST /drift/drift/production-data': 'drift-drift-production-data',
-    'GET /auto-retrain/config': 'auto-retrain-config',
     'POST /auto-retrain/trigger/{m}': 'auto-retrain-trigger',
     'POST /auto-retrain/check-drift/{m}': 'auto-retrain-check-drift',
 }
@@ -54,6 +53,18 @@ def routes(fixtures, speed):
         return {'status': 'success', 'message': f'Stored {test}',
                 'timestamp': now()}
 
+    config = fixtures.load('auto-retrain-config')
+
+    def put_config(request):
+        body = request.json()
+        if not isinstance(body, dict):
+            raise Failure(422, 'expected an object')
+        config.update({k: v for k, v in body.items() if k in config})
+        return {'message': 'Configuration updated successfully',
+                'config': config}
+
+    table.add('GET', '/auto-retrain/config', lambda request: config)
+    table.add('PUT', '/auto-retrain/config', put_config)
     table.add('GET', '/analytics/trends', trends)
     table.add('GET', '/drift/alerts', alerts)
     table.add('GET', '/red-team/comparison/{m}', comparison)

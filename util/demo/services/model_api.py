@@ -11,7 +11,6 @@ from server import Failure, Routes
 WEBSOCKET = '/ws'
 
 STATIC = {
-    'GET /batching/stats': 'batching-stats',
     'GET /cache/stats': 'cache-stats',
     'GET /metrics': 'metrics.txt',
 }
@@ -30,6 +29,7 @@ class Models:
     def __init__(self, fixtures):
         self.fixtures = fixtures
         self.models = fixtures.load('models')['models']
+        self.batching = fixtures.load('batching-stats')
 
     def variants(self):
         for base in self.models.values():
@@ -136,7 +136,10 @@ class Models:
         if not isinstance(text, str) or not text:
             raise Failure(422, 'text: field required')
 
-        name = body.get('model_name') or (self.loaded() or [None])[0]
+        wanted = body.get('models') or [body.get('model_name')]
+        if not isinstance(wanted, list):
+            raise Failure(422, 'models: expected an array')
+        name = wanted[0] or (self.loaded() or [None])[0]
         if name is None:
             raise Failure(503, 'no model is loaded')
         if not isinstance(name, str):
@@ -163,6 +166,29 @@ class Models:
             raise Failure(422, 'expected an array')
         return [self.predict_one(body) for body in bodies]
 
+    def configure_batching(self, request):
+        """What is set shows up in /batching/stats."""
+
+        size = request.number('max_batch_size', 32, 1, 1024)
+        wait = request.number('max_wait_time_ms', 50, 0, 60000)
+        self.batching['enabled'] = request.arg('enable', 'true') == 'true'
+        self.batching['strategy'] = request.arg('strategy', 'dynamic')
+        self.batching['configuration'].update(max_batch_size=size,
+                                              max_wait_time_ms=wait)
+        return {'status': 'success', 'message': 'Batching configured',
+                **self.batching}
+
+    def reload_one(self, request, name):
+        _, variant = self.find(name)
+        return {'status': 'success', 'model_name': variant['name'],
+                'message': f'Model {variant["name"]} reloaded',
+                'timestamp': now()}
+
+    def reload_all(self, request):
+        return {'status': 'success', 'reloaded_models': self.loaded(),
+                'message': f'{len(self.loaded())} models reloaded',
+                'timestamp': now()}
+
     def clear_cache(self, request):
         return {'status': 'success', 'message': 'Cache cleared',
                 'timestamp': now()}
@@ -187,6 +213,10 @@ def routes(fixtures, speed):
             ('POST', '/predict', models.predict),
             ('POST', '/predict/trained', models.predict),
             ('POST', '/predict/batch', models.batch),
+            ('GET', '/batching/stats', lambda request: models.batching),
+            ('POST', '/batching/configure', models.configure_batching),
+            ('POST', '/models/reload', models.reload_all),
+            ('POST', '/models/{m}/reload', models.reload_one),
             ('DELETE', '/cache/clear', models.clear_cache)):
         table.add(method, path, function)
 

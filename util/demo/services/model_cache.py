@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model cache :8003."""
 
-from fixtures import static
+from fixtures import now, static
 from server import Failure, Routes
 
 STATIC = {
@@ -30,6 +30,11 @@ def routes(fixtures, speed):
             raise Failure(422, 'models: field required')
         return {**fixtures.live('predict'), 'text': text}
 
+    def preload(request, model):
+        return {'status': 'success', 'model_name': model,
+                'message': f'Model {model} preloaded', 'timestamp': now()}
+
+    table.add('POST', '/models/{m}/preload', preload)
     table.add('GET', '/logs', logs)
     table.add('GET', '/models/{m}/logs', logs)
     table.add('POST', '/predict', predict)
