@@ -209,7 +209,7 @@ test_constant_memory(void)
         filter_eval(loops[i], "1", &limits, &out);
 
         if (!tap_ok(limits.rc == MLSEC_DECLINED
-                    && limits.memory < (i < 10 ? 256 << 10 : 8 << 20),
+                    && limits.memory < (i < 9 ? 256 << 10 : 16 << 20),
                     "constant: %s", loops[i]))
         {
             tap_diag("%zu bytes, %s", limits.memory, out.data);
