@@ -201,8 +201,7 @@ def main():
     with ThreadPoolExecutor(2) as pool:
         for verdict, case, answers in pool.map(one, cases):
             tally[verdict] = tally.get(verdict, 0) + 1
-            if verdict == 'different' or (
-                    args.verbose and verdict in ('split', 'open', 'deliberate')):
+            if verdict == 'different' or (args.verbose and answers):
                 print(f'{verdict}: {case[0]}\n  input {case[1]}')
                 for name, answer in answers.items():
                     print(f'  {name}: {answer}')
