@@ -88,9 +88,7 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
         return NGX_ERROR;
     }
 
-    if (conf->ejects || conf->probes) {
-        ngx_mlsec_service_apply(conf, r->connection->log);
-    }
+    ngx_mlsec_service_apply(conf, r->connection->log);
 
     if (conf->init(r, us) != NGX_OK) {
         return NGX_ERROR;

@@ -720,3 +720,15 @@ invalid time "x" in "timeout=" of "mlsec_health", expected a time such as "3s" o
 --- error_log
 [emerg]
 "mlsec_health" directive is not allowed here
+
+
+
+=== services, unknown parameter
+--- http_config
+    mlsec_zone m:64k;
+--- config
+    location /s { mlsec_services write; }
+--- must_die
+--- error_log
+[emerg]
+unknown parameter "write" in "mlsec_services", expected "admin" or "admin=any"
