@@ -64,6 +64,13 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mlsec_max_inflight"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_TAKE1,
+      ngx_mlsec_max_inflight,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_via"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_mlsec_via,

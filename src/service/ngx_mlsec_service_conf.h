@@ -107,6 +107,8 @@ typedef struct {
     ngx_mlsec_conf_place_t         place;    /* of what needs a zone */
     const char                    *needs;    /* that directive, NULL: none */
 
+    ngx_uint_t                     max_inflight; /* calls, 0: no limit */
+
     unsigned                       used:1;   /* has a directive of ours */
     unsigned                       breaks:1; /* mlsec_breaker */
     unsigned                       ejects:1; /* mlsec_outlier */
@@ -178,6 +180,9 @@ char *ngx_mlsec_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* Setter of mlsec_outlier. */
 char *ngx_mlsec_outlier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+
+/* Setter of mlsec_max_inflight. */
+char *ngx_mlsec_max_inflight(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Setter of mlsec_health. */
 char *ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -274,6 +279,13 @@ char *ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 ngx_int_t ngx_mlsec_via_resolve(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * Whether a service has as many calls in flight as it may have, 1 or 0; if so
+ * that is counted.  optional: 1 for calls that are the first to be shed.
+ */
+ngx_uint_t ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
+    ngx_uint_t optional);
 
 /*
  * Asks the breaker.  NGX_OK with *ticket, or NGX_DECLINED with *wait, ms.

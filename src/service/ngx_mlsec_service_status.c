@@ -207,6 +207,13 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
     ngx_mlsec_services_number(w, "inflight",
                               mlsec_registry_inflight(conf->main->registry,
                                                       conf->live->index));
+
+    if (conf->max_inflight) {
+        ngx_mlsec_services_number(w, "max_inflight", conf->max_inflight);
+        ngx_mlsec_services_number(w, "shed",
+                                  mlsec_atomic_load(&conf->live->slot->shed));
+    }
+
     ngx_mlsec_json_lit(w, ",\"breaker\":");
 
     if (conf->breaks) {
