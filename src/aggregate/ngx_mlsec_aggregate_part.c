@@ -122,13 +122,16 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 
     ticket = NULL;
 
-    if (call->upstream != NULL
-        && ngx_mlsec_service_admit(r->pool, call->upstream, &ticket,
-                                   &part->retry_after)
-           != NGX_OK)
-    {
-        ngx_mlsec_part_end(part, NGX_MLSEC_ERR_CIRCUIT_OPEN);
-        return NGX_OK;
+    if (call->upstream != NULL) {
+        rc = ngx_mlsec_service_admit(r->pool, call->upstream, !call->required,
+                                     &ticket, &part->retry_after);
+
+        if (rc != NGX_OK) {
+            ngx_mlsec_part_end(part, (rc == NGX_BUSY)
+                                     ? NGX_MLSEC_ERR_SHED
+                                     : NGX_MLSEC_ERR_CIRCUIT_OPEN);
+            return NGX_OK;
+        }
     }
 
     return ngx_mlsec_part_run(part, &path, &args, ticket);
@@ -762,6 +765,7 @@ ngx_mlsec_part_log(ngx_mlsec_part_t *part)
     /* that a breaker is open was logged when it opened */
 
     level = (part->error == NGX_MLSEC_ERR_CANCELED
+             || part->error == NGX_MLSEC_ERR_SHED
              || part->error == NGX_MLSEC_ERR_CIRCUIT_OPEN)
             ? NGX_LOG_INFO : NGX_LOG_ERR;
 

@@ -315,6 +315,9 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
     case NGX_MLSEC_ERR_CIRCUIT_OPEN:
         what = NGX_MLSEC_SERVICE_OPEN;
         break;
+    case NGX_MLSEC_ERR_SHED:
+        what = NGX_MLSEC_SERVICE_FULL;
+        break;
     case NGX_MLSEC_ERR_NO_PEER:
         what = "has no peer that takes requests";
         break;

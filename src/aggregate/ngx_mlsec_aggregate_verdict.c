@@ -27,6 +27,7 @@ static ngx_str_t  ngx_mlsec_part_errors[] = {
     ngx_string("reset"),
     ngx_string("upstream_status"),
     ngx_string("circuit_open"),
+    ngx_string("shed"),
     ngx_string("no_peer"),
     ngx_string("too_large"),
     ngx_string("bad_json"),
@@ -59,6 +60,7 @@ ngx_mlsec_part_status_code(const ngx_mlsec_part_t *part)
         return NGX_HTTP_GATEWAY_TIME_OUT;
 
     case NGX_MLSEC_ERR_CIRCUIT_OPEN:
+    case NGX_MLSEC_ERR_SHED:
     case NGX_MLSEC_ERR_NO_PEER:
     case NGX_MLSEC_ERR_CANCELED:
         return NGX_HTTP_SERVICE_UNAVAILABLE;
@@ -141,6 +143,7 @@ ngx_mlsec_part_verdict_cut(ngx_mlsec_part_t *part)
 static ngx_mlsec_err_e
 ngx_mlsec_part_verdict_upstream(ngx_mlsec_part_t *part, ngx_int_t rc)
 {
+    ngx_int_t                   refused;
     ngx_uint_t                  timed_out;
     ngx_http_upstream_t        *u;
     ngx_http_upstream_state_t  *state;
@@ -149,9 +152,12 @@ ngx_mlsec_part_verdict_upstream(ngx_mlsec_part_t *part, ngx_int_t rc)
 
     /* while other attempts were under way */
 
-    if (ngx_mlsec_service_refused(part->capture.request, &part->retry_after))
-    {
-        return NGX_MLSEC_ERR_CIRCUIT_OPEN;
+    refused = ngx_mlsec_service_refused(part->capture.request,
+                                        &part->retry_after);
+
+    if (refused != NGX_OK) {
+        return (refused == NGX_BUSY) ? NGX_MLSEC_ERR_SHED
+                                     : NGX_MLSEC_ERR_CIRCUIT_OPEN;
     }
 
     if (u->state == NULL) {

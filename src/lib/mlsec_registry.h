@@ -59,6 +59,7 @@ typedef struct {
     mlsec_slot_t        slot;        /* key: name of the upstream */
     mlsec_breaker_t     breaker;
     mlsec_atomic_t      changes;     /* of the state of its peers */
+    mlsec_atomic_t      asked;       /* for probes, times */
     mlsec_atomic_t      refused;     /* calls that the breaker refused */
     mlsec_atomic_t      shed;        /* calls over max_inflight */
     mlsec_atomic_t      opened;      /* times, in all */

@@ -64,6 +64,13 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mlsec_max_inflight"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_TAKE1,
+      ngx_mlsec_max_inflight,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_via"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_mlsec_via,
@@ -72,7 +79,7 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
       NULL },
 
     { ngx_string("mlsec_services"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_mlsec_services,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -319,8 +326,7 @@ ngx_mlsec_service_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->services
-        && ngx_mlsec_conf_check_handler(cf, "mlsec_services",
-                                        ngx_mlsec_services_handler,
+        && ngx_mlsec_conf_check_handler(cf, "mlsec_services", conf->services,
                                         &conf->place)
            != NGX_OK)
     {

@@ -18,7 +18,10 @@
 #include <ngx_http.h>
 
 
-/* what is said, after the name, of a service whose breaker is open */
+/* what is said, after its name, of a service that is not called */
+
+#define NGX_MLSEC_SERVICE_FULL                                                \
+    "has as many calls in flight as it may have"
 
 #define NGX_MLSEC_SERVICE_OPEN                                                \
     "has failed too often and is not called for now"
@@ -68,15 +71,15 @@ time_t ngx_mlsec_service_retry_after(ngx_http_upstream_srv_conf_t *uscf);
  * Whether a call to an upstream may be made, before anything is done for it.
  *
  * pool: of the request; a leave that is not used until it is destroyed is
- * given back then.
+ * given back then.  optional: 1 for a call that is shed before others are.
  *
  * NGX_OK: *ticket is NULL, or is to be attached to the request that makes the
- * call.  NGX_DECLINED: the circuit breaker is open; *retry_after is when to
- * ask again, s, at least 1.
+ * call.  NGX_DECLINED: the circuit breaker is open; NGX_BUSY: too many calls
+ * are in flight; *retry_after is when to ask again, s, at least 1.
  */
 ngx_int_t ngx_mlsec_service_admit(ngx_pool_t *pool,
-    ngx_http_upstream_srv_conf_t *uscf, ngx_mlsec_ticket_t **ticket,
-    time_t *retry_after);
+    ngx_http_upstream_srv_conf_t *uscf, ngx_uint_t optional,
+    ngx_mlsec_ticket_t **ticket, time_t *retry_after);
 
 /*
  * Gives r the leave for its first attempt.  ticket may be NULL.
@@ -85,10 +88,10 @@ void ngx_mlsec_service_attach(ngx_http_request_t *r,
     ngx_mlsec_ticket_t *ticket);
 
 /*
- * Whether the last attempt of r's upstream was not made because a circuit
- * breaker is open, 1 or 0.  *retry_after: s, at least 1.
+ * Whether the last attempt of r's upstream was not made: NGX_DECLINED, NGX_BUSY
+ * as for ngx_mlsec_service_admit(), with *retry_after; NGX_OK if it was.
  */
-ngx_uint_t ngx_mlsec_service_refused(ngx_http_request_t *r,
+ngx_int_t ngx_mlsec_service_refused(ngx_http_request_t *r,
     time_t *retry_after);
 
 /*

@@ -15,6 +15,7 @@
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_status.c  mlsec_services
+ * ngx_mlsec_service_admin.c   mlsec_services admin
  */
 
 
@@ -79,6 +80,7 @@ typedef struct {
     ngx_uint_t                     room;     /* of both */
 
     ngx_mlsec_probe_t             *probing;  /* list; of the leader */
+    uint64_t                       asked;    /* slot->asked, as it was seen */
 
     unsigned                       looked:1;
     unsigned                       full:1;   /* the zone; it was logged */
@@ -104,6 +106,8 @@ typedef struct {
 
     ngx_mlsec_conf_place_t         place;    /* of what needs a zone */
     const char                    *needs;    /* that directive, NULL: none */
+
+    ngx_uint_t                     max_inflight; /* calls, 0: no limit */
 
     unsigned                       used:1;   /* has a directive of ours */
     unsigned                       breaks:1; /* mlsec_breaker */
@@ -133,7 +137,8 @@ typedef struct {
 typedef struct {
     ngx_mlsec_via_t               *via;      /* NULL: none */
     ngx_mlsec_conf_place_t         place;    /* of mlsec_services */
-    unsigned                       services:1;
+    ngx_http_handler_pt            services; /* NULL: no mlsec_services */
+    unsigned                       any:1;    /* admin=any */
 } ngx_mlsec_service_loc_conf_t;
 
 
@@ -175,6 +180,9 @@ char *ngx_mlsec_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* Setter of mlsec_outlier. */
 char *ngx_mlsec_outlier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+
+/* Setter of mlsec_max_inflight. */
+char *ngx_mlsec_max_inflight(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Setter of mlsec_health. */
 char *ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -273,6 +281,13 @@ ngx_int_t ngx_mlsec_via_resolve(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf);
 
 /*
+ * Whether a service has as many calls in flight as it may have, 1 or 0; if so
+ * that is counted.  optional: 1 for calls that are the first to be shed.
+ */
+ngx_uint_t ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
+    ngx_uint_t optional);
+
+/*
  * Asks the breaker.  NGX_OK with *ticket, or NGX_DECLINED with *wait, ms.
  */
 ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
@@ -359,6 +374,22 @@ char *ngx_mlsec_services(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  * the request with.
  */
 ngx_int_t ngx_mlsec_services_handler(ngx_http_request_t *r);
+
+/*
+ * Answers a request with the state of one service.  What it returns is
+ * nginx's to finalize the request with.
+ */
+ngx_int_t ngx_mlsec_services_respond(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf);
+
+
+/* ngx_mlsec_service_admin.c */
+
+/*
+ * Content handler of "mlsec_services admin"; what it returns is nginx's to
+ * finalize the request with.
+ */
+ngx_int_t ngx_mlsec_admin_handler(ngx_http_request_t *r);
 
 
 #endif /* _NGX_MLSEC_SERVICE_CONF_H_INCLUDED_ */

@@ -35,6 +35,7 @@ static void ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peers_t *peers);
 static void ngx_mlsec_down_view(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_peer_view_t *view, ngx_uint_t n, ngx_uint_t backup);
+static ngx_uint_t ngx_mlsec_down_drained(const mlsec_peer_slot_t *slot);
 static ngx_int_t ngx_mlsec_down_room(const ngx_mlsec_service_conf_t *conf,
     ngx_uint_t n);
 static uint64_t ngx_mlsec_down_since(const ngx_mlsec_service_conf_t *conf,
@@ -115,7 +116,8 @@ ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
     changes = mlsec_atomic_load(&live->slot->changes);
 
     if (live->looked && changes == live->seen
-        && (ngx_msec_int_t) (ngx_current_msec - live->due) < 0)
+        && ((!conf->ejects && !conf->probes)
+            || (ngx_msec_int_t) (ngx_current_msec - live->due) < 0))
     {
         return;
     }
@@ -177,7 +179,7 @@ static void
 ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peers_t *peers)
 {
-    ngx_uint_t                    n;
+    ngx_uint_t                    n, down;
     mlsec_peer_slot_t            *slot;
     ngx_http_upstream_rr_peer_t  *peer;
 
@@ -197,7 +199,10 @@ ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
 
         slot = ngx_mlsec_service_peer(conf, &peer->name);
 
-        conf->live->since[n++] = slot ? ngx_mlsec_down_since(conf, slot) : 0;
+        if (!ngx_mlsec_down_drained(slot)) {
+            conf->live->since[n++] = slot ? ngx_mlsec_down_since(conf, slot)
+                                          : 0;
+        }
     }
 
     (void) mlsec_peers_choose(conf->live->since, n, conf->live->down);
@@ -208,12 +213,25 @@ ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
             continue;
         }
 
-        if (peer->down != conf->live->down[n]) {
-            peer->down = conf->live->down[n];
-        }
+        slot = ngx_mlsec_service_peer(conf, &peer->name);
+        down = ngx_mlsec_down_drained(slot) ? 1 : conf->live->down[n++];
 
-        n++;
+        if (peer->down != down) {
+            peer->down = down;
+        }
     }
+}
+
+
+/*
+ * An operator's word stands above all rules: a drained peer is left out, and
+ * is not one of those of which half have to stay.
+ */
+
+static ngx_uint_t
+ngx_mlsec_down_drained(const mlsec_peer_slot_t *slot)
+{
+    return slot != NULL && mlsec_atomic_load(&slot->drain) != 0;
 }
 
 
@@ -283,7 +301,9 @@ ngx_mlsec_down_view(const ngx_mlsec_service_conf_t *conf,
 
     for (i = 0, k = 0; i < n; i++) {
 
-        if (view[i].backup == backup && !view[i].marked) {
+        if (view[i].backup == backup && !view[i].marked
+            && !ngx_mlsec_down_drained(view[i].slot))
+        {
             conf->live->since[k++] = ngx_mlsec_down_since(conf, view[i].slot);
         }
     }
@@ -292,9 +312,13 @@ ngx_mlsec_down_view(const ngx_mlsec_service_conf_t *conf,
 
     for (i = 0, k = 0; i < n; i++) {
 
-        if (view[i].backup == backup) {
-            view[i].left_out = view[i].marked ? 1 : conf->live->down[k++];
+        if (view[i].backup != backup) {
+            continue;
         }
+
+        view[i].left_out = (view[i].marked
+                            || ngx_mlsec_down_drained(view[i].slot))
+                           ? 1 : conf->live->down[k++];
     }
 }
 

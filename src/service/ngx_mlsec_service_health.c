@@ -171,9 +171,15 @@ ngx_mlsec_health_turn(ngx_event_t *ev)
 static void
 ngx_mlsec_health_look(const ngx_mlsec_service_conf_t *conf)
 {
+    ngx_uint_t                     asked;
     ngx_mlsec_probe_t             *probe;
     ngx_http_upstream_rr_peer_t   *peer;
     ngx_http_upstream_rr_peers_t  *peers;
+
+    /* an operator does not want to wait for the interval */
+
+    asked = (conf->live->asked != mlsec_atomic_load(&conf->live->slot->asked));
+    conf->live->asked = mlsec_atomic_load(&conf->live->slot->asked);
 
     for (probe = conf->live->probing; probe; probe = probe->next) {
         probe->wanted = 0;
@@ -187,6 +193,10 @@ ngx_mlsec_health_look(const ngx_mlsec_service_conf_t *conf)
 
             if (probe != NULL) {
                 probe->wanted = 1;
+
+                if (asked && probe->timer.timer_set) {
+                    ngx_add_timer(&probe->timer, 1);
+                }
             }
         }
 

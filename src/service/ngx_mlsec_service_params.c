@@ -147,6 +147,37 @@ ngx_mlsec_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_mlsec_max_inflight(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mlsec_service_conf_t  *scf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (scf->max_inflight) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > 1000000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number \"%V\" in \"mlsec_max_inflight\", "
+                           "expected 1-1000000", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    scf->max_inflight = n;
+    scf->used = 1;
+    scf->needs = (const char *) value[0].data;
+    ngx_mlsec_conf_here(cf, &scf->place);
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_mlsec_outlier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mlsec_service_conf_t  *scf = conf;

@@ -39,8 +39,9 @@ typedef struct {
     ngx_event_save_peer_session_pt   save_session;
 #endif
 
+    ngx_int_t                        refused;    /* the last attempt, see
+                                             ngx_mlsec_service_refused() */
     unsigned                         running:1;  /* an attempt */
-    unsigned                         refused:1;  /* the last attempt */
 } ngx_mlsec_peer_t;
 
 
@@ -88,9 +89,7 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
         return NGX_ERROR;
     }
 
-    if (conf->ejects || conf->probes) {
-        ngx_mlsec_service_apply(conf, r->connection->log);
-    }
+    ngx_mlsec_service_apply(conf, r->connection->log);
 
     if (conf->init(r, us) != NGX_OK) {
         return NGX_ERROR;
@@ -103,7 +102,7 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
     mp->upstream = u;
     mp->peer = NULL;
     mp->running = 0;
-    mp->refused = 0;
+    mp->refused = NGX_OK;
 
     mp->data = u->peer.data;
     mp->get = u->peer.get;
@@ -139,14 +138,13 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
     const ngx_mlsec_service_conf_t  *conf;
 
     conf = mp->conf;
-    mp->refused = 0;
+    mp->refused = ngx_mlsec_peer_leave(mp);
 
-    if (conf->breaks && ngx_mlsec_peer_leave(mp) != NGX_OK) {
+    if (mp->refused != NGX_OK) {
 
         /* what nginx's own balancers do when they have no peer left */
 
         pc->name = &conf->upstream->host;
-        mp->refused = 1;
 
         return NGX_BUSY;
     }
@@ -184,6 +182,17 @@ ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp)
     uint64_t             wait;
     ngx_mlsec_ticket_t  *ticket;
 
+    /* what was asked for optional calls was asked before */
+
+    if (ngx_mlsec_service_full(mp->conf, 0)) {
+        mp->retry_after = 1;
+        return NGX_BUSY;
+    }
+
+    if (!mp->conf->breaks) {
+        return NGX_OK;
+    }
+
     ticket = ngx_http_get_module_ctx(mp->request, ngx_mlsec_service_module);
 
     if (ticket != NULL && !ticket->used && ticket->conf == mp->conf) {
@@ -202,18 +211,18 @@ ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp)
 }
 
 
-ngx_uint_t
+ngx_int_t
 ngx_mlsec_service_refused(ngx_http_request_t *r, time_t *retry_after)
 {
     ngx_mlsec_peer_t  *mp;
 
     if (r->upstream == NULL || r->upstream->peer.get != ngx_mlsec_peer_get) {
-        return 0;
+        return NGX_OK;
     }
 
     mp = r->upstream->peer.data;
 
-    if (mp->refused) {
+    if (mp->refused != NGX_OK) {
         *retry_after = mp->retry_after;
     }
 

@@ -32,6 +32,8 @@ static const char  *ngx_mlsec_health_states[] = {
 };
 
 
+static ngx_int_t ngx_mlsec_services_send(ngx_http_request_t *r,
+    ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_write(ngx_http_request_t *r,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_one(ngx_http_request_t *r,
@@ -53,14 +55,30 @@ ngx_mlsec_services(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mlsec_service_loc_conf_t  *lcf = conf;
 
+    ngx_str_t                      *value;
     ngx_mlsec_service_main_conf_t  *mcf;
 
     if (lcf->services) {
         return "is duplicate";
     }
 
-    lcf->services = 1;
+    lcf->services = ngx_mlsec_services_handler;
     ngx_mlsec_conf_here(cf, &lcf->place);
+
+    if (cf->args->nelts == 2) {
+        value = cf->args->elts;
+
+        lcf->services = ngx_mlsec_admin_handler;
+        lcf->any = (ngx_strcmp(value[1].data, "admin=any") == 0);
+
+        if (!lcf->any && ngx_strcmp(value[1].data, "admin") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown parameter \"%V\" in "
+                               "\"mlsec_services\", expected \"admin\" or "
+                               "\"admin=any\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_service_module);
 
@@ -72,8 +90,7 @@ ngx_mlsec_services(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_mlsec_conf_set_handler(cf, "mlsec_services",
-                                   ngx_mlsec_services_handler)
+    if (ngx_mlsec_conf_set_handler(cf, "mlsec_services", lcf->services)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -87,9 +104,6 @@ ngx_int_t
 ngx_mlsec_services_handler(ngx_http_request_t *r)
 {
     ngx_int_t         rc;
-    ngx_buf_t        *b;
-    ngx_str_t         text;
-    ngx_chain_t       out;
     ngx_mlsec_json_t  w;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -106,7 +120,32 @@ ngx_mlsec_services_handler(ngx_http_request_t *r)
 
     ngx_mlsec_services_write(r, &w);
 
-    if (ngx_mlsec_json_text(&w, &text) != NGX_OK) {
+    return ngx_mlsec_services_send(r, &w);
+}
+
+
+ngx_int_t
+ngx_mlsec_services_respond(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf)
+{
+    ngx_mlsec_json_t  w;
+
+    (void) ngx_mlsec_json_init(&w, r->pool, 1024);
+
+    ngx_mlsec_services_one(r, conf, &w);
+
+    return ngx_mlsec_services_send(r, &w);
+}
+
+
+static ngx_int_t
+ngx_mlsec_services_send(ngx_http_request_t *r, ngx_mlsec_json_t *w)
+{
+    ngx_buf_t    *b;
+    ngx_str_t     text;
+    ngx_chain_t   out;
+
+    if (ngx_mlsec_json_text(w, &text) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -168,6 +207,13 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
     ngx_mlsec_services_number(w, "inflight",
                               mlsec_registry_inflight(conf->main->registry,
                                                       conf->live->index));
+
+    if (conf->max_inflight) {
+        ngx_mlsec_services_number(w, "max_inflight", conf->max_inflight);
+        ngx_mlsec_services_number(w, "shed",
+                                  mlsec_atomic_load(&conf->live->slot->shed));
+    }
+
     ngx_mlsec_json_lit(w, ",\"breaker\":");
 
     if (conf->breaks) {
@@ -249,6 +295,7 @@ ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
     mlsec_health_view(&slot->health, &health);
 
     state = peer->marked ? "down"
+            : mlsec_atomic_load(&slot->drain) ? "drained"
             : (conf->probes && health.state == MLSEC_HEALTH_DOWN) ? "unhealthy"
             : (conf->ejects && outlier.ejected) ? "ejected" : "up";
 

@@ -18,7 +18,7 @@ static ngx_int_t ngx_mlsec_via_find(ngx_conf_t *cf,
 static void ngx_mlsec_ticket_cleanup(void *data);
 static time_t ngx_mlsec_service_seconds(uint64_t wait);
 static void ngx_mlsec_via_error(ngx_http_request_t *r,
-    const ngx_mlsec_service_conf_t *conf, time_t retry_after);
+    const ngx_mlsec_service_conf_t *conf, ngx_int_t rc, time_t retry_after);
 
 
 char *
@@ -82,7 +82,7 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
 {
     ngx_uint_t                  i;
     const char                 *what;
-    ngx_mlsec_service_conf_t  **scf;
+    ngx_mlsec_service_conf_t   *conf, **scf;
 
     scf = mcf->services.elts;
 
@@ -113,8 +113,11 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
         goto failed;
     }
 
-    if (!ngx_mlsec_service_conf(via->upstream)->breaks) {
-        what = "there is no \"mlsec_breaker\" in the upstream of";
+    conf = ngx_mlsec_service_conf(via->upstream);
+
+    if (!conf->breaks && conf->max_inflight == 0) {
+        what = "there is no \"mlsec_breaker\" or \"mlsec_max_inflight\" in "
+               "the upstream of";
         goto failed;
     }
 
@@ -201,9 +204,45 @@ ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
 }
 
 
+/*
+ * Optional parts may take four fifths of the places: a page loses its
+ * ornaments before it is lost.
+ *
+ * Workers look at each other's cells and then write their own, so as many
+ * calls as there are other workers can come on top.
+ */
+
+ngx_uint_t
+ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
+    ngx_uint_t optional)
+{
+    ngx_uint_t  max;
+
+    max = conf->max_inflight;
+
+    if (max == 0) {
+        return 0;
+    }
+
+    if (optional && max > 1) {
+        max = ngx_max(max * 4 / 5, 1);
+    }
+
+    if (mlsec_registry_inflight(conf->main->registry, conf->live->index)
+        < max)
+    {
+        return 0;
+    }
+
+    mlsec_atomic_add(&conf->live->slot->shed, 1);
+
+    return 1;
+}
+
+
 ngx_int_t
 ngx_mlsec_service_admit(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf,
-    ngx_mlsec_ticket_t **ticket, time_t *retry_after)
+    ngx_uint_t optional, ngx_mlsec_ticket_t **ticket, time_t *retry_after)
 {
     uint64_t                   wait;
     ngx_pool_cleanup_t        *cln;
@@ -213,6 +252,11 @@ ngx_mlsec_service_admit(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf,
     conf = ngx_mlsec_service_conf(uscf);
 
     *ticket = NULL;
+
+    if (ngx_mlsec_service_full(conf, optional)) {
+        *retry_after = 1;
+        return NGX_BUSY;
+    }
 
     if (!conf->breaks) {
         return NGX_OK;
@@ -280,6 +324,7 @@ ngx_int_t
 ngx_mlsec_service_via(ngx_http_request_t *r)
 {
     time_t                               retry_after;
+    ngx_int_t                            rc;
     ngx_mlsec_ticket_t                  *ticket;
     const ngx_mlsec_service_conf_t      *conf;
     const ngx_mlsec_service_loc_conf_t  *lcf;
@@ -290,10 +335,10 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_mlsec_service_admit(r->pool, lcf->via->upstream, &ticket,
-                                &retry_after)
-        == NGX_OK)
-    {
+    rc = ngx_mlsec_service_admit(r->pool, lcf->via->upstream, 0, &ticket,
+                                 &retry_after);
+
+    if (rc == NGX_OK) {
         ngx_mlsec_service_attach(r, ticket);
         return NGX_DECLINED;
     }
@@ -301,10 +346,11 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
     conf = ngx_mlsec_service_conf(lcf->via->upstream);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "mlsec service: breaker is open, service: \"%V\"",
+                  "mlsec service: %s, service: \"%V\"",
+                  rc == NGX_BUSY ? "too many calls" : "breaker is open",
                   ngx_mlsec_service_name(conf));
 
-    ngx_mlsec_via_error(r, conf, retry_after);
+    ngx_mlsec_via_error(r, conf, rc, retry_after);
 
     return NGX_HTTP_SERVICE_UNAVAILABLE;
 }
@@ -312,22 +358,24 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
 
 static void
 ngx_mlsec_via_error(ngx_http_request_t *r,
-    const ngx_mlsec_service_conf_t *conf, time_t retry_after)
+    const ngx_mlsec_service_conf_t *conf, ngx_int_t rc, time_t retry_after)
 {
     u_char             *p;
     size_t              len;
+    const char         *what;
     ngx_mlsec_json_t    w;
     ngx_mlsec_error_t   error;
     const ngx_str_t    *name;
 
     name = ngx_mlsec_service_name(conf);
+    what = (rc == NGX_BUSY) ? NGX_MLSEC_SERVICE_FULL : NGX_MLSEC_SERVICE_OPEN;
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
 
     error.status = NGX_HTTP_SERVICE_UNAVAILABLE;
     error.retry_after = retry_after;
 
-    len = sizeof("Service  " NGX_MLSEC_SERVICE_OPEN) + name->len;
+    len = sizeof("Service  ") + ngx_strlen(what) + name->len;
 
     p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {
@@ -335,15 +383,20 @@ ngx_mlsec_via_error(ngx_http_request_t *r,
     }
 
     error.message.data = p;
-    error.message.len = ngx_snprintf(p, len, "Service %V %s", name,
-                                     NGX_MLSEC_SERVICE_OPEN)
+    error.message.len = ngx_snprintf(p, len, "Service %V %s", name, what)
                         - p;
 
     (void) ngx_mlsec_json_init(&w, r->pool, 64 + name->len);
 
     ngx_mlsec_json_lit(&w, "\"service\":");
     ngx_mlsec_json_string(&w, name);
-    ngx_mlsec_json_lit(&w, ",\"error_type\":\"circuit_open\"");
+
+    if (rc == NGX_BUSY) {
+        ngx_mlsec_json_lit(&w, ",\"error_type\":\"shed\"");
+
+    } else {
+        ngx_mlsec_json_lit(&w, ",\"error_type\":\"circuit_open\"");
+    }
 
     if (ngx_mlsec_json_text(&w, &error.details) == NGX_OK) {
         (void) ngx_mlsec_error_set(r, &error);

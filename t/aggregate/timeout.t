@@ -211,9 +211,9 @@ type: canceled
 --- config
     include $TEST_NGINX_MLSEC_CONF/mlsec_parts.conf;
     location = /t {
-        mlsec_call a http://faulty/slow/400/a timeout=100ms;
+        mlsec_call a http://faulty/hang/a timeout=100ms;
         mlsec_call b http://faulty/slow/400/b timeout=20s;
-        mlsec_call c http://faulty/slow/400/c timeout=200ms;
+        mlsec_call c http://faulty/hang/c timeout=200ms;
         mlsec_call d http://faulty/slow/400/d;
         mlsec_call e http://hole/ timeout=150ms;
     }

@@ -181,6 +181,23 @@ is(target("GET /training/jobs/%252e%252e/logs HTTP/1.1\r\n$tail\r\n"),
 is(target("GET /training/jobs/a%0d%0aX-Evil:1/logs HTTP/1.1\r\n$tail\r\n"),
    '/training/jobs/a%0D%0AX-Evil:1/logs', 'a line end stays escaped');
 
+# ---- services that would steer the gateway ----
+
+for my $header ('X-Accel-Redirect: /health', 'X-Accel-Redirect: @mlsec_parts',
+                'X-Accel-Limit-Rate: 1', 'X-Accel-Charset: koi8-r')
+{
+    for my $path ('/models', '/services/model-api/models') {
+        $recorder->events;
+        my $reply = http($port, 'GET', $path, undef,
+                         { 'X-Want-Header' => $header });
+        my ($call) = $recorder->calls;
+        is("$reply->{status} $reply->{body} $reply->{headers}{'content-type'}",
+           "200 $call->{reply} application/json", "$path: $header is ignored");
+        is(scalar(grep { /^x-accel/ } keys %{ $reply->{headers} }), 0,
+           'and not shown');
+    }
+}
+
 # ---- clients that are slow ----
 
 sub send_slowly {

@@ -215,9 +215,10 @@ finds('config lists twice', {
 finds('a filter in the wrong place of a static build', {
     'config' => config($sources, $headers)
         =~ s{(?=\. auto/module)}{ngx_module_type=HTTP
-ngx_module_name=ngx_mlsec_a_filter_module
+ngx_module_name='ngx_mlsec_a_module ngx_mlsec_filter_module'
+ngx_module_order='ngx_mlsec_a_module ngx_http_copy_filter_module'
 }r,
-}, 'config:1: ngx_mlsec_a_filter_module is no filter in a server built with '
+}, 'config:1: ngx_mlsec_a_module is no filter in a server built with '
    . '--add-module');
 
 finds('a file of a dynamic build only', {

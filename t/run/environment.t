@@ -122,7 +122,8 @@ unlike($said, qr/no effect/, 'nothing idle is named');
 for my $name (sort keys %effect) {
     my ($value, @patterns) = @{ $effect{$name} };
     my $more = ref $patterns[-1] eq 'HASH' ? pop @patterns : {};
-    my (undef, undef, %before) = render(%$more);
+    my %before = %plain;
+    (undef, undef, %before) = render(%$more) if %$more;
     my ($code, $text, %after) = render(%$more, $name => $value);
     is($code, 0, "$name=$value") or diag $text;
     my ($old, $new) = map { my $h = $_; join "\n", map { $h->{$_} } sort keys %$h }

@@ -175,6 +175,15 @@ is("$reply->{status} $said->{message}",
    '503 mlflow cannot be found: the host of MLFLOW_URL does not resolve',
    'a name that does not resolve: 503, and why');
 
+# ---- nothing at all is configured, as in a bare container ----
+
+($status, $out, $err) = run({ RUN_DIR => "$dir/none", MLSEC_DEMO => 'off' },
+                            'util/render');
+is("$status|$err", '0|', 'no service at all: rendered');
+($status, $out, $err) = run({}, $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx',
+    '-t', '-q', '-e', 'stderr', '-c', "$dir/none/conf/nginx.conf");
+is("$status|$err", '0|', 'and nginx takes it');
+
 # ---- a reload takes what has changed ----
 
 my $master = slurp("$dir/nginx.pid");

@@ -44,6 +44,7 @@ sub options {
     location ~ ^/part(/.*) { mlsec_call a http://u\$1 timeout=2s required; }
     location ~ ^/fallback(/.*) { mlsec_call a http://u\$1 fallback=null; mlsec_call b /b; }
     location = /b { mlsec_respond 1; }
+    location = /unused { mlsec_via training; mlsec_respond 1; }
     location /plain/ { proxy_pass http://u/; }
     location /via/ { mlsec_via training; proxy_pass http://u/; }
     location /via-page/ {
@@ -238,6 +239,7 @@ sub open_it {
     is($nginx->get('/part/ok/x')->{status}, 503, 'trial: one only');
     undef $client;
     until_ok(5, sub { service($nginx)->{inflight} == 0 }, 'trial: left');
+    is($nginx->get('/unused')->{body}, '1', 'trial: taken, and not made');
     is($nginx->get('/part/ok/x')->{status}, 200, 'trial: another one');
     is(breaker($nginx)->{state}, 'closed', 'trial: closed');
     $nginx->finish('trial');

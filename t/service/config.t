@@ -463,7 +463,7 @@ two services are called "v" in "mlsec_via" in
 --- must_die
 --- error_log
 [emerg]
-there is no "mlsec_breaker" in the upstream of "v" in "mlsec_via" in 
+there is no "mlsec_breaker" or "mlsec_max_inflight" in the upstream of "v" in "mlsec_via" in 
 
 
 
@@ -720,3 +720,55 @@ invalid time "x" in "timeout=" of "mlsec_health", expected a time such as "3s" o
 --- error_log
 [emerg]
 "mlsec_health" directive is not allowed here
+
+
+
+=== services, unknown parameter
+--- http_config
+    mlsec_zone m:64k;
+--- config
+    location /s { mlsec_services write; }
+--- must_die
+--- error_log
+[emerg]
+unknown parameter "write" in "mlsec_services", expected "admin" or "admin=any"
+
+
+
+=== mlsec_max_inflight without a zone
+--- http_config
+    upstream u { server 127.0.0.1:1; mlsec_max_inflight 1; }
+--- must_die
+--- error_log
+[emerg]
+"mlsec_max_inflight" in upstream "u" without "mlsec_zone", add "mlsec_zone mlsec:32m;" to "http" in 
+
+
+
+=== mlsec_max_inflight twice
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_max_inflight 1; mlsec_max_inflight 1; }
+--- must_die
+--- error_log
+[emerg]
+"mlsec_max_inflight" directive is duplicate
+
+
+
+=== mlsec_max_inflight 0
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_max_inflight 0; }
+--- must_die
+--- error_log
+[emerg]
+invalid number "0" in "mlsec_max_inflight", expected 1-1000000
+
+
+
+=== mlsec_max_inflight x
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_max_inflight x; }
+--- must_die
+--- error_log
+[emerg]
+invalid number "x" in "mlsec_max_inflight", expected 1-1000000

@@ -16,7 +16,7 @@ STANDINS = {
     'module': 'for f in $ngx_module_srcs; do echo "src $f"; done\n'
               'for f in $ngx_module_deps; do echo "dep $f"; done\n'
               'for m in $ngx_module_name; do echo "$ngx_module_type $m"; done'
-              '\n',
+              '\nfor m in $ngx_module_order; do echo "order $m"; done\n',
 }
 RUN = 'ngx_addon_dir=$1; ngx_module_link=$2; . "$1/config"'
 
@@ -24,7 +24,8 @@ RUN = 'ngx_addon_dir=$1; ngx_module_link=$2; . "$1/config"'
 def run(root, link='DYNAMIC'):
     """({kind: [file relative to root]}, error) of `config`.
 
-    The kinds HTTP, HTTP_AUX_FILTER ... list names of modules.
+    The kinds HTTP, HTTP_AUX_FILTER ... list names of modules, and order
+    those of ngx_module_order.
     """
     with tempfile.TemporaryDirectory() as top:
         os.mkdir(os.path.join(top, 'auto'))
@@ -63,11 +64,10 @@ def check_static(root, report, listed):
     for kind in ('src', 'dep'):
         for name in sorted(set(listed[kind]) ^ set(static[kind])):
             report.add('config', 1, f'{name} is not in both kinds of build')
-    for kind, modules in static.items():
-        for name in modules:
-            if kind == 'HTTP' and name.endswith('_filter_module'):
-                report.add('config', 1, f'{name} is no filter in a server '
-                           'built with --add-module')
+    for name in sorted(set(listed.get('order', ()))
+                       & set(static.get('HTTP', ()))):
+        report.add('config', 1, f'{name} is no filter in a server '
+                   'built with --add-module')
 
 
 def check(tree, report, names):

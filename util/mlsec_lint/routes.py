@@ -73,6 +73,8 @@ class Route:
         name, rest = words[0], words[1:]
         if name == 'mlsec_allow':
             self.methods = rest[0].split(',')
+        elif name == 'set' and rest[0] == '$allow':
+            raise Bad(f'{self.path}: methods are said by mlsec_allow')
         elif name == 'include' and rest[0] == 'upload.conf':
             self.methods = ['POST']
         elif name == 'include' and '/' in rest[0]:

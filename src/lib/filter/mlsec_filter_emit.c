@@ -180,6 +180,34 @@ mlsec_fc_ref(mlsec_fc_t *c, mlsec_fc_ref_t like)
 }
 
 
+/* Whether a constant is there already; 0 and -0 are two. */
+
+static int
+mlsec_fc_same(const mlsec_fv_t *a, const mlsec_fv_t *b)
+{
+    if (a->type != b->type || a->n != b->n) {
+        return 0;
+    }
+
+    switch (a->type) {
+
+    case MLSEC_FV_NUMBER:
+        return memcmp(&a->u.number, &b->u.number, sizeof(double)) == 0;
+
+    case MLSEC_FV_STRING:
+        return a->n == 0 || memcmp(a->u.str, b->u.str, a->n) == 0;
+
+    case MLSEC_FV_NULL:
+    case MLSEC_FV_FALSE:
+    case MLSEC_FV_TRUE:
+        return 1;
+
+    default:
+        return a->u.str == b->u.str;
+    }
+}
+
+
 uint16_t
 mlsec_fc_constant(mlsec_fc_t *c, mlsec_fv_t v)
 {
@@ -189,11 +217,7 @@ mlsec_fc_constant(mlsec_fc_t *c, mlsec_fv_t v)
     for (i = 0; i < c->f->nconstants; i++) {
         k = &c->f->constants[i];
 
-        if (k->type == v.type && k->n == v.n
-            && (v.type == MLSEC_FV_STRING
-                ? memcmp(k->u.str, v.u.str, v.n) == 0
-                : memcmp(&k->u, &v.u, sizeof(v.u)) == 0))
-        {
+        if (mlsec_fc_same(k, &v)) {
             return (uint16_t) (MLSEC_FI_CONSTANT | i);
         }
     }

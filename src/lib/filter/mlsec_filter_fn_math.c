@@ -233,22 +233,19 @@ mlsec_fn_fma(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 }
 
 
-/* A number that was written keeps its digits. */
+/* A number that was written keeps its digits, other types are left alone. */
 
 int
 mlsec_fn_abs(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    if (!mlsec_fv_is_number(args[0])) {
-        return mlsec_fx_raise(fx, "%T (%V) has no absolute value", &args[0],
-                              &args[0]);
-    }
+    (void) fx;
 
     *out = args[0];
 
     if (out->type == MLSEC_FV_NUMBER) {
         out->u.number = fabs(out->u.number);
 
-    } else if (*out->u.str == '-') {
+    } else if (out->type == MLSEC_FV_NUMTEXT && *out->u.str == '-') {
         out->u.str++;
         out->n--;
     }
@@ -284,11 +281,10 @@ mlsec_fn_nan(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 int
 mlsec_fn_isinfinite(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    if (!mlsec_fv_is_number(args[0])) {
-        return mlsec_fn_need_number(fx, &args[0]);
-    }
+    (void) fx;
 
-    *out = mlsec_fv_bool(isinf(mlsec_fv_double(args[0])) != 0);
+    *out = mlsec_fv_bool(mlsec_fv_is_number(args[0])
+                         && isinf(mlsec_fv_double(args[0])));
 
     return MLSEC_OK;
 }
@@ -297,11 +293,10 @@ mlsec_fn_isinfinite(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 int
 mlsec_fn_isnan(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    if (!mlsec_fv_is_number(args[0])) {
-        return mlsec_fn_need_number(fx, &args[0]);
-    }
+    (void) fx;
 
-    *out = mlsec_fv_bool(isnan(mlsec_fv_double(args[0])) != 0);
+    *out = mlsec_fv_bool(mlsec_fv_is_number(args[0])
+                         && isnan(mlsec_fv_double(args[0])));
 
     return MLSEC_OK;
 }
@@ -310,11 +305,10 @@ mlsec_fn_isnan(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 int
 mlsec_fn_isnormal(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    if (!mlsec_fv_is_number(args[0])) {
-        return mlsec_fn_need_number(fx, &args[0]);
-    }
+    (void) fx;
 
-    *out = mlsec_fv_bool(isnormal(mlsec_fv_double(args[0])) != 0);
+    *out = mlsec_fv_bool(mlsec_fv_is_number(args[0])
+                         && isnormal(mlsec_fv_double(args[0])));
 
     return MLSEC_OK;
 }

@@ -415,6 +415,7 @@ mlsec_fn_flatten1(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 int
 mlsec_fn_to_entries(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
+    uint32_t         i;
     mlsec_fv_t       v, key, value, entry;
     mlsec_fv_iter_t  it;
 
@@ -438,9 +439,11 @@ mlsec_fn_to_entries(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 
     /* of an array the keys are its indices */
 
-    for (key = mlsec_fv_number(0); mlsec_fv_next(&it, &key, &value);
-         key.u.number += mlsec_fv_is_number(key))
-    {
+    for (i = 0; mlsec_fv_next(&it, &key, &value); i++) {
+
+        if (mlsec_fv_is_array(v)) {
+            key = mlsec_fv_number(i);
+        }
 
         if (mlsec_fv_new_object(fx, 2, &entry) != MLSEC_OK
             || mlsec_fv_put(fx, entry, mlsec_fv_literal("key"), key)

@@ -184,14 +184,14 @@ mlsec_fn_is_space(uint32_t c)
 
 
 static int
-mlsec_fn_trim_ends(mlsec_fx_t *fx, mlsec_fv_t s, int ends, const char *name,
+mlsec_fn_trim_ends(mlsec_fx_t *fx, mlsec_fv_t s, int ends,
     mlsec_fv_t *out)
 {
     unsigned              len;
     const unsigned char  *p, *end, *last;
 
     if (!mlsec_fv_is_string(s)) {
-        return mlsec_fx_raise(fx, "%s input must be a string", name);
+        return mlsec_fx_raise(fx, "trim input must be a string");
     }
 
     if (mlsec_fv_decode(fx, &s) != MLSEC_OK) {
@@ -227,21 +227,21 @@ mlsec_fn_trim_ends(mlsec_fx_t *fx, mlsec_fv_t s, int ends, const char *name,
 int
 mlsec_fn_trim(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    return mlsec_fn_trim_ends(fx, args[0], 3, "trim", out);
+    return mlsec_fn_trim_ends(fx, args[0], 3, out);
 }
 
 
 int
 mlsec_fn_ltrim(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    return mlsec_fn_trim_ends(fx, args[0], 1, "ltrim", out);
+    return mlsec_fn_trim_ends(fx, args[0], 1, out);
 }
 
 
 int
 mlsec_fn_rtrim(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
-    return mlsec_fn_trim_ends(fx, args[0], 2, "rtrim", out);
+    return mlsec_fn_trim_ends(fx, args[0], 2, out);
 }
 
 

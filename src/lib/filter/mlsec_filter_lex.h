@@ -72,10 +72,10 @@ int mlsec_ft_next(mlsec_ft_t *t);
 /*
  * Reads on in a string, from t->p to its end or to an interpolation.
  * more: set to 1 if \( was read, 0 if the closing quote was.
- * Returns MLSEC_OK with the decoded piece in *text, MLSEC_INVALID, or
+ * Returns MLSEC_OK with the decoded piece in *out, MLSEC_INVALID, or
  * MLSEC_NOMEM.
  */
-int mlsec_ft_piece(mlsec_ft_t *t, mlsec_fv_t *text, int *more);
+int mlsec_ft_piece(mlsec_ft_t *t, mlsec_fv_t *out, int *more);
 
 /* Notes that the token cannot stand here.  Returns MLSEC_INVALID. */
 int mlsec_ft_unexpected(mlsec_ft_t *t, const char *expected);

@@ -236,44 +236,45 @@ mlsec_fm_load(mlsec_fm_t *m, const mlsec_filter_value_t *value,
 
 
 int
-mlsec_filter_next(mlsec_filter_run_t *m)
+mlsec_filter_next(mlsec_filter_run_t *run)
 {
     const mlsec_fi_t  *i;
 
-    i = m->next;
-    m->next = NULL;
+    i = run->next;
+    run->next = NULL;
 
     if (i == NULL) {
-        return m->rc == MLSEC_OK ? MLSEC_DECLINED : m->rc;
+        return run->rc == MLSEC_OK ? MLSEC_DECLINED : run->rc;
     }
 
-    m->rc = MLSEC_OK;
+    run->rc = MLSEC_OK;
 
     while (i != NULL) {
 
-        if (m->fx.fuel <= 1) {
-            m->fx.fuel = 0;
-            m->rc = MLSEC_FILTER_STEPS;
+        if (run->fx.fuel <= 1) {
+            run->fx.fuel = 0;
+            run->rc = MLSEC_FILTER_STEPS;
             break;
         }
 
-        m->fx.fuel--;
-        i = mlsec_fm_steps[i->op](m, i);
+        run->fx.fuel--;
+        i = mlsec_fm_steps[i->op](run, i);
     }
 
-    return m->rc;
+    return run->rc;
 }
 
 
 int
-mlsec_filter_write(mlsec_filter_run_t *m, const mlsec_filter_style_t *style,
-    mlsec_filter_writer_pt writer, void *ctx)
+mlsec_filter_write(mlsec_filter_run_t *run,
+    const mlsec_filter_style_t *style, mlsec_filter_writer_pt writer,
+    void *ctx)
 {
     int  rc;
 
-    rc = mlsec_fv_write(&m->fx, m->result, style, writer, ctx);
+    rc = mlsec_fv_write(&run->fx, run->result, style, writer, ctx);
 
-    return rc == MLSEC_FX_FATAL ? m->fx.rc : rc;
+    return rc == MLSEC_FX_FATAL ? run->fx.rc : rc;
 }
 
 
@@ -305,12 +306,12 @@ mlsec_fm_text(const char *s)
 
 
 mlsec_str_t
-mlsec_filter_message(mlsec_filter_run_t *m)
+mlsec_filter_message(mlsec_filter_run_t *run)
 {
     mlsec_fv_t   s;
     mlsec_str_t  text;
 
-    switch (m->rc) {
+    switch (run->rc) {
 
     case MLSEC_FILTER_ERROR:
         break;
@@ -328,18 +329,18 @@ mlsec_filter_message(mlsec_filter_run_t *m)
         return mlsec_fm_text("");
     }
 
-    s = m->fx.error;
+    s = run->fx.error;
 
     if (mlsec_fv_is_string(s)) {
 
-        if (mlsec_fv_decode(&m->fx, &s) != MLSEC_OK) {
+        if (mlsec_fv_decode(&run->fx, &s) != MLSEC_OK) {
             return mlsec_fm_text("out of memory");
         }
 
     } else {
 
-        if (mlsec_fv_to_json(&m->fx, s, &s) != MLSEC_OK
-            || mlsec_fv_concat(&m->fx,
+        if (mlsec_fv_to_json(&run->fx, s, &s) != MLSEC_OK
+            || mlsec_fv_concat(&run->fx,
                                mlsec_fv_literal("(not a string): "), s, &s)
                != MLSEC_OK)
         {
@@ -355,23 +356,23 @@ mlsec_filter_message(mlsec_filter_run_t *m)
 
 
 int
-mlsec_filter_is_false(const mlsec_filter_run_t *m)
+mlsec_filter_is_false(const mlsec_filter_run_t *run)
 {
-    return !mlsec_fv_truth(m->result);
+    return !mlsec_fv_truth(run->result);
 }
 
 
 uint64_t
-mlsec_filter_steps(const mlsec_filter_run_t *m)
+mlsec_filter_steps(const mlsec_filter_run_t *run)
 {
-    return m->max_steps - m->fx.fuel;
+    return run->max_steps - run->fx.fuel;
 }
 
 
 size_t
-mlsec_filter_memory(const mlsec_filter_run_t *m)
+mlsec_filter_memory(const mlsec_filter_run_t *run)
 {
-    return m->fx.used;
+    return run->fx.used;
 }
 
 

@@ -151,7 +151,7 @@ mlsec_fv_order_objects(mlsec_fx_t *fx, mlsec_fv_t a, mlsec_fv_t b,
 static int
 mlsec_fv_order_digits(mlsec_fv_t a, mlsec_fv_t b)
 {
-    int       order, sign;
+    int       order;
     uint32_t  i;
 
     for (i = 0; i < a.n + b.n; i++) {
@@ -162,9 +162,13 @@ mlsec_fv_order_digits(mlsec_fv_t a, mlsec_fv_t b)
         }
     }
 
-    sign = a.u.str[0] == '-' ? -1 : 1;
+    if (a.n != b.n) {
+        return 0;
+    }
 
-    return a.n == b.n ? sign * memcmp(a.u.str, b.u.str, a.n) : 0;
+    order = memcmp(a.u.str, b.u.str, a.n);
+
+    return a.u.str[0] == '-' ? -order : order;
 }
 
 

@@ -141,9 +141,9 @@ static const struct {
     { "tostream", 0, "def tostream: path(def r: (.[]? | r), .; r) as $p | "
                      "getpath($p) | reduce path(.[]?) as $q ([$p, .]; "
                      "[$p + $q]);" },
-    { "transpose", 0, "def transpose: . as $in | (map(length) | max // 0) "
-                      "as $n | [range(0; $n) as $j | [range(0; $in | "
-                      "length) as $i | $in[$i][$j]]];" },
+    { "transpose", 0, "def transpose: if . == [] then [] else . as $in | "
+                      "(map(length) | max) as $n | [range(0; $n) as $j | "
+                      "[range(0; $in | length) as $i | $in[$i][$j]]] end;" },
     { "truncate_stream", 1, "def truncate_stream(stream): . as $n | null | "
                             "stream | if .[0] | length > $n then "
                             "setpath([0]; .[0][$n:]) else empty end;" },

@@ -434,6 +434,10 @@ mlsec_fc_program(mlsec_fc_t *c, const mlsec_fa_t *tree,
 
     c->f->nregs = c->nregs;
     c->f->nvars = nnames;
+
+    if (c->rc == MLSEC_OK && c->f->lists == NULL) {
+        c->f->lists = mlsec_fc_alloc(c, sizeof(uint16_t));
+    }
 }
 
 

@@ -8,6 +8,7 @@
 
 #include <lib/filter/mlsec_filter_machine.h>
 #include <lib/filter/mlsec_filter_ast.h>
+#include <math.h>
 
 
 const mlsec_fi_t *
@@ -178,7 +179,7 @@ mlsec_fm_step_format(mlsec_fm_t *m, const mlsec_fi_t *i)
 }
 
 
-/* A number with more digits than a double has keeps them. */
+/* A number that a double does not hold keeps its digits. */
 
 static const mlsec_fi_t *
 mlsec_fm_negate_text(mlsec_fm_t *m, const mlsec_fi_t *i, mlsec_fv_t v)
@@ -220,8 +221,8 @@ mlsec_fm_step_negate(mlsec_fm_t *m, const mlsec_fi_t *i)
         return mlsec_fm_fail(m, rc);
     }
 
-    if (v.type == MLSEC_FV_NUMTEXT && v.n > 15
-        && mlsec_fv_double(v) != 0)
+    if (v.type == MLSEC_FV_NUMTEXT && mlsec_fv_double(v) != 0
+        && (v.n > 15 || isinf(mlsec_fv_double(v))))
     {
         return mlsec_fm_negate_text(m, i, v);
     }
