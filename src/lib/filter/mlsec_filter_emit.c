@@ -7,6 +7,7 @@
 
 
 #include <lib/filter/mlsec_filter_compile.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -192,7 +193,8 @@ mlsec_fc_same(const mlsec_fv_t *a, const mlsec_fv_t *b)
     switch (a->type) {
 
     case MLSEC_FV_NUMBER:
-        return memcmp(&a->u.number, &b->u.number, sizeof(double)) == 0;
+        return a->u.number == b->u.number
+               && signbit(a->u.number) == signbit(b->u.number);
 
     case MLSEC_FV_STRING:
         return a->n == 0 || memcmp(a->u.str, b->u.str, a->n) == 0;
