@@ -6,6 +6,10 @@
 /* Characters of strings. */
 
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE                    /* memmem() */
+#endif
+
 #include <lib/filter/mlsec_filter_text.h>
 #include <lib/mlsec_json_inline.h>
 
