@@ -479,11 +479,16 @@ void ngx_mlsec_aggregate_entry(ngx_mlsec_part_t *part, ngx_mlsec_json_t *w);
 /* ngx_mlsec_aggregate_filter.c */
 
 /*
- * Read "filter=" and "filter_file=" of a call.  NGX_OK, or NGX_ERROR after an
+ * Reads "filter=" of a call: a program.  NGX_OK, or NGX_ERROR after an
  * [emerg].
  */
 ngx_int_t ngx_mlsec_call_filter(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_str_t *value);
+
+/*
+ * Reads "filter_file=" of a call: paths, separated by commas.  NGX_OK, or
+ * NGX_ERROR after an [emerg].
+ */
 ngx_int_t ngx_mlsec_call_filter_file(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_str_t *value);
 

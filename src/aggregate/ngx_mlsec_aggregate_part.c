@@ -31,7 +31,7 @@
 
 
 static ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path,
-    ngx_str_t *args, ngx_mlsec_ticket_t *ticket);
+    ngx_str_t *args);
 static ngx_int_t ngx_mlsec_part_url(ngx_mlsec_part_t *part, ngx_str_t *path,
     ngx_str_t *args);
 static void ngx_mlsec_part_to_location(ngx_http_request_t *sr,
@@ -59,7 +59,6 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
     ngx_str_t                value, path, args;
     ngx_msec_t               left;
     ngx_http_request_t      *r;
-    ngx_mlsec_ticket_t      *ticket;
     ngx_mlsec_aggregate_t   *a;
     const ngx_mlsec_call_t  *call;
 
@@ -120,6 +119,24 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
         part->link->group->running++;
     }
 
+    return ngx_mlsec_part_run(part, &path, &args);
+}
+
+
+/*
+ * Starts the subrequest, if its service may be called.
+ */
+
+static ngx_int_t
+ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path, ngx_str_t *args)
+{
+    ngx_int_t                rc;
+    ngx_http_request_t      *r;
+    ngx_mlsec_ticket_t      *ticket;
+    const ngx_mlsec_call_t  *call;
+
+    call = part->call;
+    r = part->aggregate->request;
     ticket = NULL;
 
     if (call->upstream != NULL) {
@@ -133,24 +150,6 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
             return NGX_OK;
         }
     }
-
-    return ngx_mlsec_part_run(part, &path, &args, ticket);
-}
-
-
-/*
- * Starts the subrequest.
- */
-
-static ngx_int_t
-ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path, ngx_str_t *args,
-    ngx_mlsec_ticket_t *ticket)
-{
-    ngx_http_request_t      *r;
-    const ngx_mlsec_call_t  *call;
-
-    call = part->call;
-    r = part->aggregate->request;
 
     part->capture.header = ngx_mlsec_part_header;
     part->capture.body = ngx_mlsec_part_body;

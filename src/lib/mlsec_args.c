@@ -4,12 +4,11 @@
  */
 
 
-#include <string.h>
-
 #include <lib/mlsec_args.h>
 #include <lib/mlsec_json_inline.h>
 #include <lib/mlsec_siphash.h>
 #include <lib/mlsec_text.h>
+#include <string.h>
 
 
 #define MLSEC_ARGS_NONE  ((size_t) -1)

@@ -9,7 +9,7 @@ from collections import namedtuple
 from mlsec_lint import csource
 
 LAYERS = [['lib'], ['core'], ['metrics', 'trace'], ['redis', 'postgres'],
-          ['service', 'auth', 'limit', 'cache', 'ws', 'audit'],
+          ['service', 'filter', 'auth', 'limit', 'cache', 'ws', 'audit'],
           ['aggregate'], ['']]
 RANK = {word: rank for rank, words in enumerate(LAYERS) for word in words}
 LIB_HEADERS = re.compile(

@@ -121,7 +121,8 @@ test_memory(void)
     tap_arena_t  arena;
 
     for (n = 0; n < 4; n++) {
-        tap_is(args_json(&arena, n, "a=1&b=2", &json), MLSEC_NOMEM, "no memory");
+        tap_is(args_json(&arena, n, "a=1&b=2", &json), MLSEC_NOMEM,
+               "no memory");
         tap_free(&arena);
     }
 }
