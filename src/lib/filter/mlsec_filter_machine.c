@@ -279,7 +279,7 @@ mlsec_filter_write(mlsec_filter_run_t *run,
 
 
 int
-mlsec_filter_write_error(mlsec_filter_run_t *m,
+mlsec_filter_write_error(mlsec_filter_run_t *run,
     mlsec_filter_writer_pt writer, void *ctx)
 {
     int                   rc;
@@ -287,9 +287,9 @@ mlsec_filter_write_error(mlsec_filter_run_t *m,
 
     memset(&style, 0, sizeof(mlsec_filter_style_t));
 
-    rc = mlsec_fv_write(&m->fx, m->fx.error, &style, writer, ctx);
+    rc = mlsec_fv_write(&run->fx, run->fx.error, &style, writer, ctx);
 
-    return rc == MLSEC_FX_FATAL ? m->fx.rc : rc;
+    return rc == MLSEC_FX_FATAL ? run->fx.rc : rc;
 }
 
 
