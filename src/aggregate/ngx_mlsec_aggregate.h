@@ -352,6 +352,12 @@ ngx_table_elt_t *ngx_mlsec_part_header_out(ngx_http_request_t *sr,
     const char *name);
 
 /*
+ * Notes the Cache-Control of a part's response, its lines joined (RFC 9110,
+ * 5.3), in part->cache_control; "no-store" without memory.
+ */
+void ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part);
+
+/*
  * Sets X-Gateway-Completed, X-Gateway-Failed (failed: names, empty for
  * none), Cache-Control and Server-Timing of an aggregate's response.
  *

@@ -500,6 +500,55 @@ ngx_mlsec_part_header_out(ngx_http_request_t *sr, const char *name)
 }
 
 
+void
+ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part)
+{
+    u_char            *p;
+    ngx_str_t         *value;
+    ngx_uint_t         i;
+    ngx_list_part_t   *list;
+    ngx_table_elt_t   *h;
+
+    value = &part->cache_control;
+
+    for (list = &part->capture.request->headers_out.headers.part;
+         list;
+         list = list->next)
+    {
+        h = list->elts;
+
+        for (i = 0; i < list->nelts; i++) {
+
+            if (h[i].hash == 0
+                || h[i].key.len != sizeof("Cache-Control") - 1
+                || ngx_tolower(h[i].key.data[0]) != 'c'
+                || ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
+                                   h[i].key.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            if (value->len == 0) {
+                *value = h[i].value;
+                continue;
+            }
+
+            p = ngx_pnalloc(part->aggregate->request->pool,
+                            value->len + 2 + h[i].value.len);
+
+            if (p == NULL) {
+                ngx_str_set(value, "no-store");
+                return;
+            }
+
+            value->len = ngx_sprintf(p, "%V, %V", value, &h[i].value) - p;
+            value->data = p;
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_mlsec_aggregate_set_headers(ngx_mlsec_aggregate_t *a,
     ngx_uint_t completed, ngx_str_t *failed)

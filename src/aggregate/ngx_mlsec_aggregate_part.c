@@ -30,6 +30,7 @@
 #define NGX_MLSEC_PART_DRAIN_MAX   65536
 
 
+static ngx_int_t ngx_mlsec_part_condition(ngx_mlsec_part_t *part);
 static ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path,
     ngx_str_t *args, ngx_mlsec_ticket_t *ticket);
 static ngx_int_t ngx_mlsec_part_url(ngx_mlsec_part_t *part, ngx_str_t *path,
@@ -43,7 +44,6 @@ static ngx_int_t ngx_mlsec_part_append(ngx_mlsec_part_t *part,
     const u_char *data, size_t len);
 static void ngx_mlsec_part_done(ngx_mlsec_capture_t *capture, ngx_int_t rc);
 static void ngx_mlsec_part_pass_on(ngx_mlsec_part_t *part);
-static void ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_take(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
     mlsec_str_t text);
@@ -56,7 +56,7 @@ ngx_int_t
 ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 {
     ngx_int_t                rc;
-    ngx_str_t                value, path, args;
+    ngx_str_t                path, args;
     ngx_msec_t               left;
     ngx_http_request_t      *r;
     ngx_mlsec_ticket_t      *ticket;
@@ -68,14 +68,10 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
     r = a->request;
 
     if (call->condition != NULL && part->link == NULL) {
+        rc = ngx_mlsec_part_condition(part);
 
-        if (ngx_mlsec_template_join(r, call->condition, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        if (value.len == 0 || (value.len == 1 && value.data[0] == '0')) {
-            part->skipped = 1;
-            return NGX_OK;
+        if (rc != NGX_OK || part->skipped) {
+            return rc;
         }
     }
 
@@ -135,6 +131,29 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
     }
 
     return ngx_mlsec_part_run(part, &path, &args, ticket);
+}
+
+
+/*
+ * if=
+ */
+
+static ngx_int_t
+ngx_mlsec_part_condition(ngx_mlsec_part_t *part)
+{
+    ngx_str_t  value;
+
+    if (ngx_mlsec_template_join(part->aggregate->request,
+                                part->call->condition, &value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    part->skipped = (value.len == 0
+                     || (value.len == 1 && value.data[0] == '0'));
+
+    return NGX_OK;
 }
 
 
@@ -533,59 +552,6 @@ ngx_mlsec_part_pass_on(ngx_mlsec_part_t *part)
 
     if (h != NULL) {
         part->authenticate = h->value;
-    }
-}
-
-
-/*
- * The Cache-Control of a part, its lines joined (RFC 9110, 5.3).
- */
-
-static void
-ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part)
-{
-    u_char            *p;
-    ngx_str_t         *value;
-    ngx_uint_t         i;
-    ngx_list_part_t   *list;
-    ngx_table_elt_t   *h;
-
-    value = &part->cache_control;
-
-    for (list = &part->capture.request->headers_out.headers.part;
-         list;
-         list = list->next)
-    {
-        h = list->elts;
-
-        for (i = 0; i < list->nelts; i++) {
-
-            if (h[i].hash == 0
-                || h[i].key.len != sizeof("Cache-Control") - 1
-                || ngx_tolower(h[i].key.data[0]) != 'c'
-                || ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
-                                   h[i].key.len)
-                   != 0)
-            {
-                continue;
-            }
-
-            if (value->len == 0) {
-                *value = h[i].value;
-                continue;
-            }
-
-            p = ngx_pnalloc(part->aggregate->request->pool,
-                            value->len + 2 + h[i].value.len);
-
-            if (p == NULL) {
-                ngx_str_set(value, "no-store");
-                return;
-            }
-
-            value->len = ngx_sprintf(p, "%V, %V", value, &h[i].value) - p;
-            value->data = p;
-        }
     }
 }
 

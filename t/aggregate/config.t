@@ -407,18 +407,6 @@ qr/"mlsec_call" to an upstream in a server without "mlsec_parts", add "include m
 
 
 
-=== an unknown parameter: filter=.
---- config
-    location = /t { mlsec_call a http://u/ filter=.; }
---- must_die
---- error_log eval
-[
-"[emerg]",
-'unknown parameter "filter=." in "mlsec_call"',
-]
-
-
-
 === a bad time: "3x"
 --- config
     location = /t { mlsec_call a http://u/ timeout=3x; }
