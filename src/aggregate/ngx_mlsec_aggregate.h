@@ -40,6 +40,7 @@
 #include <lib/mlsec_json.h>
 #include <lib/mlsec_merge.h>
 #include <lib/mlsec_shape.h>
+#include <service/ngx_mlsec_service.h>
 
 
 typedef struct ngx_mlsec_aggregate_s    ngx_mlsec_aggregate_t;
@@ -419,6 +420,15 @@ ngx_str_t *ngx_mlsec_part_error_name(ngx_mlsec_err_e error);
  * upstream_status, else the gateway's own 502, 503 or 504.
  */
 ngx_uint_t ngx_mlsec_part_status_code(const ngx_mlsec_part_t *part);
+
+/*
+ * Whether a part may call its service at all.  Sets part->retry_after if not.
+ *
+ * NGX_MLSEC_ERR_NONE: with *ticket for ngx_mlsec_service_attach(), or NULL;
+ * NGX_MLSEC_ERR_CIRCUIT_OPEN, NGX_MLSEC_ERR_SHED: no call is to be made.
+ */
+ngx_mlsec_err_e ngx_mlsec_part_admit(ngx_mlsec_part_t *part,
+    ngx_mlsec_ticket_t **ticket);
 
 /*
  * Why the subrequest of a part has ended as it did.  rc: what it was finalized

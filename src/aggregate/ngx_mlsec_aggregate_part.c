@@ -59,6 +59,7 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
     ngx_str_t                value, path, args;
     ngx_msec_t               left;
     ngx_http_request_t      *r;
+    ngx_mlsec_err_e          error;
     ngx_mlsec_ticket_t      *ticket;
     ngx_mlsec_aggregate_t   *a;
     const ngx_mlsec_call_t  *call;
@@ -120,18 +121,11 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
         part->link->group->running++;
     }
 
-    ticket = NULL;
+    error = ngx_mlsec_part_admit(part, &ticket);
 
-    if (call->upstream != NULL) {
-        rc = ngx_mlsec_service_admit(r->pool, call->upstream, !call->required,
-                                     &ticket, &part->retry_after);
-
-        if (rc != NGX_OK) {
-            ngx_mlsec_part_end(part, (rc == NGX_BUSY)
-                                     ? NGX_MLSEC_ERR_SHED
-                                     : NGX_MLSEC_ERR_CIRCUIT_OPEN);
-            return NGX_OK;
-        }
+    if (error) {
+        ngx_mlsec_part_end(part, error);
+        return NGX_OK;
     }
 
     return ngx_mlsec_part_run(part, &path, &args, ticket);

@@ -74,6 +74,34 @@ ngx_mlsec_part_status_code(const ngx_mlsec_part_t *part)
 }
 
 
+ngx_mlsec_err_e
+ngx_mlsec_part_admit(ngx_mlsec_part_t *part, ngx_mlsec_ticket_t **ticket)
+{
+    const ngx_mlsec_call_t  *call;
+
+    call = part->call;
+    *ticket = NULL;
+
+    if (call->upstream == NULL) {
+        return NGX_MLSEC_ERR_NONE;
+    }
+
+    switch (ngx_mlsec_service_admit(part->aggregate->request->pool,
+                                    call->upstream, !call->required, ticket,
+                                    &part->retry_after))
+    {
+    case NGX_OK:
+        return NGX_MLSEC_ERR_NONE;
+
+    case NGX_BUSY:
+        return NGX_MLSEC_ERR_SHED;
+
+    default:
+        return NGX_MLSEC_ERR_CIRCUIT_OPEN;
+    }
+}
+
+
 /*
  * Why a subrequest ended as it did.
  *
