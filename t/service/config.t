@@ -577,17 +577,110 @@ GET /x
 --- must_die
 --- error_log
 [emerg]
-unknown parameter "colour=red" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=" or "expect="
+unknown parameter "colour=red" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=", "expect=", "match=", "match_file=", "tls", "sni=" or "trusted="
 
 
 
-=== health, match=
+=== health, all of match and tls
 --- http_config
-    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=.status == "healthy"'; }
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=.status == "healthy"' tls sni=a.example; }
+--- config
+    location = /x { return 204; }
+--- request
+GET /x
+--- error_code: 204
+--- no_error_log
+[error]
+
+
+
+=== health, match= that is no program
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=.status =='; }
 --- must_die
 --- error_log
-[emerg]
-"match=" in "mlsec_health": there are no filters in this version, use "expect="
+invalid program in "match=" of "mlsec_health", line 1, column
+
+
+
+=== health, match= with an unknown variable
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=$args'; }
+--- must_die
+--- error_log
+invalid program in "match=" of "mlsec_health", line 1, column 1: 
+
+
+
+=== health, match= and match_file=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h match=. match_file=a; }
+--- must_die
+--- error_log
+"match=" and "match_file=" in "mlsec_health", expected one of them
+
+
+
+=== health, match_file= that is not there
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h match_file=none.jq; }
+--- must_die
+--- error_log eval
+qr/cannot open ".*none.jq" of "mlsec_health"/
+
+
+
+=== health, match= without uri=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health match=.; }
+--- must_die
+--- error_log
+"match=" without "uri=" in "mlsec_health", a probe without it only connects
+
+
+
+=== health, tls with a value
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health tls=on; }
+--- must_die
+--- error_log
+unknown parameter "tls=on" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=", "expect=", "match=", "match_file=", "tls", "sni=" or "trusted="
+
+
+
+=== health, sni= without tls
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health sni=a.example; }
+--- must_die
+--- error_log
+"sni=" without "tls" in "mlsec_health", a probe without it does not encrypt
+
+
+
+=== health, trusted= without tls
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health trusted=ca.pem; }
+--- must_die
+--- error_log
+"trusted=" without "tls" in "mlsec_health", a probe without it does not encrypt
+
+
+
+=== health, trusted= that is not there
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health tls trusted=none.pem; }
+--- must_die
+--- error_log
+none.pem
+
+
+
+=== health, sni= that is no name
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health tls 'sni=a b'; }
+--- must_die
+--- error_log
+invalid value "a b" of "sni=" in "mlsec_health", expected a name such as "training.internal"
 
 
 
