@@ -18,6 +18,8 @@
  * ngx_mlsec_service_tls.c     TLS of a probe
  * ngx_mlsec_service_status.c  mlsec_services
  * ngx_mlsec_service_admin.c   mlsec_services admin
+ * ngx_mlsec_service_system.c  mlsec_system
+ * ngx_mlsec_service_machine.c  what the machine is doing
  */
 
 
@@ -30,6 +32,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_conf.h>
+#include <core/ngx_mlsec_json.h>
 #include <lib/filter/mlsec_filter.h>
 #include <lib/mlsec_body.h>
 #include <lib/mlsec_probe.h>
@@ -133,6 +136,7 @@ typedef struct ngx_mlsec_service_main_conf_s {
     uint64_t                       generation;
     ngx_array_t                    services; /* ngx_mlsec_service_conf_t * */
     ngx_array_t                    vias;     /* ngx_mlsec_via_t * */
+    unsigned                       system:1; /* has a mlsec_system */
 } ngx_mlsec_service_main_conf_t;
 
 
@@ -147,8 +151,10 @@ typedef struct {
 
 typedef struct {
     ngx_mlsec_via_t               *via;      /* NULL: none */
-    ngx_mlsec_conf_place_t         place;    /* of mlsec_services */
+    ngx_mlsec_conf_place_t         place;    /* of one of these */
     ngx_http_handler_pt            services; /* NULL: no mlsec_services */
+    ngx_http_handler_pt            system;   /* NULL: no mlsec_system */
+    ngx_str_t                      disk;     /* of it; empty: none */
     unsigned                       any:1;    /* admin=any */
 } ngx_mlsec_service_loc_conf_t;
 
@@ -443,6 +449,12 @@ char *ngx_mlsec_services(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_mlsec_services_handler(ngx_http_request_t *r);
 
 /*
+ * Answers a request with a text.  What it returns is nginx's to finalize the
+ * request with.
+ */
+ngx_int_t ngx_mlsec_services_send(ngx_http_request_t *r, ngx_mlsec_json_t *w);
+
+/*
  * Answers a request with the state of one service.  What it returns is
  * nginx's to finalize the request with.
  */
@@ -457,6 +469,12 @@ ngx_int_t ngx_mlsec_services_respond(ngx_http_request_t *r,
  * finalize the request with.
  */
 ngx_int_t ngx_mlsec_admin_handler(ngx_http_request_t *r);
+
+
+/* ngx_mlsec_service_system.c */
+
+/* Setter of mlsec_system. */
+char *ngx_mlsec_system(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 #endif /* _NGX_MLSEC_SERVICE_CONF_H_INCLUDED_ */

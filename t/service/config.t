@@ -865,3 +865,71 @@ invalid number "0" in "mlsec_max_inflight", expected 1-1000000
 --- error_log
 [emerg]
 invalid number "x" in "mlsec_max_inflight", expected 1-1000000
+
+
+
+=== system, all parameters
+--- http_config
+    upstream u { server 127.0.0.1:1; mlsec_service u timeout=1s host=h weight=0 critical; }
+--- config
+    location = /x { mlsec_system disk=/; }
+--- request
+GET /x
+--- error_code: 200
+--- response_body_like: "zone":null
+--- no_error_log
+[error]
+
+
+
+=== system, twice
+--- config
+    location = /x { mlsec_system; mlsec_system; }
+--- must_die
+--- error_log
+"mlsec_system" directive is duplicate
+
+
+
+=== system, a relative path
+--- config
+    location = /x { mlsec_system disk=tmp; }
+--- must_die
+--- error_log
+invalid parameter "disk=tmp" in "mlsec_system", expected "disk=" and an absolute path
+
+
+
+=== system, another parameter
+--- config
+    location = /x { mlsec_system all; }
+--- must_die
+--- error_log
+invalid parameter "all" in "mlsec_system", expected "disk=" and an absolute path
+
+
+
+=== system beside another content handler
+--- config
+    location = /x { mlsec_system; return 204; mlsec_respond '{}'; }
+--- must_die
+--- error_log
+"mlsec_respond" in location "/x" that already has a content handler
+
+
+
+=== system, then a handler of nginx's own
+--- config
+    location = /x { mlsec_system; proxy_pass http://127.0.0.1:1; }
+--- must_die
+--- error_log
+"mlsec_system" in location "/x" that also has another content handler
+
+
+
+=== service, a weight that is none
+--- http_config
+    upstream u { server 127.0.0.1:1; mlsec_service u weight=101; }
+--- must_die
+--- error_log
+invalid value "101" of "weight=" in "mlsec_service", expected a number, 0-100
