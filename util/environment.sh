@@ -155,6 +155,10 @@ is_origin() {
     split_url "$1" && [ "$1" = "$SCHEME://$HOST_HEADER" ]
 }
 
+is_service() {
+    printf '%s\n' "$SERVICES" | cut -d' ' -f1 | grep -Fqx -- "$1"
+}
+
 is_cidr() {
     bits=${1#*/}
     if is_ipv4 "${1%%/*}"; then
@@ -288,6 +292,13 @@ check_environment() {
         each "$v" is_origin || bad CORS_ORIGINS \
             'a JSON array or comma list of origins (https://host[:port]) or *'
         ORIGINS=$LIST
+    fi
+
+    CRITICAL=
+    if [ -n "${CRITICAL_SERVICES-}" ]; then
+        each "$CRITICAL_SERVICES" is_service || bad CRITICAL_SERVICES \
+            'a comma list of services (model-api,training)'
+        CRITICAL=$LIST
     fi
 
     TRUSTED=

@@ -64,6 +64,7 @@ typedef struct {
     mlsec_atomic_t      shed;        /* calls over max_inflight */
     mlsec_atomic_t      opened;      /* times, in all */
     mlsec_atomic_t      recovered;   /* times, in all */
+    mlsec_atomic_t      failed;      /* ms, the last time a call did; 0: none */
 } __attribute__((aligned(64))) mlsec_service_slot_t;
 
 

@@ -250,6 +250,7 @@ static void
 ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_json_t *w)
 {
+    uint64_t               failed;
     const char            *state;
     mlsec_breaker_view_t   view;
 
@@ -273,6 +274,14 @@ ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
                               mlsec_atomic_load(&conf->live->slot->recovered));
     ngx_mlsec_services_number(w, "refused",
                               mlsec_atomic_load(&conf->live->slot->refused));
+
+    failed = mlsec_atomic_load(&conf->live->slot->failed);
+
+    if (failed) {
+        ngx_mlsec_services_number(w, "last_failure_ms",
+                                  ngx_current_msec - failed);
+    }
+
     ngx_mlsec_json_lit(w, "}");
 }
 

@@ -175,6 +175,10 @@ ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     at.random = (call == MLSEC_CALL_FAILED) ? (unsigned) ngx_random() % 100
                                             : (unsigned) at.now % 100;
 
+    if (call == MLSEC_CALL_FAILED) {
+        mlsec_atomic_store(&conf->live->slot->failed, at.now);
+    }
+
     event = mlsec_breaker_report(&conf->live->slot->breaker, &conf->breaker,
                                  ticket, call, elapsed, at);
 

@@ -138,18 +138,18 @@ is($out, "mlsec: TRAINING_SERVICE_URL and TRAINING_URL differ,"
          . " red-team\n", 'two names that differ: said, with what is missing');
 
 my $upstreams = slurp("$dir/conf/upstreams.conf");
-like($upstreams, qr/upstream training \{\n.*\n.*\n    server 127\.0\.0\.1:11;/,
+like($upstreams, qr/upstream training \{\n(?:.*\n){4}    server 127\.0\.0\.1:11;/,
      'the first name wins');
-like($upstreams, qr/upstream analytics \{\n.*\n.*\n    server 127\.0\.0\.1:13;/,
+like($upstreams, qr/upstream analytics \{\n(?:.*\n){4}    server 127\.0\.0\.1:13;/,
      'the alias counts when it is alone');
-like($upstreams, qr/upstream mlflow \{\n.*\n.*\n    server 127\.0\.0\.1:9 down;/,
+like($upstreams, qr/upstream mlflow \{\n(?:.*\n){4}    server 127\.0\.0\.1:9 down;/,
      'a service that is not named has a peer that is down');
 
 my $aggregates = slurp("$dir/conf/aggregates.conf");
 like($aggregates, qr{ http://analytics/x/analytics/trends},
      'parts go below the path of the URL');
 like(slurp("$dir/conf/services.conf"),
-     qr{location \^~ /services/analytics/ \{\s+mlsec_allow +any;\s+proxy_pass +http://analytics/x/;},
+     qr{location \^~ /services/analytics/ \{\s+mlsec_allow +any;\s+mlsec_via +analytics;\s+proxy_pass +http://analytics/x/;},
      'so do plain requests');
 
 ($status, $out) = render(TRAINING_SERVICE_URL => 'http://127.0.0.1:11',
@@ -209,7 +209,7 @@ is($status, 0, 'a host that does not resolve does not stop the start');
 like($out, qr{^mlsec: RED_TEAM_URL="http://no-such-host\.invalid:1": host "no-such-host\.invalid" does not resolve now; it answers 503 until a reload finds it$}m,
      'it is said');
 like(slurp("$dir/conf/upstreams.conf"),
-     qr/upstream red-team \{\n.*\n.*\n    server 127\.0\.0\.1:9 down;/,
+     qr/upstream red-team \{\n(?:.*\n){4}    server 127\.0\.0\.1:9 down;/,
      'its peer is down');
 
 ($status, $out) = render(ANALYTICS_URL => 'http://no-such-host.invalid:1');
@@ -217,12 +217,15 @@ like($out, qr/^mlsec: ANALYTICS_URL="/m, 'the name that was set is the one said'
 
 render(RED_TEAM_URL => 'http://localhost:99');
 like(slurp("$dir/conf/upstreams.conf"),
-     qr/upstream red-team \{\n.*\n.*\n    server 127\.0\.0\.1:99;/,
+     qr/upstream red-team \{\n(?:.*\n){4}    server 127\.0\.0\.1:99;/,
      'a host that resolves');
 
 render(RED_TEAM_URL => 'https://[::1]/', UPSTREAM_CA_FILE => $ca);
 $text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
 like($text, qr/server \[::1\]:443;/, 'https: port 443');
+like(slurp("$dir/conf/upstreams.conf"),
+     qr/upstream red-team \{\n(?:.*\n){3}.*mlsec_health uri=\/health .*\n +tls "trusted=\Q$ca\E";/,
+     'https: so do probes');
 like($text, qr{proxy_pass +https://red-team/;}, 'https: to the service');
 like($text, qr/proxy_ssl_verify on;/, 'https: certificates are checked');
 like($text, qr/proxy_ssl_trusted_certificate "\Q$ca\E";/, 'UPSTREAM_CA_FILE counts');
