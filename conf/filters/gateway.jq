@@ -4,8 +4,8 @@
 # After answer.jq: what the gateway knows of services. Part: services
 # (mlsec_services). No service is asked for it.
 
-def known: part("services") | .services | rows;
-def word: .name | text("") | gsub("-"; "_");
+def known: part("services") | .services | rows | map(.name |= text(""));
+def word: .name | gsub("-"; "_");
 def peers_in: .peers | rows | map(select(.state != "down"));
 
 # A service that the configuration has no address of is none; neither is the

@@ -15,7 +15,7 @@
     as $models
 | [$models[] | .metrics | keys[]] | unique
 | map(. as $name
-    | [$models[] | .name as $model | .metrics[$name]
+    | [$models[] | (.name | text("")) as $model | .metrics[$name]
        | numbers_of | {key: $model, value: .}] as $values
     | select(($values | length) > 0)
     | ($values | max_by(.value)) as $best
