@@ -46,6 +46,7 @@ mlsec_gcra_decide(const mlsec_gcra_t *gcra, uint64_t tat, uint64_t now,
 {
     uint64_t  debt, more;
 
+    *next = tat;
     debt = tat > now ? tat - now : 0;
     more = cost <= gcra->burst ? cost * gcra->interval : MLSEC_GCRA_NEVER;
 
