@@ -46,6 +46,7 @@ mlsec_gcra_decide(const mlsec_gcra_t *gcra, uint64_t tat, uint64_t now,
 {
     uint64_t  debt, more;
 
+    *next = tat;
     debt = tat > now ? tat - now : 0;
     more = cost <= gcra->burst ? cost * gcra->interval : MLSEC_GCRA_NEVER;
 
@@ -95,7 +96,7 @@ mlsec_gcra_take(mlsec_atomic_t *tat, const mlsec_gcra_t *gcra, uint64_t now,
     uint64_t cost, mlsec_gcra_state_t *state)
 {
     int       rc;
-    uint64_t  old, next;
+    uint64_t  old, next = 0;
 
     old = mlsec_gcra_settle(tat, gcra, mlsec_atomic_load(tat), now);
 
@@ -114,7 +115,7 @@ mlsec_gcra_look(const mlsec_atomic_t *tat, const mlsec_gcra_t *gcra,
     uint64_t now, uint64_t cost, mlsec_gcra_state_t *state)
 {
     int       rc;
-    uint64_t  next;
+    uint64_t  next = 0;
 
     rc = mlsec_gcra_decide(gcra, mlsec_atomic_load(tat), now, cost, &next,
                            state);

@@ -89,6 +89,7 @@ mlsec_quota_decide(const mlsec_quota_t *quota, uint64_t word, uint64_t now,
         count = 0;
     }
 
+    *next = word;
     rc = MLSEC_DECLINED;
     state->wait = (span.end - now) * MLSEC_QUOTA_NS;
 
