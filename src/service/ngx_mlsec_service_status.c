@@ -194,7 +194,11 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w)
 {
     ngx_uint_t              i, n;
+    mlsec_process_t         process;
     ngx_mlsec_peer_view_t  *peers;
+
+    ngx_mlsec_service_process(&process);
+    mlsec_registry_bury(conf->main->registry, &process);
 
     ngx_mlsec_json_lit(w, "{\"name\":");
     ngx_mlsec_json_string(w, ngx_mlsec_service_name(conf));
