@@ -115,9 +115,9 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
 
     conf = ngx_mlsec_service_conf(via->upstream);
 
-    if (!conf->breaks && conf->max_inflight == 0) {
-        what = "there is no \"mlsec_breaker\" or \"mlsec_max_inflight\" in "
-               "the upstream of";
+    if (!conf->breaks && conf->max_inflight == 0 && !conf->follows) {
+        what = "there is no \"mlsec_breaker\", \"mlsec_max_inflight\" or "
+               "\"mlsec_resolve\" in the upstream of";
         goto failed;
     }
 
@@ -253,6 +253,10 @@ ngx_mlsec_service_admit(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf,
 
     *ticket = NULL;
 
+    if (ngx_mlsec_places_none(conf, retry_after)) {
+        return NGX_ABORT;
+    }
+
     if (ngx_mlsec_service_full(conf, optional)) {
         *retry_after = 1;
         return NGX_BUSY;
@@ -347,7 +351,8 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "mlsec service: %s, service: \"%V\"",
-                  rc == NGX_BUSY ? "too many calls" : "breaker is open",
+                  rc == NGX_ABORT ? "no address"
+                  : rc == NGX_BUSY ? "too many calls" : "breaker is open",
                   ngx_mlsec_service_name(conf));
 
     ngx_mlsec_via_error(r, conf, rc, retry_after);
@@ -368,7 +373,9 @@ ngx_mlsec_via_error(ngx_http_request_t *r,
     const ngx_str_t    *name;
 
     name = ngx_mlsec_service_name(conf);
-    what = (rc == NGX_BUSY) ? NGX_MLSEC_SERVICE_FULL : NGX_MLSEC_SERVICE_OPEN;
+    what = (rc == NGX_ABORT) ? NGX_MLSEC_SERVICE_NOWHERE
+           : (rc == NGX_BUSY) ? NGX_MLSEC_SERVICE_FULL
+           : NGX_MLSEC_SERVICE_OPEN;
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
 
@@ -391,7 +398,10 @@ ngx_mlsec_via_error(ngx_http_request_t *r,
     ngx_mlsec_json_lit(&w, "\"service\":");
     ngx_mlsec_json_string(&w, name);
 
-    if (rc == NGX_BUSY) {
+    if (rc == NGX_ABORT) {
+        ngx_mlsec_json_lit(&w, ",\"error_type\":\"dns\"");
+
+    } else if (rc == NGX_BUSY) {
         ngx_mlsec_json_lit(&w, ",\"error_type\":\"shed\"");
 
     } else {
