@@ -234,6 +234,9 @@ ngx_mlsec_lookup_start(ngx_mlsec_lookup_t *lookup)
         == lookup->conf->resolve->source)
     {
         mlsec_discovery_heal(&d);
+
+    } else {
+        mlsec_atomic_store(&d.service->lookup, 0);
     }
 
     ngx_add_timer(&lookup->timer, 1);
@@ -526,14 +529,9 @@ ngx_mlsec_lookup_done(ngx_mlsec_lookup_t *lookup, ngx_mlsec_answer_t *answer)
     conf = lookup->conf;
     ngx_mlsec_lookup_scope(conf, &process, &d);
 
-    /* the name is another one now, and what is known is not of it */
+    /* the name is another one now, and what is in the list is not of it */
 
     if (mlsec_atomic_load(&d.service->source) != conf->resolve->source) {
-
-        if (answer->kind != MLSEC_LOOKUP_OK) {
-            mlsec_atomic_store(&d.service->lookup, 0);
-        }
-
         answer->keep = 0;
     }
 
