@@ -215,7 +215,7 @@ is(service($nginx, 'late')->{resolve}{last}, 'empty', 'late: no such name');
     my $r = $nginx->get('/late');
 
     is($r->{status}, 503, 'late: 503 with mlsec_via');
-    like($r->{body}, qr/^\{"error":true,"status_code":503,"message":"Service late has no address for now",.*"details":\{"service":"late","error_type":"dns"\}\}$/,
+    like($r->{body}, qr/^\{"error":true,"status_code":503,"message":"Service late has no address",.*"details":\{"service":"late","error_type":"dns"\}\}$/,
          'late: the envelope');
     like($r->{headers}{'retry-after'} // '', qr/^[1-5]$/, 'late: Retry-After');
 
