@@ -291,7 +291,9 @@ mlsec_list_remove(const mlsec_discovery_t *d, const mlsec_list_t *list,
 
     for (i = 0; i < MLSEC_REGISTRY_PLACES; i++) {
 
-        if (list->places.used[i] && !mlsec_list_has(d->service, list->was[i].peer)) {
+        if (list->places.used[i]
+            && !mlsec_list_has(d->service, list->was[i].peer))
+        {
             peer = mlsec_registry_peer_at(d->registry, list->was[i].peer);
             mlsec_atomic_store(&peer->slot.listed, d->now);
             change->removed++;

@@ -116,13 +116,16 @@ sub run {
     if ($self->{pid} == 0) {
         open STDERR, '>', "$self->{dir}/log";
         open STDOUT, '>&', \*STDERR;
-        exec { binary() } 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null',
+        my @options = (
+            '--keep-in-foreground', '--conf-file=/dev/null',
             '--log-facility=-', '--port=' . $self->port,
             '--listen-address=127.0.0.1', '--bind-interfaces',
             '--no-resolv', '--no-hosts', "--addn-hosts=$self->{dir}/hosts",
             '--local-ttl=1', '--local=/test/', '--user=' . getpwuid($>),
-            "--pid-file=$self->{dir}/pid", @srv
-            or POSIX::_exit(126);
+            "--pid-file=$self->{dir}/pid",
+        );
+
+        exec { binary() } 'dnsmasq', @options, @srv or POSIX::_exit(126);
     }
 
     my $until = time + START_LIMIT;
