@@ -218,6 +218,25 @@ check_store() {
     fi
 }
 
+# The DNS servers of this machine, for nginx. One with a zone (fe80::1%eth0) is
+# not for others than this machine's own resolver.
+RESOLV_CONF=${RESOLV_CONF:-/etc/resolv.conf}
+
+system_resolvers() {
+    found=
+    while read -r word address _; do
+        [ "$word" = nameserver ] || continue
+        if is_ipv4 "$address"; then
+            found="$found $address"
+        elif is_ipv6 "$address"; then
+            found="$found [$address]"
+        fi
+    done <<END
+$(cat "$RESOLV_CONF" 2>/dev/null)
+END
+    printf '%s' "${found# }"
+}
+
 # ---- the environment ----------------------------------------------------
 
 # An empty variable is an unset one: compose files pass those.
@@ -307,10 +326,14 @@ check_environment() {
             'a comma list of addresses or networks (10.0.0.0/8)'
         TRUSTED=$LIST
     fi
-    if [ -n "${RESOLVER-}" ]; then
-        each "$RESOLVER" is_address \
-            || bad RESOLVER 'a comma list of DNS server addresses, addr[:port]'
-    fi
+    RESOLVERS=
+    case ${RESOLVER-} in
+        '')  RESOLVERS=$(system_resolvers) ;;
+        off) ;;
+        *)   each "$RESOLVER" is_address || bad RESOLVER \
+                 'a comma list of DNS server addresses, addr[:port], or off'
+             RESOLVERS=$LIST ;;
+    esac
 
     case ${DASHBOARD_ROOT-} in
         ''|/*) ;;

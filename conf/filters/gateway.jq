@@ -8,9 +8,11 @@ def known: part("services") | .services | rows | map(.name |= text(""));
 def word: .name | gsub("-"; "_");
 def peers_in: .peers | rows | map(select(.state != "down"));
 
-# A service that the configuration has no address of is none; neither is the
-# page.
-def taking_part: select((peers_in | length) > 0 and .upstream != "dashboard");
+# A service that the configuration has no address of is none, one whose name
+# has none at the moment is; the page is not.
+def taking_part:
+    select(.upstream != "dashboard"
+           and ((peers_in | length) > 0 or .resolve != null));
 
 def breaker_state:
     (.breaker | object | .state) as $state
@@ -46,7 +48,8 @@ def circuit_breakers:
 # is nothing that could be missing.
 
 def reason($state; $up; $all):
-    if $state == "open" then "circuit breaker is open"
+    if $all == 0 then "no address"
+    elif $state == "open" then "circuit breaker is open"
     elif $up < $all then "\($up) of \($all) peers are up"
     elif $state == "half_open" then "circuit breaker is being tried"
     else null end;

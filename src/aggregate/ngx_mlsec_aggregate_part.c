@@ -144,9 +144,7 @@ ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path, ngx_str_t *args)
                                      &ticket, &part->retry_after);
 
         if (rc != NGX_OK) {
-            ngx_mlsec_part_end(part, (rc == NGX_BUSY)
-                                     ? NGX_MLSEC_ERR_SHED
-                                     : NGX_MLSEC_ERR_CIRCUIT_OPEN);
+            ngx_mlsec_part_end(part, ngx_mlsec_part_refused(rc));
             return NGX_OK;
         }
     }

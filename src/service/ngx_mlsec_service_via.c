@@ -111,9 +111,9 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
 
     conf = ngx_mlsec_service_conf(via->upstream);
 
-    if (!conf->breaks && conf->max_inflight == 0) {
-        what = "there is no \"mlsec_breaker\" or \"mlsec_max_inflight\" in "
-               "the upstream of";
+    if (!conf->breaks && conf->max_inflight == 0 && !conf->follows) {
+        what = "there is no \"mlsec_breaker\", \"mlsec_max_inflight\" or "
+               "\"mlsec_resolve\" in the upstream of";
         goto failed;
     }
 
@@ -265,6 +265,10 @@ ngx_mlsec_service_admit(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf,
 
     *ticket = NULL;
 
+    if (ngx_mlsec_places_none(conf, retry_after)) {
+        return NGX_ABORT;
+    }
+
     if (ngx_mlsec_service_full(conf, optional)) {
         *retry_after = 1;
         return NGX_BUSY;
@@ -360,12 +364,14 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "mlsec service: %s, service: \"%V\"",
-                  rc == NGX_BUSY ? "too many calls" : "breaker is open",
+                  rc == NGX_ABORT ? "no address"
+                  : rc == NGX_BUSY ? "too many calls" : "breaker is open",
                   ngx_mlsec_service_name(conf));
 
     if (ngx_mlsec_service_error(r, conf,
-                                rc == NGX_BUSY ? NGX_MLSEC_FAULT_SHED
-                                               : NGX_MLSEC_FAULT_OPEN,
+                                rc == NGX_ABORT ? NGX_MLSEC_FAULT_NOWHERE
+                                : rc == NGX_BUSY ? NGX_MLSEC_FAULT_SHED
+                                : NGX_MLSEC_FAULT_OPEN,
                                 &error)
         == NGX_OK)
     {

@@ -463,7 +463,7 @@ two services are called "v" in "mlsec_via" in
 --- must_die
 --- error_log
 [emerg]
-there is no "mlsec_breaker" or "mlsec_max_inflight" in the upstream of "v" in "mlsec_via" in 
+there is no "mlsec_breaker", "mlsec_max_inflight" or "mlsec_resolve" in the upstream of "v" in "mlsec_via" in 
 
 
 
