@@ -121,8 +121,8 @@ sub run {
             '--log-facility=-', '--port=' . $self->port,
             '--listen-address=127.0.0.1', '--bind-interfaces',
             '--no-resolv', '--no-hosts', "--addn-hosts=$self->{dir}/hosts",
-            "--local-ttl=$self->{ttl}", '--local=/test/', '--user=' . getpwuid($>),
-            "--pid-file=$self->{dir}/pid",
+            "--local-ttl=$self->{ttl}", '--local=/test/',
+            '--user=' . getpwuid($>), "--pid-file=$self->{dir}/pid",
         );
 
         exec { binary() } 'dnsmasq', @options, @srv or POSIX::_exit(126);
