@@ -23,7 +23,8 @@ use MlsecTest::Instance;
 
 plan skip_all => 'dnsmasq is not installed' unless MlsecTest::Dns->binary;
 
-my $dns  = MlsecTest::Dns->start;
+# longer than max= below: nginx's resolver would keep answers for so long
+my $dns  = MlsecTest::Dns->start(ttl => 30);
 my $port = $dns->spare('service');
 my $tell = $dns->spare('second');
 
@@ -42,7 +43,7 @@ my $services = MlsecTest::Instance->start(workers => 1, http => qq{
         keepalive_timeout 60s;
         access_log \$DIR/logs/which.log which;
         location / { return 200 \$server_addr:\$server_port; }
-        location = /bad { return 500; }
+        location = /one/kept { return 200 \$server_addr:\$connection_requests; }
     }
 });
 
@@ -186,7 +187,7 @@ http => qq{
     upstream live { zone live 256k; mlsec_resolve live.test:$port $often; keepalive 8; mlsec_service live; }
     upstream one { zone one 64k; mlsec_resolve one.test:$port $often slots=1; mlsec_service one; keepalive 8; }
     upstream keyed { hash \$arg_k; mlsec_resolve keyed.test:$port $often; mlsec_service keyed; }
-    upstream ring { hash \$arg_k consistent; mlsec_resolve keyed.test:$port $often; mlsec_service ring; }
+    upstream ring { hash \$arg_k consistent; mlsec_resolve keyed.test:$port $often slots=4; mlsec_service ring; }
     upstream least { least_conn; mlsec_resolve keyed.test:$port $often; mlsec_service least; }
     upstream slow { zone slow 64k; mlsec_resolve slow.test:$port $often; mlsec_service slow; }
     upstream probed { keepalive 4; mlsec_resolve probed.test:$port $often; mlsec_service probed;
@@ -198,7 +199,6 @@ http => qq{
     location /literal { mlsec_call a http://literal/x as=text; }
     location = /part { mlsec_call a http://late/x as=text; mlsec_call b http://live/x as=text; }
     location = /required { mlsec_call a http://late/x as=text required; }
-    location = /probed/bad { proxy_pass http://probed/bad; proxy_next_upstream off; }
     proxy_next_upstream off;
 }));
 
@@ -289,7 +289,11 @@ like($nginx->get('/literal')->{body}, qr/"127\.0\.0\.5:$port"/, 'an address need
 
     my $all = 40;
     my $n = shares($nginx, '/one', $all);
-    is_deeply($n, { '127.0.0.2' => $all }, 'one: connections to it are kept');
+    is_deeply($n, { '127.0.0.2' => $all }, 'one: it is called');
+
+    my ($kept) = sort { $b <=> $a }
+        map { $nginx->get('/one/kept')->{body} =~ /:(\d+)$/ } 1 .. 8;
+    cmp_ok($kept, '>', 3, 'one: connections to it are kept');
 
     $dns->set('one.test' => ['127.0.0.3']);
     addresses_are($nginx, 'one', '127.0.0.3', 'one: the same place, another address');
@@ -452,6 +456,9 @@ $nginx = MlsecTest::Instance->start(options(to => [qw(srv six plain)], workers =
     http => qq{
     upstream srv { zone srv 256k; mlsec_resolve _http._tcp.srv.test srv $often; mlsec_service srv; keepalive 4; }
     upstream plain { mlsec_resolve srv.test:1 srv $often; mlsec_service plain; }
+    upstream ttl { mlsec_resolve n2.test:$port; mlsec_service ttl; }
+    upstream longest { mlsec_resolve n3.test:$port max=3s; mlsec_service longest; }
+    upstream shortest { mlsec_resolve n4.test:$port min=50s; mlsec_service shortest; }
     upstream six { mlsec_resolve six.test:$port $often; mlsec_service six; }
     }, ipv6 => $six));
 
@@ -476,6 +483,17 @@ addresses_are($nginx, 'plain', "127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.9:$tell", 
     $n = shares($nginx, '/srv', 20);
     is_deeply($n, { '127.0.0.4' => 20 }, 'srv: the backup is called when the others fail')
         or diag(explain($n));
+}
+
+addresses_are($nginx, $_->[0], $_->[1], "$_->[0]: an address")
+    for ['ttl', '127.0.0.2'], ['longest', '127.0.0.3'], ['shortest', '127.0.0.4'];
+
+{
+    my %next = map { $_ => service($nginx, $_)->{resolve}{next_ms} } qw(ttl longest shortest);
+
+    ok($next{ttl} > 10_000 && $next{ttl} <= 30_000, "next: with the TTL: $next{ttl}");
+    ok($next{longest} <= 3000, "next: not later than max=: $next{longest}");
+    ok($next{shortest} > 30_000 && $next{shortest} <= 50_000, "next: not before min=: $next{shortest}");
 }
 
 SKIP: {

@@ -4,14 +4,14 @@
 # A DNS server (dnsmasq) on a port of 127.0.0.1, whose answers a test changes
 # while it runs.
 #
-#   my $dns = MlsecTest::Dns->start;
+#   my $dns = MlsecTest::Dns->start(ttl => 30);
 #   $dns->set('a.test' => ['127.0.0.2', '::1'], 'b.test' => []);
 #   $dns->srv('_http._tcp.a.test' => [[TARGET, PORT, PRIORITY, WEIGHT], ...]);
 #   $dns->address                "127.0.0.1:PORT", for "resolver"
 #   $dns->stop; $dns->run        gone, and there again on the same port
 #
-# Names under test. that were not set do not exist; others are refused.  All
-# answers are good for one second.
+# Names under test. that were not set do not exist; others are refused.
+# Answers are good for ttl seconds, 1.
 
 package MlsecTest::Dns;
 
@@ -38,12 +38,12 @@ sub binary {
 
 
 sub start {
-    my ($class) = @_;
+    my ($class, %o) = @_;
 
     my $dir  = File::Temp->newdir('mlsec-dns-XXXXXXXX', TMPDIR => 1);
     my $self = bless {
         dir => $dir, owner => $$, hosts => {}, srv => {},
-        ports => MlsecTest::Ports->claim_block,
+        ports => MlsecTest::Ports->claim_block, ttl => $o{ttl} // 1,
     }, $class;
 
     chmod 0755, $dir;
@@ -121,8 +121,8 @@ sub run {
             '--log-facility=-', '--port=' . $self->port,
             '--listen-address=127.0.0.1', '--bind-interfaces',
             '--no-resolv', '--no-hosts', "--addn-hosts=$self->{dir}/hosts",
-            '--local-ttl=1', '--local=/test/', '--user=' . getpwuid($>),
-            "--pid-file=$self->{dir}/pid",
+            "--local-ttl=$self->{ttl}", '--local=/test/',
+            '--user=' . getpwuid($>), "--pid-file=$self->{dir}/pid",
         );
 
         exec { binary() } 'dnsmasq', @options, @srv or POSIX::_exit(126);
