@@ -18,6 +18,7 @@
  * ngx_mlsec_aggregate_part.c       the life of a part: request, body, end
  * ngx_mlsec_aggregate_verdict.c    why a part has failed
  * ngx_mlsec_aggregate_response.c   merge, errors[], envelope, headers
+ * ngx_mlsec_aggregate_metrics.c    what is counted of parts and aggregates
  * ngx_mlsec_aggregate_splice.c     from the merged document to buffers
  * ngx_mlsec_aggregate_variables.c  $mlsec_parts and so on
  * ngx_mlsec_aggregate_chain.h      parts that wait for others, foreach=
@@ -40,6 +41,7 @@
 #include <lib/mlsec_json.h>
 #include <lib/mlsec_merge.h>
 #include <lib/mlsec_shape.h>
+#include <metrics/ngx_mlsec_metrics.h>
 
 
 typedef struct ngx_mlsec_aggregate_s    ngx_mlsec_aggregate_t;
@@ -72,6 +74,16 @@ typedef enum {
     NGX_MLSEC_ERR_DEPENDENCY,
     NGX_MLSEC_ERR_FILTER
 } ngx_mlsec_err_e;
+
+
+/* how much of an aggregate has come */
+
+typedef enum {
+    NGX_MLSEC_AGGREGATE_COMPLETE = 0,
+    NGX_MLSEC_AGGREGATE_PARTIAL,
+    NGX_MLSEC_AGGREGATE_FAILED,
+    NGX_MLSEC_AGGREGATE_OUTCOMES
+} ngx_mlsec_aggregate_outcome_e;
 
 
 typedef enum {
@@ -138,6 +150,7 @@ typedef struct {
     const ngx_mlsec_filter_t      *body_filter;  /* of what is sent */
 
     ngx_mlsec_chain_conf_t        *chain;        /* NULL: waits for nobody */
+    ngx_mlsec_series_t            *metrics;      /* of the service, or NULL */
 
     ngx_mlsec_fallback_e           fallback;
     ngx_str_t                      fallback_json;
@@ -155,6 +168,8 @@ typedef struct {
     ngx_array_t                   *chain;        /* ngx_uint_t; or NULL */
     ngx_mlsec_merge_conf_t         merge;
     const ngx_mlsec_filter_t      *filter;       /* in place of merge */
+
+    ngx_mlsec_series_t            *metrics;      /* NULL: not counted */
 
     ngx_msec_t                     deadline;     /* ms */
     ngx_msec_t                     soft;         /* ms, 0: none */
@@ -564,6 +579,32 @@ ngx_uint_t ngx_mlsec_part_body_waits(const ngx_mlsec_part_t *part);
  */
 void ngx_mlsec_part_set_body(ngx_mlsec_part_t *part,
     ngx_http_headers_in_t *in);
+
+
+/* ngx_mlsec_aggregate_metrics.c */
+
+/*
+ * Gives a call what is counted of its service.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_call_metrics(ngx_conf_t *cf, ngx_mlsec_call_t *call);
+
+/*
+ * Gives the location that is being merged what is counted of its aggregates.
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_aggregate_metrics(ngx_conf_t *cf,
+    ngx_mlsec_aggregate_loc_conf_t *conf);
+
+/*
+ * Counts a part that has ended.
+ */
+void ngx_mlsec_part_count(const ngx_mlsec_part_t *part);
+
+/*
+ * Counts an aggregate that is answered.
+ */
+void ngx_mlsec_aggregate_count(const ngx_mlsec_aggregate_t *a,
+    ngx_mlsec_aggregate_outcome_e outcome);
 
 
 /* ngx_mlsec_aggregate_splice.c */

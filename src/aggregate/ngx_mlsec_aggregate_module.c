@@ -480,6 +480,7 @@ ngx_mlsec_aggregate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->merge = prev->merge;
         conf->filter = prev->filter;
         conf->body = prev->body;
+        conf->metrics = prev->metrics;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = ngx_mlsec_aggregate_handler;
@@ -527,6 +528,7 @@ ngx_mlsec_aggregate_check(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
     }
 
     if (ngx_mlsec_chain_resolve(cf, conf) != NGX_OK
+        || ngx_mlsec_aggregate_metrics(cf, conf) != NGX_OK
         || ngx_mlsec_aggregate_check_fallback(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;

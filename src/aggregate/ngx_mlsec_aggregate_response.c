@@ -51,6 +51,8 @@ ngx_mlsec_aggregate_respond(ngx_mlsec_aggregate_t *a,
     }
 
     if (failed != NULL) {
+        ngx_mlsec_aggregate_count(a, NGX_MLSEC_AGGREGATE_FAILED);
+
         return ngx_mlsec_aggregate_fail(a, failed);
     }
 
@@ -136,12 +138,17 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
                                       &size);
 
     if (rc != NGX_OK) {
+        ngx_mlsec_aggregate_count(a, NGX_MLSEC_AGGREGATE_FAILED);
+
         return (rc > NGX_OK) ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_mlsec_aggregate_set_headers(a, completed, &names) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_mlsec_aggregate_count(a, completed ? NGX_MLSEC_AGGREGATE_COMPLETE
+                                           : NGX_MLSEC_AGGREGATE_PARTIAL);
 
     return ngx_mlsec_respond_send(a->request,
                                   completed ? NGX_HTTP_OK

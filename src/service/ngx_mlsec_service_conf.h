@@ -15,6 +15,7 @@
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_status.c  mlsec_services
+ * ngx_mlsec_service_metrics.c what is counted of calls, told to mlsec_metrics
  * ngx_mlsec_service_admin.c   mlsec_services admin
  */
 
@@ -30,6 +31,7 @@
 #include <core/ngx_mlsec_conf.h>
 #include <lib/mlsec_probe.h>
 #include <lib/mlsec_registry.h>
+#include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
 
 
@@ -101,6 +103,7 @@ typedef struct {
     ngx_http_upstream_srv_conf_t  *upstream;
     ngx_http_upstream_init_peer_pt  init;    /* of nginx's balancer */
     ngx_mlsec_service_live_t      *live;
+    ngx_mlsec_series_t            *metrics;  /* NULL: not counted */
     ngx_uint_t                     npeers;   /* when it was read */
     ngx_array_t                   *marked;   /* ngx_str_t; "server ... down" */
 
@@ -381,6 +384,27 @@ ngx_int_t ngx_mlsec_services_handler(ngx_http_request_t *r);
  */
 ngx_int_t ngx_mlsec_services_respond(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf);
+
+
+/* ngx_mlsec_service_metrics.c */
+
+/*
+ * Gives an upstream that is wrapped what is counted of its calls.  NGX_OK or
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_service_metrics(ngx_conf_t *cf,
+    ngx_mlsec_service_conf_t *conf);
+
+/*
+ * Has mlsec_metrics tell what the registry knows.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_service_metrics_begin(ngx_conf_t *cf);
+
+/*
+ * Counts an attempt that has ended.  elapsed: ms.
+ */
+void ngx_mlsec_service_count(const ngx_mlsec_service_conf_t *conf,
+    mlsec_outcome_e outcome, ngx_msec_t elapsed);
 
 
 /* ngx_mlsec_service_admin.c */

@@ -281,6 +281,8 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
                                mp->request->connection->log);
     }
 
+    ngx_mlsec_service_count(conf, outcome, elapsed);
+
     if (peer == NULL) {
         return;
     }
