@@ -18,7 +18,19 @@
 #include <ngx_http.h>
 
 
-/* what is said, after its name, of a service that is not called */
+/* what is said, after its name, of a service that did not serve */
+
+#define NGX_MLSEC_SERVICE_CONNECT  "cannot be connected to"
+
+#define NGX_MLSEC_SERVICE_CONNECT_TIMEOUT                                     \
+    "did not accept the connection in time"
+
+#define NGX_MLSEC_SERVICE_TIMEOUT  "did not answer in time"
+
+#define NGX_MLSEC_SERVICE_RESET                                               \
+    "closed the connection before the end of its answer"
+
+#define NGX_MLSEC_SERVICE_NO_PEER  "has no peer that takes requests"
 
 #define NGX_MLSEC_SERVICE_FULL                                                \
     "has as many calls in flight as it may have"

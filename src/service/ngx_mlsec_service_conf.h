@@ -12,6 +12,7 @@
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_via.c     leave for a call, mlsec_via
+ * ngx_mlsec_service_error.c   what an envelope says of a failed call
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_status.c  mlsec_services
@@ -29,6 +30,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_conf.h>
+#include <core/ngx_mlsec_error.h>
 #include <lib/mlsec_probe.h>
 #include <lib/mlsec_registry.h>
 #include <metrics/ngx_mlsec_metrics.h>
@@ -302,6 +304,36 @@ ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
 void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
     ngx_log_t *log);
+
+
+/* ngx_mlsec_service_error.c */
+
+/* why a call did not come to an answer of the service */
+typedef enum {
+    NGX_MLSEC_FAULT_CONNECT = 0,
+    NGX_MLSEC_FAULT_CONNECTION_TIMEOUT,
+    NGX_MLSEC_FAULT_TIMEOUT,
+    NGX_MLSEC_FAULT_RESET,
+    NGX_MLSEC_FAULT_NO_PEER,
+    NGX_MLSEC_FAULT_OPEN,
+    NGX_MLSEC_FAULT_SHED
+} ngx_mlsec_fault_e;
+
+/*
+ * Message and details of an envelope about a fault.
+ *
+ * error: filled, in r->pool; its status is the one that nginx answers, for the
+ * caller to change.  NGX_OK, or NGX_ERROR without memory: nothing to be said.
+ */
+ngx_int_t ngx_mlsec_service_error(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf, ngx_mlsec_fault_e fault,
+    ngx_mlsec_error_t *error);
+
+/*
+ * Notes the fault of an attempt as the cause of what nginx may answer.
+ */
+void ngx_mlsec_service_fault(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf, ngx_mlsec_fault_e fault);
 
 
 /* ngx_mlsec_service_health.c */
