@@ -140,7 +140,7 @@ for my $case (@planted) {
 # Code that needs nginx, without nginx's headers: only lib is looked at.
 
 SKIP: {
-    my @both = @names[8, 9];
+    my @both = @names[9, 10];
     skip 'gcc or clang-tidy not installed', 5
         if grep { !$installed{$_} } @both;
 
