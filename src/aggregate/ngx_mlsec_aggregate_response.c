@@ -330,7 +330,7 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
         what = NGX_MLSEC_SERVICE_CONNECT_TIMEOUT;
         break;
     case NGX_MLSEC_ERR_TIMEOUT:
-        what = NGX_MLSEC_SERVICE_TIMEOUT;
+        what = NGX_MLSEC_SERVICE_LATE;
         break;
     case NGX_MLSEC_ERR_RESET:
         what = NGX_MLSEC_SERVICE_RESET;

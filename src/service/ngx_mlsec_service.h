@@ -18,6 +18,11 @@
 #include <ngx_http.h>
 
 
+/* of a call to a service that has no timeout of its own, ms */
+
+#define NGX_MLSEC_SERVICE_TIMEOUT  30000
+
+
 /* what is said, after its name, of a service that did not serve */
 
 #define NGX_MLSEC_SERVICE_CONNECT  "cannot be connected to"
@@ -25,7 +30,7 @@
 #define NGX_MLSEC_SERVICE_CONNECT_TIMEOUT                                     \
     "did not accept the connection in time"
 
-#define NGX_MLSEC_SERVICE_TIMEOUT  "did not answer in time"
+#define NGX_MLSEC_SERVICE_LATE  "did not answer in time"
 
 #define NGX_MLSEC_SERVICE_RESET                                               \
     "closed the connection before the end of its answer"
@@ -43,6 +48,8 @@ typedef struct {
     ngx_str_t     name;          /* empty: the upstream's own name */
     ngx_str_t     host;          /* Host header; empty: the upstream's name */
     ngx_msec_t    timeout;       /* of a call, ms; 0: not set */
+    ngx_uint_t    weight;        /* in the score of the platform, 0-100 */
+    unsigned      critical:1;    /* nothing is well without it */
 } ngx_mlsec_service_t;
 
 

@@ -212,7 +212,8 @@ ngx_uint_t
 ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
     ngx_uint_t optional)
 {
-    ngx_uint_t  max;
+    ngx_uint_t       max;
+    mlsec_process_t  process;
 
     max = conf->max_inflight;
 
@@ -223,6 +224,17 @@ ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
     if (optional && max > 1) {
         max = ngx_max(max * 4 / 5, 1);
     }
+
+    if (mlsec_registry_inflight(conf->main->registry, conf->live->index)
+        < max)
+    {
+        return 0;
+    }
+
+    /* nobody is refused for the calls of a worker that has died */
+
+    ngx_mlsec_service_process(&process);
+    mlsec_registry_bury(conf->main->registry, &process);
 
     if (mlsec_registry_inflight(conf->main->registry, conf->live->index)
         < max)
