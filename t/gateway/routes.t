@@ -313,6 +313,7 @@ is($reply->{status}, 414, 'one that is too long');
 
 # ---- what is counted ----
 
+drive('GET', '/dashboard/training/overview');
 ($reply) = drive('GET', '/metrics');
 is($reply->{status}, 200, '/metrics');
 is($reply->{headers}{'content-type'},
