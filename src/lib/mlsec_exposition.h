@@ -36,10 +36,10 @@ size_t mlsec_exposition_escaped_len(mlsec_str_t value);
  * Writes the value of a label without its quotes: backslash, quote and line
  * feed are escaped, what is no UTF-8 becomes U+FFFD.
  *
- * p: room for mlsec_exposition_escaped_len() bytes.  The end of what was
+ * dst: room for mlsec_exposition_escaped_len() bytes.  The end of what was
  * written.
  */
-unsigned char *mlsec_exposition_escape(unsigned char *p, mlsec_str_t value);
+unsigned char *mlsec_exposition_escape(unsigned char *dst, mlsec_str_t value);
 
 
 #endif /* _MLSEC_EXPOSITION_H_INCLUDED_ */
