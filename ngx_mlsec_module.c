@@ -10,6 +10,7 @@
  *   ngx_mlsec_allow_module           src/core/ngx_mlsec_allow.c
  *   ngx_mlsec_endpoint_module        src/core/ngx_mlsec_endpoint.c
  *   ngx_mlsec_respond_module         src/core/ngx_mlsec_respond.c
+ *   ngx_mlsec_metrics_module         src/metrics/ngx_mlsec_metrics_module.c
  *   ngx_mlsec_service_module         src/service/ngx_mlsec_service.c
  *   ngx_mlsec_limit_module           src/limit/ngx_mlsec_limit_module.c
  *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
@@ -29,6 +30,7 @@
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_variables.h>
 #include <limit/ngx_mlsec_limit.h>
+#include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
 
 
@@ -47,6 +49,7 @@ static const struct {
     ngx_http_phases       phase;
     ngx_http_handler_pt   handler;
 } ngx_mlsec_phases[] = {
+    { NGX_HTTP_POST_READ_PHASE, ngx_mlsec_metrics_begin },
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_error_rewrite },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite },
@@ -54,7 +57,8 @@ static const struct {
     { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via },
-    { NGX_HTTP_LOG_PHASE, ngx_mlsec_limit_log }
+    { NGX_HTTP_LOG_PHASE, ngx_mlsec_limit_log },
+    { NGX_HTTP_LOG_PHASE, ngx_mlsec_metrics_log }
 };
 
 

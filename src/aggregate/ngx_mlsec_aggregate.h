@@ -18,6 +18,8 @@
  * ngx_mlsec_aggregate_part.c       the life of a part: request, body, end
  * ngx_mlsec_aggregate_verdict.c    why a part has failed
  * ngx_mlsec_aggregate_response.c   merge, errors[], envelope, headers
+ * ngx_mlsec_aggregate_explain.c    mlsec_explain: an answer about the answer
+ * ngx_mlsec_aggregate_metrics.c    what is counted of parts and aggregates
  * ngx_mlsec_aggregate_splice.c     from the merged document to buffers
  * ngx_mlsec_aggregate_variables.c  $mlsec_parts and so on
  * ngx_mlsec_aggregate_chain.h      parts that wait for others, foreach=
@@ -40,6 +42,7 @@
 #include <lib/mlsec_json.h>
 #include <lib/mlsec_merge.h>
 #include <lib/mlsec_shape.h>
+#include <metrics/ngx_mlsec_metrics.h>
 
 
 typedef struct ngx_mlsec_aggregate_s    ngx_mlsec_aggregate_t;
@@ -72,6 +75,16 @@ typedef enum {
     NGX_MLSEC_ERR_DEPENDENCY,
     NGX_MLSEC_ERR_FILTER
 } ngx_mlsec_err_e;
+
+
+/* how much of an aggregate has come */
+
+typedef enum {
+    NGX_MLSEC_AGGREGATE_COMPLETE = 0,
+    NGX_MLSEC_AGGREGATE_PARTIAL,
+    NGX_MLSEC_AGGREGATE_FAILED,
+    NGX_MLSEC_AGGREGATE_OUTCOMES
+} ngx_mlsec_aggregate_outcome_e;
 
 
 typedef enum {
@@ -138,6 +151,7 @@ typedef struct {
     const ngx_mlsec_filter_t      *body_filter;  /* of what is sent */
 
     ngx_mlsec_chain_conf_t        *chain;        /* NULL: waits for nobody */
+    ngx_mlsec_series_t            *metrics;      /* of the service, or NULL */
 
     ngx_mlsec_fallback_e           fallback;
     ngx_str_t                      fallback_json;
@@ -155,6 +169,9 @@ typedef struct {
     ngx_array_t                   *chain;        /* ngx_uint_t; or NULL */
     ngx_mlsec_merge_conf_t         merge;
     const ngx_mlsec_filter_t      *filter;       /* in place of merge */
+
+    ngx_mlsec_series_t            *metrics;      /* NULL: not counted */
+    ngx_array_t                   *explain;      /* ngx_cidr_t; NULL: off */
 
     ngx_msec_t                     deadline;     /* ms */
     ngx_msec_t                     soft;         /* ms, 0: none */
@@ -204,6 +221,7 @@ typedef struct {
     ngx_msec_t                  elapsed;     /* ms */
     uint64_t                    clock;       /* us: at its start, then how
                                                 long; 0 if nobody asks */
+    uint64_t                    filtered;    /* us, by filter=; explained */
     ngx_uint_t                  attempts;
 
     ngx_mlsec_err_e             error;
@@ -240,10 +258,13 @@ struct ngx_mlsec_aggregate_s {
 
     size_t                                 total;      /* bytes of bodies */
     ngx_msec_t                             started;    /* ngx_current_msec */
+    uint64_t                               merged;     /* us; explained */
     ngx_event_t                            timer;
 
     unsigned                               local:1;    /* a part is */
     unsigned                               body_read:1; /* body is set */
+    unsigned                               explain:1;  /* in place of the
+                                                          answer */
     unsigned                               soft:1;     /* has passed */
     unsigned                               done:1;
 };
@@ -537,7 +558,7 @@ ngx_int_t ngx_mlsec_aggregate_filter(ngx_mlsec_aggregate_t *a,
 /*
  * Microseconds of a clock that only goes forward, for $elapsed: nginx's own
  * time has milliseconds and stands still while events are handled.  0 where
- * the program of the location does not ask.
+ * neither the program of the location nor mlsec_explain asks.
  */
 uint64_t ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a);
 
@@ -567,6 +588,53 @@ ngx_uint_t ngx_mlsec_part_body_waits(const ngx_mlsec_part_t *part);
  */
 void ngx_mlsec_part_set_body(ngx_mlsec_part_t *part,
     ngx_http_headers_in_t *in);
+
+
+/* ngx_mlsec_aggregate_explain.c */
+
+/* Setter of mlsec_explain. */
+char *ngx_mlsec_explain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Whether a request asks for an explanation and may have it, 1 or 0.
+ */
+ngx_uint_t ngx_mlsec_explain_wanted(ngx_http_request_t *r,
+    const ngx_mlsec_aggregate_loc_conf_t *conf);
+
+/*
+ * Answers an aggregate with what has become of its parts.  status: that the
+ * answer would have had.
+ *
+ * What the request is to be finalized with.
+ */
+ngx_int_t ngx_mlsec_aggregate_explain(ngx_mlsec_aggregate_t *a,
+    ngx_uint_t status);
+
+
+/* ngx_mlsec_aggregate_metrics.c */
+
+/*
+ * Gives a call what is counted of its service.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_call_metrics(ngx_conf_t *cf, ngx_mlsec_call_t *call);
+
+/*
+ * Gives the location that is being merged what is counted of its aggregates.
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_aggregate_metrics(ngx_conf_t *cf,
+    ngx_mlsec_aggregate_loc_conf_t *conf);
+
+/*
+ * Counts a part that has ended.
+ */
+void ngx_mlsec_part_count(const ngx_mlsec_part_t *part);
+
+/*
+ * Counts an aggregate that is answered.
+ */
+void ngx_mlsec_aggregate_count(const ngx_mlsec_aggregate_t *a,
+    ngx_mlsec_aggregate_outcome_e outcome);
 
 
 /* ngx_mlsec_aggregate_splice.c */

@@ -161,16 +161,21 @@ ngx_mlsec_aggregate_filter_conf(ngx_conf_t *cf,
 ngx_mlsec_err_e
 ngx_mlsec_part_filter(ngx_mlsec_part_t *part, mlsec_str_t *text)
 {
+    uint64_t                clock;
     ngx_int_t               rc;
     ngx_mlsec_filter_job_t  job;
 
     ngx_memzero(&job, sizeof(ngx_mlsec_filter_job_t));
+
+    clock = ngx_mlsec_part_clock(part->aggregate);
 
     job.input.text = *text;
     job.max_size = part->aggregate->conf->call_max;
 
     rc = ngx_mlsec_filter_run(part->aggregate->request, part->call->filter,
                               &job);
+
+    part->filtered = ngx_mlsec_part_clock(part->aggregate) - clock;
 
     if (rc == NGX_DECLINED) {
         return NGX_MLSEC_ERR_FILTER;
@@ -366,8 +371,9 @@ ngx_mlsec_part_clock(const ngx_mlsec_aggregate_t *a)
 {
     struct timespec  ts;
 
-    if (a->conf->filter == NULL
-        || !(a->conf->filter->used >> NGX_MLSEC_FILTER_ELAPSED & 1)
+    if ((!a->explain
+         && (a->conf->filter == NULL
+             || !(a->conf->filter->used >> NGX_MLSEC_FILTER_ELAPSED & 1)))
         || clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
     {
         return 0;

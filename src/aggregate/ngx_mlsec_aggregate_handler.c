@@ -188,6 +188,7 @@ ngx_mlsec_aggregate_create(ngx_http_request_t *r)
     a->request = r;
     a->conf = conf;
     a->started = ngx_current_msec;
+    a->explain = ngx_mlsec_explain_wanted(r, conf);
 
     a->timer.handler = ngx_mlsec_aggregate_timer;
     a->timer.data = a;

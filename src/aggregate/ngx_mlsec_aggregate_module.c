@@ -90,6 +90,13 @@ static ngx_command_t  ngx_mlsec_aggregate_commands[] = {
       offsetof(ngx_mlsec_aggregate_loc_conf_t, max_calls),
       NULL },
 
+    { ngx_string("mlsec_explain"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_mlsec_explain,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_server_timing"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -437,6 +444,7 @@ ngx_mlsec_aggregate_create_loc_conf(ngx_conf_t *cf)
     conf->call_max = NGX_CONF_UNSET_SIZE;
     conf->total_max = NGX_CONF_UNSET_SIZE;
     conf->max_calls = NGX_CONF_UNSET_UINT;
+    conf->explain = NGX_CONF_UNSET_PTR;
     conf->server_timing = NGX_CONF_UNSET;
 
     return conf;
@@ -464,6 +472,7 @@ ngx_mlsec_aggregate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               8 * 1024 * 1024);
     ngx_conf_merge_uint_value(conf->max_calls, prev->max_calls, 16);
     ngx_conf_merge_value(conf->server_timing, prev->server_timing, 0);
+    ngx_conf_merge_ptr_value(conf->explain, prev->explain, NULL);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -480,6 +489,7 @@ ngx_mlsec_aggregate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->merge = prev->merge;
         conf->filter = prev->filter;
         conf->body = prev->body;
+        conf->metrics = prev->metrics;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = ngx_mlsec_aggregate_handler;
@@ -527,6 +537,7 @@ ngx_mlsec_aggregate_check(ngx_conf_t *cf, ngx_mlsec_aggregate_loc_conf_t *conf)
     }
 
     if (ngx_mlsec_chain_resolve(cf, conf) != NGX_OK
+        || ngx_mlsec_aggregate_metrics(cf, conf) != NGX_OK
         || ngx_mlsec_aggregate_check_fallback(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;

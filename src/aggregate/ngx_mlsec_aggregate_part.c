@@ -731,6 +731,7 @@ ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
     }
 
     (void) ngx_mlsec_part_attempts(part);
+    ngx_mlsec_part_count(part);
 
     a->running--;
     a->required -= part->call->required;

@@ -88,7 +88,7 @@ ngx_mlsec_call_resolve_one(ngx_conf_t *cf, ngx_mlsec_call_t *call,
             call->service = call->name;
         }
 
-        return NGX_OK;
+        return ngx_mlsec_call_metrics(cf, call);
     }
 
     call->upstream = ngx_mlsec_service_find(cf, &call->uri.upstream);
@@ -136,5 +136,5 @@ ngx_mlsec_call_resolve_one(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 
     ngx_sprintf(call->location.data, "/_mlsec_part/%V", &call->name);
 
-    return NGX_OK;
+    return ngx_mlsec_call_metrics(cf, call);
 }

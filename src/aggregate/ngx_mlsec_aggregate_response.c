@@ -51,6 +51,13 @@ ngx_mlsec_aggregate_respond(ngx_mlsec_aggregate_t *a,
     }
 
     if (failed != NULL) {
+        ngx_mlsec_aggregate_count(a, NGX_MLSEC_AGGREGATE_FAILED);
+
+        if (a->explain) {
+            return ngx_mlsec_aggregate_explain(a,
+                                 ngx_mlsec_aggregate_fail_status(a, failed));
+        }
+
         return ngx_mlsec_aggregate_fail(a, failed);
     }
 
@@ -130,13 +137,29 @@ ngx_mlsec_aggregate_merge(ngx_mlsec_aggregate_t *a)
         ngx_str_null(&names);
     }
 
+    a->merged = ngx_mlsec_part_clock(a);
+
     rc = (a->conf->filter != NULL)
          ? ngx_mlsec_aggregate_filter(a, parts, &errors, &out, &size)
          : ngx_mlsec_aggregate_splice(a->request, &merge, &errors, &out,
                                       &size);
 
+    a->merged = ngx_mlsec_part_clock(a) - a->merged;
+
     if (rc != NGX_OK) {
-        return (rc > NGX_OK) ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        ngx_mlsec_aggregate_count(a, NGX_MLSEC_AGGREGATE_FAILED);
+
+        rc = (rc > NGX_OK) ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        return a->explain ? ngx_mlsec_aggregate_explain(a, rc) : rc;
+    }
+
+    ngx_mlsec_aggregate_count(a, completed ? NGX_MLSEC_AGGREGATE_COMPLETE
+                                           : NGX_MLSEC_AGGREGATE_PARTIAL);
+
+    if (a->explain) {
+        return ngx_mlsec_aggregate_explain(a, completed ? NGX_HTTP_OK
+                                              : a->conf->on_partial);
     }
 
     if (ngx_mlsec_aggregate_set_headers(a, completed, &names) != NGX_OK) {

@@ -293,6 +293,10 @@ ngx_mlsec_service_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_service_module);
 
+    if (ngx_mlsec_service_metrics_begin(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_mlsec_via_resolve(cf, mcf);
 }
 

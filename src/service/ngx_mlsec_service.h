@@ -119,6 +119,12 @@ ngx_int_t ngx_mlsec_service_refused(ngx_http_request_t *r,
     time_t *retry_after);
 
 /*
+ * The state of an upstream's circuit breaker, as mlsec_services names it; NULL
+ * if it has none.
+ */
+const char *ngx_mlsec_service_breaker(ngx_http_upstream_srv_conf_t *uscf);
+
+/*
  * PRECONTENT handler: mlsec_via.  NGX_DECLINED, or 503 with an envelope.
  */
 ngx_int_t ngx_mlsec_service_via(ngx_http_request_t *r);

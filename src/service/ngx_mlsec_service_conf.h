@@ -21,6 +21,7 @@
  * ngx_mlsec_service_match.c   what the body of a probe has to be
  * ngx_mlsec_service_tls.c     TLS of a probe
  * ngx_mlsec_service_status.c  mlsec_services
+ * ngx_mlsec_service_metrics.c what is counted of calls, told to mlsec_metrics
  * ngx_mlsec_service_admin.c   mlsec_services admin
  * ngx_mlsec_service_system.c  mlsec_system
  * ngx_mlsec_service_machine.c  what the machine is doing
@@ -43,6 +44,7 @@
 #include <lib/mlsec_discovery.h>
 #include <lib/mlsec_probe.h>
 #include <lib/mlsec_registry.h>
+#include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
 
 
@@ -184,6 +186,7 @@ typedef struct {
     ngx_http_upstream_srv_conf_t  *upstream;
     ngx_http_upstream_init_peer_pt  init;    /* of nginx's balancer */
     ngx_mlsec_service_live_t      *live;
+    ngx_mlsec_series_t            *metrics;  /* NULL: not counted */
     ngx_uint_t                     npeers;   /* when it was read */
     ngx_array_t                   *marked;   /* ngx_str_t; "server ... down" */
 
@@ -676,6 +679,27 @@ ngx_int_t ngx_mlsec_services_send(ngx_http_request_t *r, ngx_mlsec_json_t *w);
  */
 ngx_int_t ngx_mlsec_services_respond(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf);
+
+
+/* ngx_mlsec_service_metrics.c */
+
+/*
+ * Gives an upstream that is wrapped what is counted of its calls.  NGX_OK or
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_service_metrics(ngx_conf_t *cf,
+    ngx_mlsec_service_conf_t *conf);
+
+/*
+ * Has mlsec_metrics tell what the registry knows.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_service_metrics_begin(ngx_conf_t *cf);
+
+/*
+ * Counts an attempt that has ended.  elapsed: ms.
+ */
+void ngx_mlsec_service_count(const ngx_mlsec_service_conf_t *conf,
+    mlsec_outcome_e outcome, ngx_msec_t elapsed);
 
 
 /* ngx_mlsec_service_admin.c */

@@ -365,6 +365,8 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
                                mp->request->connection->log);
     }
 
+    ngx_mlsec_service_count(conf, outcome, elapsed);
+
     /* an address that is long gone may have given its slot away */
 
     if (peer == NULL

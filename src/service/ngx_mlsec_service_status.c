@@ -42,6 +42,7 @@ static void ngx_mlsec_services_write(ngx_http_request_t *r,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_one(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w);
+static const char *ngx_mlsec_breaker_name(const mlsec_breaker_view_t *view);
 static void ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_resolve(const ngx_mlsec_service_conf_t *conf,
@@ -263,23 +264,46 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
 }
 
 
-static void
-ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
-    ngx_mlsec_json_t *w)
+static const char *
+ngx_mlsec_breaker_name(const mlsec_breaker_view_t *view)
 {
-    uint64_t               failed;
-    const char            *state;
-    mlsec_breaker_view_t   view;
+    return (view->force == MLSEC_FORCE_OPEN) ? "forced_open"
+           : (view->force == MLSEC_FORCE_CLOSED) ? "forced_closed"
+           : ngx_mlsec_breaker_states[view->state];
+}
+
+
+const char *
+ngx_mlsec_service_breaker(ngx_http_upstream_srv_conf_t *uscf)
+{
+    mlsec_breaker_view_t             view;
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = ngx_mlsec_service_conf(uscf);
+
+    if (!conf->breaks) {
+        return NULL;
+    }
 
     mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
                        ngx_current_msec, &view);
 
-    state = (view.force == MLSEC_FORCE_OPEN) ? "forced_open"
-            : (view.force == MLSEC_FORCE_CLOSED) ? "forced_closed"
-            : ngx_mlsec_breaker_states[view.state];
+    return ngx_mlsec_breaker_name(&view);
+}
+
+
+static void
+ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_json_t *w)
+{
+    uint64_t              failed;
+    mlsec_breaker_view_t  view;
+
+    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+                       ngx_current_msec, &view);
 
     ngx_mlsec_json_lit(w, "{\"state\":");
-    ngx_mlsec_services_word(w, state);
+    ngx_mlsec_services_word(w, ngx_mlsec_breaker_name(&view));
     ngx_mlsec_services_number(w, "admitted_percent", view.share);
     ngx_mlsec_services_number(w, "retry_after_ms", view.wait);
     ngx_mlsec_services_number(w, "window_calls", view.failures.total);

@@ -199,6 +199,7 @@ ngx_mlsec_service_wrap(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
     if (conf->live == NULL
         || (conf->resolve && ngx_mlsec_resolve_prepare(cf, conf) != NGX_OK)
         || ngx_mlsec_service_take_over(cf, conf) != NGX_OK
+        || ngx_mlsec_service_metrics(cf, conf) != NGX_OK
         || (conf->probes && ngx_mlsec_health_prepare(cf, conf) != NGX_OK))
     {
         return NGX_ERROR;

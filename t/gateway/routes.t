@@ -311,6 +311,24 @@ is($calls[0]{target}, "/data/efficient/staged-files?$long", 'and goes through');
 ($reply) = drive('GET', '/?' . 'a' x 20_000);
 is($reply->{status}, 414, 'one that is too long');
 
+# ---- what is counted ----
+
+drive('GET', '/dashboard/training/overview');
+($reply) = drive('GET', '/metrics');
+is($reply->{status}, 200, '/metrics');
+is($reply->{headers}{'content-type'},
+   'text/plain; version=0.0.4; charset=utf-8', '/metrics: its type');
+like($reply->{body}, qr/^mlsec_http_requests_total\{route="\/models",method="GET",code="2xx"\} [1-9]/m,
+     '/metrics: a route');
+like($reply->{body}, qr/^mlsec_aggregate_parts_total\{service="training",error_type="\w+"\} [1-9]/m,
+     '/metrics: parts of a service');
+my ($used, $all) = map { $reply->{body} =~ /^mlsec_metrics_words\{state="$_"\} (\d+)/m }
+    qw(used all);
+cmp_ok($used, '<', $all * 0.7, '/metrics: there is room for more');
+unlike($reply->{body}, qr/x_id|%20|\?x=1/, '/metrics: nothing of a client');
+($reply) = drive('GET', '/_metrics');
+is($reply->{status}, 404, 'what is inside stays inside');
+
 # ---- a service below a path; services that are not there ----
 
 my ($real, $tcp) = (free_port(), free_port());

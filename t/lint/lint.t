@@ -38,13 +38,13 @@ my %base = (
 
 my @names = ('check-layers', 'check-size', 'check-headers',
              'check-directives', 'check-words', 'check-environment',
-             'check-routes', 'cppcheck', 'gcc -fanalyzer', 'clang-tidy',
+             'check-routes', 'check-metrics', 'cppcheck', 'gcc -fanalyzer', 'clang-tidy',
              'shellcheck');
 
 delete @ENV{qw(LINT_STRICT NGINX_SRC NGX_OBJS)};
 
 my %installed;
-for my $tool (@names[7 .. 10]) {
+for my $tool (@names[8 .. 11]) {
     my ($program) = split / /, $tool;
     $installed{$tool} = grep { -x "$_/$program" } split /:/, $ENV{PATH};
 }
@@ -68,7 +68,7 @@ is($code, 0, 'clean tree');
 is_deeply($found, [], 'clean tree: no finding');
 is_deeply([sort keys %$state], [sort @names], 'clean tree: a line each');
 is($state->{$_}, 'ok', "clean tree: $_")
-    for @names[0 .. 6], grep { $installed{$_} } @names[7 .. 10];
+    for @names[0 .. 7], grep { $installed{$_} } @names[8 .. 11];
 
 SKIP: {
     skip 'gcc not installed', 3 if !$installed{'gcc -fanalyzer'};
@@ -98,7 +98,7 @@ SKIP: {
 is($code, 1, 'a finding of a checker');
 is(scalar @$found, 2, 'a finding of a checker: printed');
 is($state->{'check-headers'}, 2, 'a finding of a checker: counted');
-is_deeply([sort keys %$state], [sort @names[0 .. 6]], '--own');
+is_deeply([sort keys %$state], [sort @names[0 .. 7]], '--own');
 
 # what each analyser must see
 
@@ -140,7 +140,7 @@ for my $case (@planted) {
 # Code that needs nginx, without nginx's headers: only lib is looked at.
 
 SKIP: {
-    my @both = @names[8, 9];
+    my @both = @names[9, 10];
     skip 'gcc or clang-tidy not installed', 5
         if grep { !$installed{$_} } @both;
 
@@ -173,7 +173,7 @@ for my $tool (qw(cc as sh git)) {
     local $ENV{PATH} = $bin;
     ($code, $found, $state) = lint({});
     is($code, 0, 'tools missing');
-    is($state->{$_}, 'skipped', "tools missing: $_") for @names[7 .. 10];
+    is($state->{$_}, 'skipped', "tools missing: $_") for @names[8 .. 11];
 
     local $ENV{LINT_STRICT} = 1;
     ($code) = lint({});

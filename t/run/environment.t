@@ -59,6 +59,7 @@ my %effect = (
     SERVICE_VERSION => ['9.1', qr/"version":"9\.1"/],
     LOG_LEVEL => ['ERROR', qr/error\.log" error;/],
     ENABLE_WEBSOCKET => ['false', qr/"~\*\^websocket " +off;/],
+    PROMETHEUS_ENABLED => ['off', qr/^location = \/metrics \{ return 404; \}$/m],
     CORS_ORIGINS => ['["https://a.example"]', qr{^    "https://a\.example" 1;}m],
     TRUSTED_PROXIES => ['10.0.0.0/8', qr{^set_real_ip_from 10\.0\.0\.0/8;}m],
     DASHBOARD_ROOT => ["$dir/spa", qr{root +"\Q$dir\E/spa";}],
@@ -98,7 +99,7 @@ close $f;
 my %idle = (
     WEBSOCKET_CLEANUP_INTERVAL => 300, POSTGRES_URL => 'postgres://a/b',
     DATABASE_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
-    PROMETHEUS_ENABLED => 'true', JAEGER_ENABLED => 'true',
+    JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
     JWT_KEY_FILE => $ca, JWT_ISSUER => 'a', JWT_AUDIENCE => 'a',
     API_KEYS_FILE => $ca, LIMITS => 'on',

@@ -161,14 +161,14 @@ unlike($out, qr/differ/, 'two names that agree: nothing to say');
 my %idle = (
     WEBSOCKET_CLEANUP_INTERVAL => 300,
     POSTGRES_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
-    PROMETHEUS_ENABLED => 'true', JAEGER_ENABLED => 'true',
+    JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
     JWT_KEY_FILE => $ca, JWT_ISSUER => 'a', JWT_AUDIENCE => 'a',
     API_KEYS_FILE => $ca, LIMITS => 'on');
 my %active = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
     LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
-    TRUSTED_PROXIES => '10.0.0.0/8',
+    TRUSTED_PROXIES => '10.0.0.0/8', PROMETHEUS_ENABLED => 'false',
     CORS_ORIGINS => 'http://a.example, http://A.example,http://b:1');
 ($status, $out, $err) = render(%idle, %active);
 is(join("\n", sort split /\n/, $out),
@@ -180,6 +180,8 @@ like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
 like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
 like($text, qr/\$websocket_refused \{\n    default           upgrade;\n    "~\*\^websocket "   off;\n\}/,
      'ENABLE_WEBSOCKET counts');
+like($text, qr/^location = \/metrics \{ return 404; \}$/m,
+     'PROMETHEUS_ENABLED counts');
 like($text, qr{^    "http://a\.example" 1;\n    "http://b:1" 1;\n\}}m,
      'CORS_ORIGINS counts, each once');
 like($text, qr{set_real_ip_from 10\.0\.0\.0/8;},
@@ -192,6 +194,8 @@ unlike($text, qr/\$\{[A-Z_]+\}(?! are)/m, 'nothing is left to fill')
 like($text, qr{server "unix:\Q$dir\E/demo/training\.sock";},
      'no service URL: the demo');
 render();
+like(slurp("$dir/conf/metrics.conf"), qr/^    deny  all;\n    mlsec_metrics;$/m,
+     'metrics are there unless they are not wanted');
 like(slurp("$dir/conf/nginx.conf"), qr/listen\s+127\.0\.0\.1:8007;/,
      'the demo is on loopback');
 render(MLFLOW_URL => 'http://127.0.0.1:1');

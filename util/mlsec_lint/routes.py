@@ -14,11 +14,11 @@ from collections import Counter
 PAGE = 'docs/routes.md'
 TEMPLATES = 'conf/templates/'
 AREAS = TEMPLATES + 'routes/'
-OTHERS = ('health', 'aggregates', 'page')
+OTHERS = ('health', 'metrics', 'aggregates', 'page')
 HEALTH = TEMPLATES + 'health_parts.conf.template'
 # where parts go that stay inside, and what these places call
 INSIDE = {'/_asked': [], '/_nothing': [], '/_about': [], '/_services': [],
-          '/_system': [], '/_breakers': [],
+          '/_system': [], '/_breakers': [], '/_metrics': [],
           '/_predict': ['model-cache POST /predict',
                         'model-api POST /predict']}
 STATES = ('done', 'pending', 'no upstream', 'refused')
@@ -110,7 +110,8 @@ class Route:
             self.note = word
         elif name == 'mlsec_fail':
             self.state = {'403': 'refused'}.get(rest[0], '')
-        elif name in ('mlsec_respond', 'try_files', 'mlsec_call'):
+        elif name in ('mlsec_respond', 'try_files', 'mlsec_call',
+                      'mlsec_metrics'):
             self.state = 'done'
         elif name == 'rewrite' and '$named_service' in rest[1]:
             self.state, self.note = 'done', '{id}'
