@@ -132,6 +132,11 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
         server $closed max_fails=0; server @{[$good->address]} max_fails=0;
         mlsec_retry min=1000 base=1ms;
     }
+    upstream weighted {
+        server @{[$bad->address]} weight=20 max_fails=0;
+        server @{[$good->address]}; keepalive 4;
+        mlsec_retry min=1000 base=1ms;
+    }
     upstream gone { server $closed; mlsec_retry min=1000 base=1ms; }
     upstream breaks {
         $servers mlsec_service breaks; mlsec_outlier consecutive=200;
@@ -169,7 +174,8 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     location /one/ { proxy_pass http://single/; }
     location /dead-plain/ { proxy_pass http://dead/; }
     location /seq/ { proxy_pass http://seq/; }
-    @{[map { $parts->($_) } qw(three single tries dead gone breaks)]}
+    @{[map { $parts->($_) } qw(three single tries dead gone breaks
+                                weighted)]}
     location ~ ^/body(/.*) { mlsec_call a http://three\$1 body=on required; client_body_buffer_size 1k; }
     location ~ ^/keyed(/.*) {
         mlsec_call a http://three\$1 body=on required
@@ -367,15 +373,21 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset']) {
 {
     my $before = $bad->count('request', '/bad');
 
-    for (1 .. 30) {
-        my $r = $nginx->get('/three/bad');
+    my $whole = sub {
+        my ($path, $n) = @_;
 
-        $r->{headers}{'x-gateway-completed'} eq 'true' or last;
-        pass('part: never twice at the peer that fails') if $_ == 30;
-    }
+        return scalar grep {
+            $nginx->get($path)->{headers}{'x-gateway-completed'} eq 'true'
+        } 1 .. $n;
+    };
+
+    is($whole->('/three/bad', 30), 30,
+       'part: never twice at the peer that fails');
+    is($whole->('/weighted/bad', 10), 10,
+       'part: though the balancer prefers it');
 
     cmp_ok($bad->count('request', '/bad') - $before, '>=', 5,
-           'part: though it is asked');
+           'part: it was asked');
 
     my ($r, $n) = ask('/three/status/503/p', '/status/503/p');
 
