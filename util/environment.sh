@@ -155,6 +155,10 @@ is_origin() {
     split_url "$1" && [ "$1" = "$SCHEME://$HOST_HEADER" ]
 }
 
+is_service() {
+    printf '%s\n' "$SERVICES" | cut -d' ' -f1 | grep -Fqx -- "$1"
+}
+
 is_cidr() {
     bits=${1#*/}
     if is_ipv4 "${1%%/*}"; then
@@ -212,6 +216,25 @@ check_store() {
     if ! split_url "http://$host" || [ -n "$PREFIX" ]; then
         bad "$1" "$3"
     fi
+}
+
+# The DNS servers of this machine, for nginx. One with a zone (fe80::1%eth0) is
+# not for others than this machine's own resolver.
+RESOLV_CONF=${RESOLV_CONF:-/etc/resolv.conf}
+
+system_resolvers() {
+    found=
+    while read -r word address _; do
+        [ "$word" = nameserver ] || continue
+        if is_ipv4 "$address"; then
+            found="$found $address"
+        elif is_ipv6 "$address"; then
+            found="$found [$address]"
+        fi
+    done <<END
+$(cat "$RESOLV_CONF" 2>/dev/null)
+END
+    printf '%s' "${found# }"
 }
 
 # ---- the environment ----------------------------------------------------
@@ -290,16 +313,27 @@ check_environment() {
         ORIGINS=$LIST
     fi
 
+    CRITICAL=
+    if [ -n "${CRITICAL_SERVICES-}" ]; then
+        each "$CRITICAL_SERVICES" is_service || bad CRITICAL_SERVICES \
+            'a comma list of services (model-api,training)'
+        CRITICAL=$LIST
+    fi
+
     TRUSTED=
     if [ -n "${TRUSTED_PROXIES-}" ]; then
         each "$TRUSTED_PROXIES" is_cidr || bad TRUSTED_PROXIES \
             'a comma list of addresses or networks (10.0.0.0/8)'
         TRUSTED=$LIST
     fi
-    if [ -n "${RESOLVER-}" ]; then
-        each "$RESOLVER" is_address \
-            || bad RESOLVER 'a comma list of DNS server addresses, addr[:port]'
-    fi
+    RESOLVERS=
+    case ${RESOLVER-} in
+        '')  RESOLVERS=$(system_resolvers) ;;
+        off) ;;
+        *)   each "$RESOLVER" is_address || bad RESOLVER \
+                 'a comma list of DNS server addresses, addr[:port], or off'
+             RESOLVERS=$LIST ;;
+    esac
 
     case ${DASHBOARD_ROOT-} in
         ''|/*) ;;

@@ -50,7 +50,7 @@ def alerts($states):
         | {type: "service_unhealthy", service: .name, status,
            message: "Service \(.name) is \(.status)", timestamp: stamp,
            severity: "warning"})
-    + [$states | object | to_entries[] | select(.value.state == "open")
+    + [$states | object | to_entries[] | select(.value | objects | .state == "open")
         | {type: "circuit_breaker_open", service: .key, status: "open",
            message: "Circuit breaker of \(.key) is open", timestamp: stamp,
            severity: "critical"}];

@@ -3,8 +3,8 @@
 #
 # GET /monitoring/alerts.
 #
-# Parts: health.jq's; breakers: the gateway's circuit breakers, where it has
-# them.
+# Parts: health.jq's; breakers: the gateway's circuit breakers
+# (circuit_breakers.jq).
 # -> {alerts: [{type, service, status, message, timestamp, severity}], count,
 #     timestamp}
 

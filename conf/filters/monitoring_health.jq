@@ -3,8 +3,8 @@
 #
 # GET /monitoring/health/detailed.
 #
-# Parts: health.jq's; breakers: the gateway's circuit breakers, where it has
-# them.
+# Parts: health.jq's; breakers: the gateway's circuit breakers
+# (circuit_breakers.jq).
 # -> {health: {overall_status, healthy_services, total_services, services:
 #     {name: record}, timestamp}, circuit_breakers, timestamp}
 

@@ -4,10 +4,12 @@
 # GET /monitoring/metrics: all about the platform in one answer.
 #
 # Parts: health.jq's; stats (model-cache), business (business-metrics);
-# gateway: /health of the gateway itself; breakers as in monitoring_health.jq.
+# gateway: about the gateway itself; breakers as in monitoring_health.jq; system
+# (system.jq).
 # There are no logs: the tracing service lists no traces.
 # -> {system_health, system_metrics: {system_health (0-100), cache_statistics,
-#     uptime, last_updated}, alerts, logs: [], performance:
+#     uptime, resource_usage, active_connections, total_requests,
+#     last_updated}, alerts, logs: [], performance:
 #     {service_availability, response_time, cache_performance,
 #     business_metrics, data_source, calculation_timestamp, note},
 #     data_source, last_updated}
@@ -19,7 +21,10 @@ def uptime: if type == "number"
 def speed: if . == null then "unknown" elif . < 1 then "good"
     elif . < 5 then "degraded" else "poor" end;
 
-services as $services | (part("breakers") | .circuit_breakers) as $states
+resource_usage as $usage
+| (machine | {active_connections: (.connections | object | .active),
+              total_requests: .requests}) as $traffic
+| services as $services | (part("breakers") | .circuit_breakers) as $states
 | (.stats | if . == null then null else object end) as $stats
 | part("gateway") as $gateway
 | (if $stats == null then null else
@@ -37,9 +42,10 @@ services as $services | (part("breakers") | .circuit_breakers) as $states
 | ($services | response_times) as $times
 | ($services | health_percent) as $percent
 | {system_health: ($services | system_health),
-   system_metrics: {system_health: $percent, cache_statistics: $cache,
+   system_metrics: ({system_health: $percent, cache_statistics: $cache,
                     uptime: ($gateway.uptime_seconds | uptime),
-                    last_updated: stamp},
+                    resource_usage: $usage, last_updated: stamp}
+                    + $traffic),
    alerts: ($services | alerts($states)), logs: [],
    performance: {
        service_availability: {

@@ -3,7 +3,7 @@
 #
 # GET /status, /system/status: the platform in one word.
 #
-# Parts: health.jq's; gateway: /health of the gateway itself.
+# Parts: health.jq's; gateway: about the gateway itself.
 # -> {status, overall_health_percentage, healthy_services, total_services,
 #     services: [record], timestamp, version, uptime_seconds}
 

@@ -484,6 +484,9 @@ ngx_uint_t ngx_mlsec_part_status_code(const ngx_mlsec_part_t *part);
  */
 ngx_mlsec_err_e ngx_mlsec_part_verdict(ngx_mlsec_part_t *part, ngx_int_t rc);
 
+/* Why a service is not called; rc: of ngx_mlsec_service_admit(). */
+ngx_mlsec_err_e ngx_mlsec_part_refused(ngx_int_t rc);
+
 /*
  * Counts the attempts of a part into part->attempts.
  *

@@ -146,9 +146,7 @@ ngx_mlsec_part_run(ngx_mlsec_part_t *part)
 
     if (rc != NGX_OK) {
         part->retry_after = retry_after;
-        ngx_mlsec_part_end(part, (rc == NGX_BUSY)
-                                 ? NGX_MLSEC_ERR_SHED
-                                 : NGX_MLSEC_ERR_CIRCUIT_OPEN);
+        ngx_mlsec_part_end(part, ngx_mlsec_part_refused(rc));
         return NGX_OK;
     }
 

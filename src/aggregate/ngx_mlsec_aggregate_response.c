@@ -331,7 +331,7 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
         what = "sent an answer of the wrong type";
         break;
     case NGX_MLSEC_ERR_DNS:
-        what = "has no address";
+        what = NGX_MLSEC_SERVICE_NOWHERE;
         break;
     case NGX_MLSEC_ERR_UPSTREAM_STATUS:
         what = "answered with status ";

@@ -64,12 +64,28 @@ ngx_mlsec_part_status_code(const ngx_mlsec_part_t *part)
     case NGX_MLSEC_ERR_CANCELED:
         return NGX_HTTP_SERVICE_UNAVAILABLE;
 
+    case NGX_MLSEC_ERR_DNS:
+
+        /* of a service that is looked up again and again: it may be back */
+
+        return part->retry_after ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                 : NGX_HTTP_BAD_GATEWAY;
+
     case NGX_MLSEC_ERR_FILTER:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     default:
         return NGX_HTTP_BAD_GATEWAY;
     }
+}
+
+
+ngx_mlsec_err_e
+ngx_mlsec_part_refused(ngx_int_t rc)
+{
+    return (rc == NGX_ABORT) ? NGX_MLSEC_ERR_DNS
+           : (rc == NGX_BUSY) ? NGX_MLSEC_ERR_SHED
+           : NGX_MLSEC_ERR_CIRCUIT_OPEN;
 }
 
 
@@ -155,8 +171,7 @@ ngx_mlsec_part_verdict_upstream(ngx_mlsec_part_t *part, ngx_int_t rc)
                                         &part->retry_after);
 
     if (refused != NGX_OK) {
-        return (refused == NGX_BUSY) ? NGX_MLSEC_ERR_SHED
-                                     : NGX_MLSEC_ERR_CIRCUIT_OPEN;
+        return ngx_mlsec_part_refused(refused);
     }
 
     if (u->state == NULL) {

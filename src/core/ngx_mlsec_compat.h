@@ -36,16 +36,23 @@
 
 /*
  * Since 1.27.3 servers with "resolve" stand in a list of their own, and are
- * what peers are made from as addresses come.
+ * what peers are made from as addresses come.  An upstream{} may also have a
+ * resolver of its own.
  */
 
 #if (nginx_version >= 1027003 && NGX_HTTP_UPSTREAM_ZONE)
 
 #define ngx_mlsec_peers_resolve(peers)  (peers)->resolve
 
+#define ngx_mlsec_upstream_resolver(uscf)  (uscf)->resolver
+#define ngx_mlsec_upstream_resolver_timeout(uscf)  (uscf)->resolver_timeout
+
 #else
 
 #define ngx_mlsec_peers_resolve(peers)  NULL
+
+#define ngx_mlsec_upstream_resolver(uscf)  NULL
+#define ngx_mlsec_upstream_resolver_timeout(uscf)  NGX_CONF_UNSET_MSEC
 
 #endif
 

@@ -217,17 +217,20 @@ mlsec_registry_group(mlsec_str_t name)
 
 /*
  * A slot to be written: a free one, one whose writer has died (nobody but the
- * writer is here), or, when there is none, one that nobody knows any more.
+ * writer is here), or, when there is none, one that nobody knows any more, or
+ * that of the address that has left a list first.
  */
 
 static mlsec_slot_t *
 mlsec_slot_take(const mlsec_registry_t *r, const mlsec_table_t *table,
     uint64_t generation)
 {
-    uint64_t       i;
-    mlsec_slot_t  *slot, *stale;
+    uint64_t       i, left, first;
+    mlsec_slot_t  *slot, *stale, *gone;
 
     stale = NULL;
+    gone = NULL;
+    first = 0;
 
     for (i = 0; i < table->n; i++) {
         slot = (mlsec_slot_t *) (table->start + i * table->width);
@@ -239,9 +242,18 @@ mlsec_slot_take(const mlsec_registry_t *r, const mlsec_table_t *table,
         if (stale == NULL && mlsec_slot_stale(r, slot, generation)) {
             stale = slot;
         }
+
+        left = mlsec_atomic_load(&slot->listed);
+
+        if (left != 0 && !(left & MLSEC_SLOT_LISTED)
+            && (gone == NULL || left < first))
+        {
+            gone = slot;
+            first = left;
+        }
     }
 
-    return stale;
+    return stale ? stale : gone;
 }
 
 
@@ -413,6 +425,19 @@ mlsec_registry_peer_at(const mlsec_registry_t *r, uint64_t index)
     return index < table.n
            ? (mlsec_peer_slot_t *) (table.start + index * table.width)
            : NULL;
+}
+
+
+uint64_t
+mlsec_registry_peer_index(const mlsec_registry_t *r,
+    const mlsec_peer_slot_t *slot)
+{
+    mlsec_table_t  table;
+
+    mlsec_registry_peers(r, &table);
+
+    return (uint64_t) ((const unsigned char *) slot - table.start)
+           / table.width;
 }
 
 

@@ -27,9 +27,14 @@
 
 
 #define MLSEC_REGISTRY_MAGIC     0x6d6c736563726567ull    /* "mlsecreg" */
-#define MLSEC_REGISTRY_VERSION   1
+#define MLSEC_REGISTRY_VERSION   2
 #define MLSEC_REGISTRY_WORKERS   128
 #define MLSEC_REGISTRY_NAME      128         /* longest key, bytes */
+#define MLSEC_REGISTRY_PLACES    64          /* of addresses of a service */
+
+/* of mlsec_slot_t.listed */
+
+#define MLSEC_SLOT_LISTED        (1ull << 63)
 
 
 #define MLSEC_REGISTRY_RETRY     (1ull << 32)
@@ -53,6 +58,9 @@ typedef enum {
 typedef struct {
     mlsec_atomic_t      owner;
     mlsec_atomic_t      generation;  /* the last that has it */
+    mlsec_atomic_t      listed;      /* a peer in a list of addresses: ms
+                                        since when, and the bit; one that has
+                                        left it: ms when; else 0 */
     uint32_t            group;       /* the same for a service and its peers */
     uint32_t            len;
     unsigned char       name[MLSEC_REGISTRY_NAME];
@@ -69,6 +77,11 @@ typedef struct {
     mlsec_atomic_t      opened;      /* times, in all */
     mlsec_atomic_t      recovered;   /* times, in all */
     mlsec_budget_t      budget;      /* of second calls */
+    mlsec_atomic_t      failed;      /* ms, the last time a call did; 0: none */
+    mlsec_atomic_t      source;      /* hash of what the list was asked for */
+    mlsec_atomic_t      lookup;      /* mlsec_discovery_view() */
+    mlsec_atomic_t      due;         /* ms, of the next question */
+    mlsec_atomic_t      places[MLSEC_REGISTRY_PLACES];
 } __attribute__((aligned(64))) mlsec_service_slot_t;
 
 
@@ -152,7 +165,9 @@ int mlsec_registry_service(mlsec_registry_t *r, const mlsec_process_t *process,
 
 /*
  * As mlsec_registry_service(), for a peer: by the service that it belongs to
- * and its address.
+ * and its address.  When the table is full, the peer that has left a list of
+ * addresses first makes room: whoever keeps a slot of such a peer compares its
+ * owner before writing.
  */
 int mlsec_registry_peer(mlsec_registry_t *r, const mlsec_process_t *process,
     uint64_t generation, const mlsec_service_slot_t *service,
@@ -165,6 +180,10 @@ mlsec_service_slot_t *mlsec_registry_service_at(const mlsec_registry_t *r,
 /* A slot of a peer by index; NULL beyond the last.  It may be free. */
 mlsec_peer_slot_t *mlsec_registry_peer_at(const mlsec_registry_t *r,
     uint64_t index);
+
+/* Index of a peer, for mlsec_registry_peer_at(). */
+uint64_t mlsec_registry_peer_index(const mlsec_registry_t *r,
+    const mlsec_peer_slot_t *slot);
 
 /* 1 if a slot holds something. */
 int mlsec_slot_used(const mlsec_slot_t *slot);

@@ -45,6 +45,13 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mlsec_resolve"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_1MORE,
+      ngx_mlsec_resolve,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_breaker"),
       NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
       ngx_mlsec_breaker,

@@ -44,6 +44,10 @@
     "has failed too often and is not called for now"
 
 
+#define NGX_MLSEC_SERVICE_NOWHERE                                             \
+    "has no address"
+
+
 typedef struct {
     ngx_str_t     name;          /* empty: the upstream's own name */
     ngx_str_t     host;          /* Host header; empty: the upstream's name */
@@ -113,7 +117,8 @@ time_t ngx_mlsec_service_retry_after(ngx_http_upstream_srv_conf_t *uscf);
  *
  * NGX_OK: *ticket is NULL, or is to be attached to the request that makes the
  * call.  NGX_DECLINED: the circuit breaker is open; NGX_BUSY: too many calls
- * are in flight; *retry_after is when to ask again, s, at least 1.
+ * are in flight; NGX_ABORT: its name has no address (mlsec_resolve);
+ * *retry_after is when to ask again, s, at least 1.
  */
 ngx_int_t ngx_mlsec_service_admit(ngx_pool_t *pool,
     ngx_http_upstream_srv_conf_t *uscf, ngx_uint_t optional,

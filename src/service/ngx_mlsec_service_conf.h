@@ -14,6 +14,9 @@
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_via.c     leave for a call, mlsec_via
+ * ngx_mlsec_service_resolve.c mlsec_resolve, what it puts into an upstream{}
+ * ngx_mlsec_service_lookup.c  who asks the DNS, and when
+ * ngx_mlsec_service_places.c  what a worker makes of the addresses
  * ngx_mlsec_service_error.c   what an envelope says of a failed call
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
@@ -39,6 +42,7 @@
 #include <core/ngx_mlsec_json.h>
 #include <lib/filter/mlsec_filter.h>
 #include <lib/mlsec_body.h>
+#include <lib/mlsec_discovery.h>
 #include <lib/mlsec_probe.h>
 #include <lib/mlsec_registry.h>
 #include <service/ngx_mlsec_service.h>
@@ -95,6 +99,64 @@ typedef struct {
 
 
 typedef struct ngx_mlsec_probe_s  ngx_mlsec_probe_t;
+typedef struct ngx_mlsec_lookup_s  ngx_mlsec_lookup_t;
+
+
+/* mlsec_resolve of an upstream{} */
+
+typedef struct {
+    mlsec_discovery_conf_t         rule;
+    ngx_str_t                      name;     /* as it was written */
+    ngx_str_t                      host;     /* what is asked for */
+    ngx_str_t                      service;  /* of SRV; empty: A, AAAA */
+    uint64_t                       source;   /* hash of the two, and port */
+    ngx_mlsec_conf_place_t         place;
+    ngx_resolver_t                *resolver;
+    ngx_msec_t                     timeout;  /* of a question, ms */
+    in_port_t                      port;     /* 0: that of SRV */
+    unsigned                       slots;    /* 1-MLSEC_REGISTRY_PLACES */
+    unsigned                       srv:1;
+    unsigned                       ramp:1;   /* new ones start slowly */
+} ngx_mlsec_resolve_t;
+
+
+/* a place with its address, as this worker knows it */
+
+typedef struct {
+    uint64_t                       word;     /* the zone's */
+    uint64_t                       owner;    /* of slot, when it was read */
+    mlsec_peer_slot_t             *slot;     /* NULL: the place is empty */
+    ngx_uint_t                     weight;
+    ngx_uint_t                     backup;   /* 0 or 1 */
+    ngx_uint_t                     fresh;    /* 1: another address than before,
+                                                nginx's peer is not reset */
+    socklen_t                      socklen;
+    ngx_sockaddr_t                 sockaddr;
+    ngx_str_t                      name;
+    u_char                         text[NGX_SOCKADDR_STRLEN];
+} ngx_mlsec_entry_t;
+
+
+/* who is behind a peer of nginx's */
+
+typedef struct {
+    mlsec_peer_slot_t             *slot;     /* NULL: not known */
+    ngx_str_t                     *name;     /* of the address */
+    struct sockaddr               *sockaddr;
+    socklen_t                      socklen;
+} ngx_mlsec_target_t;
+
+
+/* the place that an attempt was given, of a request */
+
+typedef struct {
+    struct sockaddr               *key;      /* nginx's; NULL: no place */
+    socklen_t                      keylen;
+    ngx_uint_t                     index;
+    uint64_t                       word;
+    uint64_t                       owner;
+    mlsec_peer_slot_t             *slot;
+} ngx_mlsec_chosen_t;
 
 
 /*
@@ -117,6 +179,10 @@ typedef struct {
     u_char                        *down;     /* scratch, one for a peer */
     ngx_uint_t                     room;     /* of both */
 
+    ngx_mlsec_entry_t             *entries;  /* mlsec_resolve: its places */
+    ngx_uint_t                     usable;   /* peers that are not empty */
+    ngx_mlsec_lookup_t            *lookup;   /* of the leader */
+
     ngx_mlsec_probe_t             *probing;  /* list; of the leader */
     uint64_t                       asked;    /* slot->asked, as it was seen */
 
@@ -134,6 +200,7 @@ typedef struct {
     mlsec_outlier_conf_t           outlier;
     ngx_mlsec_health_t             health;
     ngx_mlsec_retry_conf_t         retry;
+    ngx_mlsec_resolve_t           *resolve;  /* NULL: no mlsec_resolve */
 
     struct ngx_mlsec_service_main_conf_s  *main;
 
@@ -153,6 +220,8 @@ typedef struct {
     unsigned                       ejects:1; /* mlsec_outlier */
     unsigned                       probes:1; /* mlsec_health */
     unsigned                       retries:1; /* mlsec_retry */
+    unsigned                       follows:1; /* mlsec_resolve, of an address
+                                                 too */
 } ngx_mlsec_service_conf_t;
 
 
@@ -352,6 +421,114 @@ ngx_int_t ngx_mlsec_service_take_over(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf);
 
 
+/* ngx_mlsec_service_resolve.c */
+
+/* Setter of mlsec_resolve: puts the servers of its places into the block. */
+char *ngx_mlsec_resolve(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * When all of "http" has been read: finds the resolver.  NGX_OK, or NGX_ERROR
+ * after an [emerg].
+ */
+ngx_int_t ngx_mlsec_resolve_prepare(ngx_conf_t *cf,
+    ngx_mlsec_service_conf_t *conf);
+
+/*
+ * Whether an address stands for a place, 1 or 0; if so *index of the place, and
+ * *backup: 1 if it is the one among the backup servers.
+ */
+ngx_uint_t ngx_mlsec_resolve_index(const struct sockaddr *sockaddr,
+    ngx_uint_t *index, ngx_uint_t *backup);
+
+
+/* ngx_mlsec_service_places.c */
+
+/*
+ * When a worker begins: room for its view of the list.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_places_init(const ngx_mlsec_service_conf_t *conf,
+    ngx_pool_t *pool);
+
+/*
+ * Takes over what the list in the zone has become.  Costs a load for each place
+ * if that is nothing new.
+ */
+void ngx_mlsec_places_load(const ngx_mlsec_service_conf_t *conf);
+
+/*
+ * Who is behind a peer of nginx's.  group: of the peer; its lock is the
+ * caller's.
+ *
+ * 1: *target is set, and good until the list is loaded the next time.  0: the
+ * peer is an empty place.
+ */
+ngx_uint_t ngx_mlsec_places_target(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peer_t *peer, ngx_mlsec_target_t *target);
+
+/*
+ * Gives nginx's peers the weights of their addresses, and what follows from
+ * how many there are.  group: of conf's peers, locked for writing.
+ */
+void ngx_mlsec_places_weigh(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peers_t *group);
+
+/*
+ * Counts the peers that a request could be sent to, for live->usable.
+ */
+void ngx_mlsec_places_count(const ngx_mlsec_service_conf_t *conf);
+
+/*
+ * After a balancer's peer.get: makes the peer the address of its place.
+ *
+ * rc: of the balancer, NGX_OK or NGX_DONE.  *chosen is set.
+ *
+ * NGX_OK, NGX_DONE: as of peer.get.  NGX_BUSY: the place is empty, the peer has
+ * to be freed.  NGX_ERROR: no memory, the same.
+ */
+ngx_int_t ngx_mlsec_places_get(const ngx_mlsec_service_conf_t *conf,
+    ngx_pool_t *pool, ngx_peer_connection_t *pc, ngx_int_t rc,
+    ngx_mlsec_chosen_t *chosen);
+
+/*
+ * Before a balancer's peer.free: makes it the peer again that the balancer
+ * knows.  state: of peer.free; the one to pass on is returned.
+ */
+ngx_uint_t ngx_mlsec_places_put(const ngx_mlsec_service_conf_t *conf,
+    ngx_peer_connection_t *pc, ngx_uint_t state,
+    const ngx_mlsec_chosen_t *chosen);
+
+/*
+ * Whether a service has no address to be called at, 1 or 0; if so when there
+ * may be one, s, at least 1.
+ */
+ngx_uint_t ngx_mlsec_places_none(const ngx_mlsec_service_conf_t *conf,
+    time_t *retry_after);
+
+
+/* ngx_mlsec_service_lookup.c */
+
+/*
+ * Makes the upstream's list in the zone this configuration's.  For the master,
+ * when slots have been claimed.
+ */
+void ngx_mlsec_lookup_adopt(const ngx_mlsec_service_conf_t *conf);
+
+/*
+ * When a worker begins: has it take part in the choice of the one that asks.
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_lookup_begin(ngx_cycle_t *cycle,
+    ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * When a worker ends: lets go of its questions.
+ */
+void ngx_mlsec_lookup_end(ngx_mlsec_service_main_conf_t *mcf);
+
+/* For people: why the last question has failed. */
+const char *ngx_mlsec_lookup_reason(unsigned code);
+
+
 /* ngx_mlsec_service_via.c */
 
 /* Setter of mlsec_via: notes the name, ngx_mlsec_via_resolve() ties it. */
@@ -395,7 +572,8 @@ typedef enum {
     NGX_MLSEC_FAULT_RESET,
     NGX_MLSEC_FAULT_NO_PEER,
     NGX_MLSEC_FAULT_OPEN,
-    NGX_MLSEC_FAULT_SHED
+    NGX_MLSEC_FAULT_SHED,
+    NGX_MLSEC_FAULT_NOWHERE
 } ngx_mlsec_fault_e;
 
 /*
@@ -438,6 +616,12 @@ void ngx_mlsec_health_begin(ngx_mlsec_service_main_conf_t *mcf);
  * When a worker ends: lets go of all that it was probing, for the next one.
  */
 void ngx_mlsec_health_end(ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * To be called by the leader when addresses have come or gone: probes follow
+ * before it returns.
+ */
+void ngx_mlsec_health_follow(const ngx_mlsec_service_conf_t *conf);
 
 /*
  * What a probe has found.  error: why it failed, NULL if it has not; elapsed:

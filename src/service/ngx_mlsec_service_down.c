@@ -68,10 +68,23 @@ ngx_mlsec_down_mark(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peers_t *peers)
 {
     ngx_str_t                    *name;
+    ngx_uint_t                    index, backup;
     ngx_http_upstream_rr_peer_t  *peer;
 
     for (peer = peers->peer; peer; peer = peer->next) {
+
+        if (ngx_mlsec_resolve_index(peer->sockaddr, &index, &backup)) {
+            continue;
+        }
+
         conf->npeers++;
+
+        /* slow start counts in tenths of a weight */
+
+        if (conf->resolve && conf->resolve->ramp) {
+            peer->weight *= MLSEC_DISCOVERY_STEPS;
+            peer->effective_weight = peer->weight;
+        }
 
         if (peer->down) {
             name = ngx_array_push(conf->marked);
@@ -87,10 +100,15 @@ ngx_mlsec_down_mark(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf,
         }
     }
 
-    if (conf->ejects || conf->probes) {
+    for (peer = ngx_mlsec_peers_resolve(peers); peer; peer = peer->next) {
 
-        for (peer = ngx_mlsec_peers_resolve(peers); peer; peer = peer->next) {
+        if (conf->ejects || conf->probes) {
             peer->max_fails = 0;
+        }
+
+        if (conf->resolve && conf->resolve->ramp) {
+            peer->weight *= MLSEC_DISCOVERY_STEPS;
+            peer->effective_weight = peer->weight;
         }
     }
 
@@ -116,7 +134,7 @@ ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
     changes = mlsec_atomic_load(&live->slot->changes);
 
     if (live->looked && changes == live->seen
-        && ((!conf->ejects && !conf->probes)
+        && ((!conf->ejects && !conf->probes && !conf->resolve)
             || (ngx_msec_int_t) (ngx_current_msec - live->due) < 0))
     {
         return;
@@ -126,10 +144,20 @@ ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
     live->seen = changes;
     live->due = ngx_current_msec + NGX_MLSEC_DOWN_INTERVAL;
 
+    if (conf->resolve) {
+        ngx_mlsec_places_load(conf);
+        ngx_mlsec_places_count(conf);
+    }
+
     ngx_mlsec_down_expire(conf, log);
 
     for (peers = conf->upstream->peer.data; peers; peers = peers->next) {
         ngx_http_upstream_rr_peers_wlock(peers);
+
+        if (conf->resolve) {
+            ngx_mlsec_places_weigh(conf, peers);
+        }
+
         ngx_mlsec_down_group(conf, peers);
         ngx_http_upstream_rr_peers_unlock(peers);
     }
@@ -180,7 +208,7 @@ ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peers_t *peers)
 {
     ngx_uint_t                    n, down;
-    mlsec_peer_slot_t            *slot;
+    ngx_mlsec_target_t            target;
     ngx_http_upstream_rr_peer_t  *peer;
 
     for (n = 0, peer = peers->peer; peer; peer = peer->next) {
@@ -193,15 +221,13 @@ ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
 
     for (n = 0, peer = peers->peer; peer; peer = peer->next) {
 
-        if (ngx_mlsec_service_marked(conf, &peer->name)) {
-            continue;
-        }
-
-        slot = ngx_mlsec_service_peer(conf, &peer->name);
-
-        if (!ngx_mlsec_down_drained(slot)) {
-            conf->live->since[n++] = slot ? ngx_mlsec_down_since(conf, slot)
-                                          : 0;
+        if (ngx_mlsec_places_target(conf, peer, &target)
+            && !ngx_mlsec_service_marked(conf, target.name)
+            && !ngx_mlsec_down_drained(target.slot))
+        {
+            conf->live->since[n++] = target.slot
+                                     ? ngx_mlsec_down_since(conf, target.slot)
+                                     : 0;
         }
     }
 
@@ -209,12 +235,16 @@ ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
 
     for (n = 0, peer = peers->peer; peer; peer = peer->next) {
 
-        if (ngx_mlsec_service_marked(conf, &peer->name)) {
-            continue;
-        }
+        if (!ngx_mlsec_places_target(conf, peer, &target)) {
+            down = 1;
 
-        slot = ngx_mlsec_service_peer(conf, &peer->name);
-        down = ngx_mlsec_down_drained(slot) ? 1 : conf->live->down[n++];
+        } else if (ngx_mlsec_service_marked(conf, target.name)) {
+            continue;
+
+        } else {
+            down = ngx_mlsec_down_drained(target.slot)
+                   ? 1 : conf->live->down[n++];
+        }
 
         if (peer->down != down) {
             peer->down = down;
@@ -240,6 +270,7 @@ ngx_mlsec_service_collect(const ngx_mlsec_service_conf_t *conf,
     ngx_pool_t *pool, ngx_mlsec_peer_view_t **peers, ngx_uint_t *n)
 {
     ngx_uint_t                     max;
+    ngx_mlsec_target_t             target;
     ngx_mlsec_peer_view_t         *view;
     ngx_http_upstream_rr_peer_t   *peer;
     ngx_http_upstream_rr_peers_t  *group;
@@ -265,12 +296,21 @@ ngx_mlsec_service_collect(const ngx_mlsec_service_conf_t *conf,
     *peers = view;
     *n = 0;
 
+    if (conf->resolve && conf->live->entries) {
+        ngx_mlsec_places_load(conf);
+    }
+
     for (group = conf->upstream->peer.data; group; group = group->next) {
         ngx_http_upstream_rr_peers_rlock(group);
 
         for (peer = group->peer; peer && *n < max; peer = peer->next) {
-            view[*n].slot = ngx_mlsec_service_peer(conf, &peer->name);
-            view[*n].marked = ngx_mlsec_service_marked(conf, &peer->name);
+
+            if (!ngx_mlsec_places_target(conf, peer, &target)) {
+                continue;
+            }
+
+            view[*n].slot = target.slot;
+            view[*n].marked = ngx_mlsec_service_marked(conf, target.name);
             view[*n].backup = (group != conf->upstream->peer.data);
 
             if (view[*n].slot != NULL) {

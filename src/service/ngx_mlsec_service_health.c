@@ -32,7 +32,7 @@
 static void ngx_mlsec_health_turn(ngx_event_t *ev);
 static void ngx_mlsec_health_look(const ngx_mlsec_service_conf_t *conf);
 static ngx_mlsec_probe_t *ngx_mlsec_health_probe(
-    const ngx_mlsec_service_conf_t *conf, ngx_http_upstream_rr_peer_t *peer);
+    const ngx_mlsec_service_conf_t *conf, const ngx_mlsec_target_t *peer);
 static void ngx_mlsec_health_start(ngx_event_t *ev);
 static void ngx_mlsec_health_drop(const ngx_mlsec_service_conf_t *conf,
     ngx_uint_t all);
@@ -179,11 +179,19 @@ ngx_mlsec_health_turn(ngx_event_t *ev)
 }
 
 
+void
+ngx_mlsec_health_follow(const ngx_mlsec_service_conf_t *conf)
+{
+    ngx_mlsec_health_look(conf);
+}
+
+
 static void
 ngx_mlsec_health_look(const ngx_mlsec_service_conf_t *conf)
 {
     ngx_uint_t                     asked;
     ngx_mlsec_probe_t             *probe;
+    ngx_mlsec_target_t             target;
     ngx_http_upstream_rr_peer_t   *peer;
     ngx_http_upstream_rr_peers_t  *peers;
 
@@ -196,11 +204,16 @@ ngx_mlsec_health_look(const ngx_mlsec_service_conf_t *conf)
         probe->wanted = 0;
     }
 
+    if (conf->resolve) {
+        ngx_mlsec_places_load(conf);
+    }
+
     for (peers = conf->upstream->peer.data; peers; peers = peers->next) {
         ngx_http_upstream_rr_peers_rlock(peers);
 
         for (peer = peers->peer; peer; peer = peer->next) {
-            probe = ngx_mlsec_health_probe(conf, peer);
+            probe = ngx_mlsec_places_target(conf, peer, &target)
+                    ? ngx_mlsec_health_probe(conf, &target) : NULL;
 
             if (probe != NULL) {
                 probe->wanted = 1;
@@ -224,14 +237,14 @@ ngx_mlsec_health_look(const ngx_mlsec_service_conf_t *conf)
 
 static ngx_mlsec_probe_t *
 ngx_mlsec_health_probe(const ngx_mlsec_service_conf_t *conf,
-    ngx_http_upstream_rr_peer_t *peer)
+    const ngx_mlsec_target_t *peer)
 {
     mlsec_peer_slot_t  *slot;
     ngx_mlsec_probe_t  *probe;
 
-    slot = ngx_mlsec_service_peer(conf, &peer->name);
+    slot = peer->slot;
 
-    if (slot == NULL || ngx_mlsec_service_marked(conf, &peer->name)) {
+    if (slot == NULL || ngx_mlsec_service_marked(conf, peer->name)) {
         return NULL;
     }
 

@@ -13,6 +13,8 @@
 
 
 static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);
+static ngx_int_t ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc, ngx_int_t rc);
 static ngx_int_t ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
@@ -72,6 +74,7 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
     mp->peer = NULL;
     mp->running = 0;
     mp->refused = NGX_OK;
+    mp->chosen.key = NULL;
 
     mp->data = u->peer.data;
     mp->get = u->peer.get;
@@ -138,13 +141,20 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
 
     rc = ngx_mlsec_retry_get(mp, pc);
 
+    if (rc == NGX_OK || rc == NGX_DONE) {
+        rc = ngx_mlsec_peer_place(mp, pc, rc);
+    }
+
     if (rc == NGX_ERROR || rc == NGX_BUSY) {
+        ngx_mlsec_retry_unmade(mp);
 
         /* with a peer that has failed before, that is the better reason */
 
         if (rc == NGX_BUSY && mp->peer == NULL) {
             ngx_mlsec_service_fault(mp->request, conf,
-                                    NGX_MLSEC_FAULT_NO_PEER);
+                                    conf->resolve && conf->live->usable == 0
+                                    ? NGX_MLSEC_FAULT_NOWHERE
+                                    : NGX_MLSEC_FAULT_NO_PEER);
         }
 
         if (conf->breaks) {
@@ -155,11 +165,33 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
         return rc;
     }
 
-    mp->peer = ngx_mlsec_service_peer(conf, pc->name);
+    mp->peer = mp->chosen.key ? mp->chosen.slot
+                              : ngx_mlsec_service_peer(conf, pc->name);
     mp->started = ngx_current_msec;
     mp->running = 1;
 
     mlsec_atomic_add(conf->live->inflight, 1);
+
+    return rc;
+}
+
+
+/*
+ * With mlsec_resolve the balancer has chosen a place.
+ */
+
+static ngx_int_t
+ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
+    ngx_int_t rc)
+{
+    rc = ngx_mlsec_places_get(mp->conf, mp->request->pool, pc, rc,
+                              &mp->chosen);
+
+    if (rc == NGX_BUSY || rc == NGX_ERROR) {
+        mp->free(pc, mp->data, 0);
+        pc->sockaddr = NULL;
+        pc->name = &mp->conf->upstream->host;
+    }
 
     return rc;
 }
@@ -241,6 +273,8 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         ngx_mlsec_peer_fault(mp, pc, outcome);
     }
 
+    state = ngx_mlsec_places_put(mp->conf, pc, state, &mp->chosen);
+
     mp->free(pc, mp->data, state);
 
     if (mp->running) {
@@ -317,7 +351,12 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
                                mp->request->connection->log);
     }
 
-    if (peer == NULL) {
+    /* an address that is long gone may have given its slot away */
+
+    if (peer == NULL
+        || (mp->chosen.key
+            && mlsec_atomic_load(&peer->slot.owner) != mp->chosen.owner))
+    {
         return;
     }
 

@@ -29,8 +29,10 @@
 struct ngx_mlsec_retry_s {
     const ngx_mlsec_service_conf_t  *conf;
     ngx_pool_t                      *pool;
-    mlsec_peer_slot_t               *tried[NGX_MLSEC_RETRY_TRIES_MAX];
+    const ngx_str_t                 *tried[NGX_MLSEC_RETRY_TRIES_MAX];
     ngx_uint_t                       ntried;
+    const ngx_str_t                 *offered;    /* by the balancer; a peer is
+                                                    known by its name */
     ngx_uint_t                       attempts;   /* that count */
     ngx_uint_t                       stale;      /* that do not: idle
                                                     connections, closed */
@@ -71,6 +73,7 @@ typedef struct {
     ngx_msec_t                       started;    /* ngx_current_msec */
     time_t                           retry_after; /* s; refused */
     mlsec_breaker_ticket_t           ticket;
+    ngx_mlsec_chosen_t               chosen;     /* of mlsec_resolve */
 
     /* of nginx's balancer */
 

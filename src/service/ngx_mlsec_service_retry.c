@@ -55,7 +55,7 @@ static void ngx_mlsec_retry_times(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
 static ngx_uint_t ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
-    const mlsec_peer_slot_t *slot);
+    const ngx_str_t *name);
 static ngx_uint_t ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry);
 static ngx_uint_t ngx_mlsec_retry_usable(
     const ngx_http_upstream_rr_peer_t *peer);
@@ -283,9 +283,7 @@ ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
 
         for (n = retry->ntried;
              n && (rc == NGX_OK || rc == NGX_DONE)
-             && ngx_mlsec_retry_tried(retry,
-                                      ngx_mlsec_service_peer(mp->conf,
-                                                             pc->name));
+             && ngx_mlsec_retry_tried(retry, pc->name);
              n--)
         {
             ngx_mlsec_retry_put_back(mp, pc);
@@ -296,10 +294,10 @@ ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
     }
 
     if (rc == NGX_ERROR || rc == NGX_BUSY) {
-        ngx_mlsec_retry_unmade(mp);
         return rc;
     }
 
+    retry->offered = pc->name;
     retry->attempts++;
 
     if (!retry->first) {
@@ -384,13 +382,13 @@ ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
 
 static ngx_uint_t
 ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
-    const mlsec_peer_slot_t *slot)
+    const ngx_str_t *name)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < retry->ntried; i++) {
 
-        if (retry->tried[i] == slot) {
+        if (retry->tried[i] == name) {
             return 1;
         }
     }
@@ -407,7 +405,6 @@ static ngx_uint_t
 ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry)
 {
     ngx_uint_t                     found;
-    mlsec_peer_slot_t             *slot;
     ngx_http_upstream_rr_peer_t   *peer;
     ngx_http_upstream_rr_peers_t  *peers;
 
@@ -420,10 +417,8 @@ ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry)
         ngx_http_upstream_rr_peers_rlock(peers);
 
         for (peer = peers->peer; peer && !found; peer = peer->next) {
-            slot = ngx_mlsec_service_peer(retry->conf, &peer->name);
-
-            found = slot != NULL && ngx_mlsec_retry_usable(peer)
-                    && !ngx_mlsec_retry_tried(retry, slot);
+            found = ngx_mlsec_retry_usable(peer)
+                    && !ngx_mlsec_retry_tried(retry, &peer->name);
         }
 
         ngx_http_upstream_rr_peers_unlock(peers);
@@ -459,7 +454,7 @@ ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
     retry = mp->retry;
 
     if (retry->ntried < NGX_MLSEC_RETRY_TRIES_MAX) {
-        retry->tried[retry->ntried++] = mp->peer;
+        retry->tried[retry->ntried++] = retry->offered;
     }
 
     if (retry->approved) {
@@ -545,7 +540,7 @@ ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp, ngx_uint_t on)
     added = 0;
 
     if (mp->running && retry->ntried < NGX_MLSEC_RETRY_TRIES_MAX) {
-        retry->tried[retry->ntried++] = mp->peer;
+        retry->tried[retry->ntried++] = retry->offered;
         added = 1;
     }
 

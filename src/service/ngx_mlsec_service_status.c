@@ -31,11 +31,20 @@ static const char  *ngx_mlsec_health_states[] = {
 };
 
 
+/* in the order of mlsec_lookup_e */
+
+static const char  *ngx_mlsec_lookups[] = {
+    "never", "ok", "empty", "failed"
+};
+
+
 static void ngx_mlsec_services_write(ngx_http_request_t *r,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_one(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_json_t *w);
+static void ngx_mlsec_services_resolve(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
     const ngx_mlsec_peer_view_t *peer, ngx_mlsec_json_t *w);
@@ -245,6 +254,10 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
         ngx_mlsec_json_lit(w, "}");
     }
 
+    if (conf->resolve) {
+        ngx_mlsec_services_resolve(conf, w);
+    }
+
     ngx_mlsec_json_lit(w, ",\"peers\":[");
 
     if (ngx_mlsec_service_collect(conf, r->pool, &peers, &n) != NGX_OK) {
@@ -269,6 +282,7 @@ static void
 ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_json_t *w)
 {
+    uint64_t               failed;
     const char            *state;
     mlsec_breaker_view_t   view;
 
@@ -292,6 +306,55 @@ ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
                               mlsec_atomic_load(&conf->live->slot->recovered));
     ngx_mlsec_services_number(w, "refused",
                               mlsec_atomic_load(&conf->live->slot->refused));
+
+    failed = mlsec_atomic_load(&conf->live->slot->failed);
+
+    if (failed) {
+        ngx_mlsec_services_number(w, "last_failure_ms",
+                                  ngx_current_msec - failed);
+    }
+
+    ngx_mlsec_json_lit(w, "}");
+}
+
+
+static void
+ngx_mlsec_services_resolve(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_json_t *w)
+{
+    uint64_t                 due;
+    mlsec_discovery_view_t   view;
+    mlsec_service_slot_t    *slot;
+
+    slot = conf->live->slot;
+
+    mlsec_discovery_view(&slot->lookup, &view);
+
+    ngx_mlsec_json_lit(w, ",\"resolve\":{\"name\":");
+    ngx_mlsec_json_string(w, &conf->resolve->name);
+    ngx_mlsec_json_lit(w, ",\"last\":");
+    ngx_mlsec_services_word(w, ngx_mlsec_lookups[view.last]);
+
+    if (view.last == MLSEC_LOOKUP_FAILED) {
+        ngx_mlsec_json_lit(w, ",\"reason\":");
+        ngx_mlsec_services_word(w, ngx_mlsec_lookup_reason(view.code));
+    }
+
+    ngx_mlsec_json_lit(w, ",\"age_ms\":");
+
+    if (view.good) {
+        ngx_mlsec_json_int(w, ngx_current_msec - view.good);
+
+    } else {
+        ngx_mlsec_json_lit(w, "null");
+    }
+
+    due = mlsec_atomic_load(&slot->due);
+
+    ngx_mlsec_services_number(w, "next_ms", due > ngx_current_msec
+                                            ? due - ngx_current_msec : 0);
+    ngx_mlsec_services_number(w, "empty_in_a_row", view.empties);
+    ngx_mlsec_services_number(w, "failed_in_a_row", view.failures);
     ngx_mlsec_json_lit(w, "}");
 }
 

@@ -111,9 +111,11 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
 
     conf = ngx_mlsec_service_conf(via->upstream);
 
-    if (!conf->breaks && conf->max_inflight == 0 && !conf->retries) {
-        what = "there is no \"mlsec_breaker\", \"mlsec_max_inflight\" or "
-               "\"mlsec_retry\" in the upstream of";
+    if (!conf->breaks && conf->max_inflight == 0 && !conf->follows
+        && !conf->retries)
+    {
+        what = "there is no \"mlsec_breaker\", \"mlsec_max_inflight\", "
+               "\"mlsec_resolve\" or \"mlsec_retry\" in the upstream of";
         goto failed;
     }
 
@@ -170,6 +172,10 @@ ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     at.now = ngx_current_msec;
     at.random = (call == MLSEC_CALL_FAILED) ? (unsigned) ngx_random() % 100
                                             : (unsigned) at.now % 100;
+
+    if (call == MLSEC_CALL_FAILED) {
+        mlsec_atomic_store(&conf->live->slot->failed, at.now);
+    }
 
     event = mlsec_breaker_report(&conf->live->slot->breaker, &conf->breaker,
                                  ticket, call, elapsed, at);
@@ -260,6 +266,10 @@ ngx_mlsec_service_admit(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf,
     conf = ngx_mlsec_service_conf(uscf);
 
     *ticket = NULL;
+
+    if (ngx_mlsec_places_none(conf, retry_after)) {
+        return NGX_ABORT;
+    }
 
     if (ngx_mlsec_service_full(conf, optional)) {
         *retry_after = 1;
@@ -373,12 +383,14 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "mlsec service: %s, service: \"%V\"",
-                  rc == NGX_BUSY ? "too many calls" : "breaker is open",
+                  rc == NGX_ABORT ? "no address"
+                  : rc == NGX_BUSY ? "too many calls" : "breaker is open",
                   ngx_mlsec_service_name(conf));
 
     if (ngx_mlsec_service_error(r, conf,
-                                rc == NGX_BUSY ? NGX_MLSEC_FAULT_SHED
-                                               : NGX_MLSEC_FAULT_OPEN,
+                                rc == NGX_ABORT ? NGX_MLSEC_FAULT_NOWHERE
+                                : rc == NGX_BUSY ? NGX_MLSEC_FAULT_SHED
+                                : NGX_MLSEC_FAULT_OPEN,
                                 &error)
         == NGX_OK)
     {

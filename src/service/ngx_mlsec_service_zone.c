@@ -197,6 +197,7 @@ ngx_mlsec_service_wrap(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
     conf->live = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_live_t));
 
     if (conf->live == NULL
+        || (conf->resolve && ngx_mlsec_resolve_prepare(cf, conf) != NGX_OK)
         || ngx_mlsec_service_take_over(cf, conf) != NGX_OK
         || (conf->probes && ngx_mlsec_health_prepare(cf, conf) != NGX_OK))
     {
@@ -294,7 +295,7 @@ ngx_mlsec_zone_claim(ngx_mlsec_service_main_conf_t *mcf,
     const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
 {
     int                            rc;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, index, backup;
     mlsec_str_t                    name;
     mlsec_process_t                process;
     ngx_http_upstream_rr_peer_t   *peer;
@@ -326,11 +327,17 @@ ngx_mlsec_zone_claim(ngx_mlsec_service_main_conf_t *mcf,
 
         for (peer = peers->peer; peer; peer = peer->next) {
 
-            if (ngx_mlsec_zone_claim_peer(conf, &peer->name, log) != NGX_OK)
+            if (!ngx_mlsec_resolve_index(peer->sockaddr, &index, &backup)
+                && ngx_mlsec_zone_claim_peer(conf, &peer->name, log)
+                   != NGX_OK)
             {
                 return NGX_ERROR;
             }
         }
+    }
+
+    if (conf->resolve) {
+        ngx_mlsec_lookup_adopt(conf);
     }
 
     return NGX_OK;
@@ -407,7 +414,7 @@ ngx_mlsec_service_init_worker(ngx_cycle_t *cycle)
 
     ngx_mlsec_health_begin(mcf);
 
-    return NGX_OK;
+    return ngx_mlsec_lookup_begin(cycle, mcf);
 }
 
 
@@ -419,6 +426,7 @@ ngx_mlsec_service_exit_worker(ngx_cycle_t *cycle)
     mcf = ngx_mlsec_service_worker_conf(cycle);
 
     if (mcf != NULL) {
+        ngx_mlsec_lookup_end(mcf);
         ngx_mlsec_health_end(mcf);
         mlsec_registry_worker_gone(mcf->registry, ngx_process_slot, ngx_pid);
     }
@@ -485,6 +493,7 @@ ngx_mlsec_service_peer(const ngx_mlsec_service_conf_t *conf, ngx_str_t *name)
     ref = ngx_mlsec_service_ref(conf->live, name);
 
     if (ref->name == name && ref->slot->slot.len == name->len
+        && ref->slot->slot.group == conf->live->slot->slot.group
         && ngx_memcmp(ref->slot->slot.name, name->data, name->len) == 0)
     {
         return ref->slot;

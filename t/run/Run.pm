@@ -45,7 +45,8 @@ sub environment {
 
     my %env = (PATH => '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
                        . ':/sbin:/bin',
-               HOME => $ENV{HOME} // '/', RUN_DIR => run_dir());
+               HOME => $ENV{HOME} // '/', RUN_DIR => run_dir(),
+               RESOLV_CONF => '/dev/null');       # whatever this machine has
 
     for (qw(CONF_DIR MODULE BUILD_DIR NGINX_BINARY ASAN_OPTIONS
             UBSAN_OPTIONS TEST_NGINX_LD_PRELOAD)) {

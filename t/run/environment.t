@@ -27,6 +27,9 @@ for my $name ("$dir/spa/index.html", "$dir/html/index.html",
     close $page;
 }
 my $ca = "$Bin/environment.t";
+open $f, '>', "$dir/resolv.conf" or die;
+print {$f} "nameserver 192.0.2.2\n";
+close $f;
 
 # What every run says beside the variable in question.
 my %base = (MODULE => $stub, MLFLOW_URL => 'http://127.0.0.1:9999');
@@ -83,6 +86,8 @@ my %effect = (
                   { MODULE => '' }],
     CONF_DIR => ["$dir/conf2", qr/^# mine$/m],
     HTML => ["$dir/html", qr{root +"\Q$dir\E/html";}],
+    RESOLVER => ['192.0.2.1', qr/^resolver 192\.0\.2\.1[ ;]/m],
+    RESOLV_CONF => ["$dir/resolv.conf", qr/^resolver 192\.0\.2\.2[ ;]/m],
     MLSEC_DEMO => ['off', qr/server 127\.0\.0\.1:9 down;/, { MLFLOW_URL => '' }],
 );
 is(system('cp', '-r', "$Bin/../../conf", "$dir/conf2"), 0, 'a copy of conf');
@@ -96,7 +101,7 @@ my %idle = (
     PROMETHEUS_ENABLED => 'true', JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
     JWT_KEY_FILE => $ca, JWT_ISSUER => 'a', JWT_AUDIENCE => 'a',
-    API_KEYS_FILE => $ca, RESOLVER => '127.0.0.1', LIMITS => 'on',
+    API_KEYS_FILE => $ca, LIMITS => 'on',
     API_TIMEOUT => 30, CACHE_TTL => 300, ENABLE_CACHING => 'true',
     JAEGER_AGENT_HOST => 'jaeger', JAEGER_AGENT_PORT => 6831,
     MAX_WEBSOCKET_CONNECTIONS => 100, MINIO_URL => 'http://minio:9000',

@@ -67,7 +67,7 @@ my @bad = (
         '10.0.0.0/33', '10.0.0/8', '10.0.0.0/', 'fd00::/129', 'proxy', ',',
         '1.2.3.4;'),
     (map { ['RESOLVER', $_, 'a comma list of DNS server addresses, '
-            . 'addr[:port]'] } 'dns', '1.2.3.4:0', '[::1', '1.2.3.4 x'),
+            . 'addr[:port], or off'] } 'dns', '1.2.3.4:0', '[::1', '1.2.3.4 x'),
     (map { ['WEBSOCKET_CLEANUP_INTERVAL', $_, 'seconds from 1 to 86400'] }
         '0', '86401', '5m'),
     (map { ['SERVICE_NAME', $_, 'up to 40 of the characters A-Z a-z 0-9 . _ -'] }
@@ -114,7 +114,7 @@ for (['MODEL_API_URL', 'http://127.0.0.1:1'], ['MODEL_API_URL', 'http://[::1]:80
      ['CORS_ORIGINS', '["http://a", "https://b:3000"]'],
      ['CORS_ORIGINS', 'http://a,https://b:3000'], ['CORS_ORIGINS', '*'],
      ['TRUSTED_PROXIES', '10.0.0.0/8, fd00::/8 192.0.2.1'],
-     ['RESOLVER', '127.0.0.11, [::1]:53 10.0.0.2:5353'],
+     ['RESOLVER', '127.0.0.11, [::1]:53 10.0.0.2:5353'], ['RESOLVER', 'off'],
      ['POSTGRES_URL', 'postgresql://u:p%40@db:5432/x?sslmode=disable'],
      ['REDIS_URL', 'redis://:p@redis:6379/0'], ['REDIS_URL', 'rediss://redis'],
      ['ENABLE_WEBSOCKET', 'FALSE'], ['SERVICE_PORT', '65535'],
@@ -138,18 +138,18 @@ is($out, "mlsec: TRAINING_SERVICE_URL and TRAINING_URL differ,"
          . " red-team\n", 'two names that differ: said, with what is missing');
 
 my $upstreams = slurp("$dir/conf/upstreams.conf");
-like($upstreams, qr/upstream training \{\n.*\n.*\n    server 127\.0\.0\.1:11;/,
+like($upstreams, qr/upstream training \{\n(?:.*\n){4}    server 127\.0\.0\.1:11;/,
      'the first name wins');
-like($upstreams, qr/upstream analytics \{\n.*\n.*\n    server 127\.0\.0\.1:13;/,
+like($upstreams, qr/upstream analytics \{\n(?:.*\n){4}    server 127\.0\.0\.1:13;/,
      'the alias counts when it is alone');
-like($upstreams, qr/upstream mlflow \{\n.*\n.*\n    server 127\.0\.0\.1:9 down;/,
+like($upstreams, qr/upstream mlflow \{\n(?:.*\n){4}    server 127\.0\.0\.1:9 down;/,
      'a service that is not named has a peer that is down');
 
 my $aggregates = slurp("$dir/conf/aggregates.conf");
 like($aggregates, qr{ http://analytics/x/analytics/trends},
      'parts go below the path of the URL');
 like(slurp("$dir/conf/services.conf"),
-     qr{location \^~ /services/analytics/ \{\s+mlsec_allow +any;\s+proxy_pass +http://analytics/x/;},
+     qr{location \^~ /services/analytics/ \{\s+mlsec_allow +any;\s+mlsec_via +analytics;\s+proxy_pass +http://analytics/x/;},
      'so do plain requests');
 
 ($status, $out) = render(TRAINING_SERVICE_URL => 'http://127.0.0.1:11',
@@ -164,7 +164,7 @@ my %idle = (
     PROMETHEUS_ENABLED => 'true', JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
     JWT_KEY_FILE => $ca, JWT_ISSUER => 'a', JWT_AUDIENCE => 'a',
-    API_KEYS_FILE => $ca, RESOLVER => '127.0.0.1', LIMITS => 'on');
+    API_KEYS_FILE => $ca, LIMITS => 'on');
 my %active = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
     LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
@@ -209,7 +209,7 @@ is($status, 0, 'a host that does not resolve does not stop the start');
 like($out, qr{^mlsec: RED_TEAM_URL="http://no-such-host\.invalid:1": host "no-such-host\.invalid" does not resolve now; it answers 503 until a reload finds it$}m,
      'it is said');
 like(slurp("$dir/conf/upstreams.conf"),
-     qr/upstream red-team \{\n.*\n.*\n    server 127\.0\.0\.1:9 down;/,
+     qr/upstream red-team \{\n(?:.*\n){4}    server 127\.0\.0\.1:9 down;/,
      'its peer is down');
 
 ($status, $out) = render(ANALYTICS_URL => 'http://no-such-host.invalid:1');
@@ -217,12 +217,61 @@ like($out, qr/^mlsec: ANALYTICS_URL="/m, 'the name that was set is the one said'
 
 render(RED_TEAM_URL => 'http://localhost:99');
 like(slurp("$dir/conf/upstreams.conf"),
-     qr/upstream red-team \{\n.*\n.*\n    server 127\.0\.0\.1:99;/,
+     qr/upstream red-team \{\n(?:.*\n){4}    server 127\.0\.0\.1:99;/,
      'a host that resolves');
+
+# ---- names that are followed ----
+
+my $system = "$dir/resolv.conf";
+open $f, '>', $system or die;
+print {$f} "# ours\nnameserver 192.0.2.1\nnameserver fe80::1%eth0\n"
+    . "nameserver 2001:db8::1\nsearch ns.svc.cluster.local svc.cluster.local\n";
+close $f;
+
+sub rendered {
+    my ($status, $out, $err) = render(@_);
+    return ($status, $out, slurp("$dir/conf/upstreams.conf"),
+            slurp("$dir/conf/http.conf"), slurp("$dir/conf/services.conf"));
+}
+
+my $there = qr/upstream red-team \{\n(?:.*\n){4}    /;
+my ($upstreams, $http, $services);
+
+($status, $out, $upstreams, $http, $services)
+    = rendered(RED_TEAM_URL => 'http://red-team:1', RESOLVER => '127.0.0.9:54,[::1]');
+is($status, 0, 'a resolver is known');
+like($out, qr{^mlsec: RED_TEAM_URL="http://red-team:1": host "red-team" does not resolve now; it answers 503 until it does$}m,
+     'what is not there yet is said');
+like($upstreams, qr/${there}mlsec_resolve red-team:1;/, 'it is followed');
+like($http, qr/^resolver 127\.0\.0\.9:54 \[::1\](?: ipv6=off)?;\nresolver_timeout 5s;/m, 'there');
+like($services, qr/mlsec_via +red-team;/, 'it is answered for');
+
+(undef, $out, $upstreams) = rendered(RED_TEAM_URL => 'http://localhost:99', RESOLVER => '127.0.0.9');
+like($upstreams, qr/${there}server 127\.0\.0\.1:99;/, "a name of the machine's own is not");
+(undef, undef, $upstreams, undef, $services)
+    = rendered(RED_TEAM_URL => 'http://192.0.2.7:99', RESOLVER => '127.0.0.9');
+like($upstreams, qr/${there}server 192\.0\.2\.7:99;/, 'an address is not');
+like($services, qr/^ *mlsec_via +red-team;/m, 'and has a breaker all the same');
+
+(undef, undef, $upstreams, $http)
+    = rendered(RED_TEAM_URL => 'http://red-team:1', RESOLV_CONF => $system);
+like($http, qr/^resolver 192\.0\.2\.1 \[2001:db8::1\](?: ipv6=off)?;/m, "the system's servers");
+like($upstreams, qr/${there}mlsec_resolve red-team\.ns\.svc\.cluster\.local:1;/,
+     'the domain of a cluster');
+(undef, undef, $upstreams)
+    = rendered(RED_TEAM_URL => 'http://red-team.other:1', RESOLV_CONF => $system);
+like($upstreams, qr/${there}mlsec_resolve red-team\.other:1;/, 'a name with a dot is whole');
+(undef, undef, $upstreams, $http)
+    = rendered(RED_TEAM_URL => 'http://red-team:1', RESOLV_CONF => $system, RESOLVER => 'off');
+like($upstreams, qr/${there}server 127\.0\.0\.1:9 down;/, 'off: not followed');
+unlike($http, qr/^resolver /m, 'off: no resolver');
 
 render(RED_TEAM_URL => 'https://[::1]/', UPSTREAM_CA_FILE => $ca);
 $text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
 like($text, qr/server \[::1\]:443;/, 'https: port 443');
+like(slurp("$dir/conf/upstreams.conf"),
+     qr/upstream red-team \{\n(?:.*\n){3}.*mlsec_health uri=\/health .*\n +tls "trusted=\Q$ca\E";/,
+     'https: so do probes');
 like($text, qr{proxy_pass +https://red-team/;}, 'https: to the service');
 like($text, qr/proxy_ssl_verify on;/, 'https: certificates are checked');
 like($text, qr/proxy_ssl_trusted_certificate "\Q$ca\E";/, 'UPSTREAM_CA_FILE counts');

@@ -17,7 +17,8 @@ AREAS = TEMPLATES + 'routes/'
 OTHERS = ('health', 'aggregates', 'page')
 HEALTH = TEMPLATES + 'health_parts.conf.template'
 # where parts go that stay inside, and what these places call
-INSIDE = {'/_asked': [], '/_nothing': [], '/health': [],
+INSIDE = {'/_asked': [], '/_nothing': [], '/_about': [], '/_services': [],
+          '/_system': [], '/_breakers': [],
           '/_predict': ['model-cache POST /predict',
                         'model-api POST /predict']}
 STATES = ('done', 'pending', 'no upstream', 'refused')
@@ -45,6 +46,31 @@ MEANING = {
     'pending': '501 `... pending`: the gateway cannot make the answer yet',
     'no upstream': '501, names the service that would have to offer it',
     'refused': '403'}
+
+
+# Why a service would have to: what the routes of a word are for, and what is
+# there instead.
+REASONS = {
+    'admin': 'nothing behind the gateway administrates the platform: no '
+             'service shows or changes its configuration, starts another one '
+             'or has its log',
+    'business-metrics': 'the service has key figures, costs and '
+                        'effectiveness; revenue, engagement, returns and '
+                        'reports are not in them, and numbers for them would '
+                        'be invented',
+    'data-privacy': 'the handlers of data subjects, retention and audit logs '
+                    'are not mounted in the service',
+    'grafana': 'dashboards are Grafana\'s own; no address of one is part of '
+               'the configuration',
+    'jaeger': 'traces are Jaeger\'s own; no address of one is part of the '
+              'configuration',
+    'mlflow': 'MLflow\'s REST interface has neither',
+    'prometheus': 'targets and series are Prometheus\' own; no address of '
+                  'one is part of the configuration',
+    'red-team': 'the service does not learn',
+    'tracing': 'the service lists no traces and no logs',
+    'training': 'the service neither exports, imports nor deletes data sets '
+                'as such'}
 
 
 class Bad(Exception):
@@ -181,8 +207,8 @@ def read(tree):
     for name in names:
         routes = []
         for modifier, pattern, directives in locations(tree.read(name), name):
-            if modifier in ('', '^~'):
-                continue                # holds routes, is none
+            if modifier in ('', '^~') or pattern.startswith('/_'):
+                continue                # holds routes, or is inside: none
             if ['include', 'health_parts.conf'] in directives:
                 directives = health + directives
             route = Route(pattern, modifier == '~', directives)
@@ -275,6 +301,11 @@ def write(tree):
                    '|---|---|---|---|')
         for route in inside:
             out += row_of(route)
+    missing = sorted({r.note for r in routes if r.state == 'no upstream'})
+    if any(note not in REASONS for note in missing):
+        raise Bad('no reason in REASONS for one of ' + ' '.join(missing))
+    out.append('\n## Without a service\n\n| service | why |\n|---|---|')
+    out += [f'| {note} | {REASONS[note]} |' for note in missing]
     out.append('\n## Calls of the page\n\n| function | call | state |\n'
                '|---|---|---|')
     for (function, method, path), state, route in page:
