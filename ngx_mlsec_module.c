@@ -27,6 +27,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_allow.h>
+#include <core/ngx_mlsec_deadline.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_variables.h>
 #include <limit/ngx_mlsec_limit.h>
@@ -96,6 +97,10 @@ ngx_module_t  ngx_mlsec_module = {
 static ngx_int_t
 ngx_mlsec_preconfiguration(ngx_conf_t *cf)
 {
+    if (ngx_mlsec_deadline_add(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_mlsec_variables_add(cf);
 }
 

@@ -16,6 +16,7 @@
  * ngx_mlsec_aggregate_headers.c    what a part sends, what comes back
  * ngx_mlsec_aggregate_handler.c    the life of an aggregate: start, timer, end
  * ngx_mlsec_aggregate_part.c       the life of a part: request, body, end
+ * ngx_mlsec_aggregate_retry.c      a part that is called again
  * ngx_mlsec_aggregate_verdict.c    why a part has failed
  * ngx_mlsec_aggregate_response.c   merge, errors[], envelope, headers
  * ngx_mlsec_aggregate_explain.c    mlsec_explain: an answer about the answer
@@ -43,6 +44,7 @@
 #include <lib/mlsec_merge.h>
 #include <lib/mlsec_shape.h>
 #include <metrics/ngx_mlsec_metrics.h>
+#include <service/ngx_mlsec_service.h>
 
 
 typedef struct ngx_mlsec_aggregate_s    ngx_mlsec_aggregate_t;
@@ -222,7 +224,13 @@ typedef struct {
     uint64_t                    clock;       /* us: at its start, then how
                                                 long; 0 if nobody asks */
     uint64_t                    filtered;    /* us, by filter=; explained */
-    ngx_uint_t                  attempts;
+
+    ngx_uint_t                  attempts;    /* in all */
+    ngx_uint_t                  past;        /* of subrequests before */
+
+    ngx_mlsec_retry_t          *retry;       /* NULL: is called once */
+    ngx_msec_t                  again_at;    /* ngx_current_msec */
+    ngx_mlsec_err_e             again_error; /* of the last attempt */
 
     ngx_mlsec_err_e             error;
 
@@ -231,6 +239,7 @@ typedef struct {
     unsigned                    wanted:1;    /* the status is in ok= */
     unsigned                    cancel:1;    /* failed before its end */
     unsigned                    incomplete:1; /* it says so itself */
+    unsigned                    again:1;     /* waits to be called again */
 
     ngx_uint_t                  status;      /* of the upstream, 0: none */
     time_t                      retry_after; /* s, 0: none */
@@ -259,6 +268,7 @@ struct ngx_mlsec_aggregate_s {
     size_t                                 total;      /* bytes of bodies */
     ngx_msec_t                             started;    /* ngx_current_msec */
     uint64_t                               merged;     /* us; explained */
+    ngx_msec_t                             deadline;   /* ms */
     ngx_event_t                            timer;
 
     unsigned                               local:1;    /* a part is */
@@ -373,6 +383,12 @@ ngx_table_elt_t *ngx_mlsec_part_header_out(ngx_http_request_t *sr,
     const char *name);
 
 /*
+ * Notes the Cache-Control of a part's answer, its lines joined (RFC 9110,
+ * 5.3).
+ */
+void ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part);
+
+/*
  * Sets X-Gateway-Completed, X-Gateway-Failed (failed: names, empty for
  * none), Cache-Control and Server-Timing of an aggregate's response.
  *
@@ -407,6 +423,14 @@ ngx_int_t ngx_mlsec_aggregate_add_header(ngx_http_request_t *r,
 ngx_int_t ngx_mlsec_part_start(ngx_mlsec_part_t *part);
 
 /*
+ * Starts the subrequest of a part that runs, if its service may be called; if
+ * not, the part has ended.  part->url and so on are set.
+ *
+ * As ngx_mlsec_part_start().
+ */
+ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part);
+
+/*
  * Ends a part that is counted in a->running: notes how, and logs a failure.
  */
 void ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error);
@@ -426,6 +450,39 @@ void ngx_mlsec_part_time_out(ngx_mlsec_part_t *part);
  * The part that a captured subrequest runs for, or NULL.
  */
 ngx_mlsec_part_t *ngx_mlsec_part_get(ngx_http_request_t *r);
+
+
+/* ngx_mlsec_aggregate_retry.c */
+
+/*
+ * When an attempt has failed: whether the part is called again.  1: it goes on
+ * to run; 0: it is to be ended.
+ */
+ngx_uint_t ngx_mlsec_part_again(ngx_mlsec_part_t *part,
+    ngx_mlsec_err_e error);
+
+/*
+ * When a running part has to be looked at again, in terms of
+ * ngx_current_msec: it is called again then, or is out of time.
+ */
+ngx_msec_t ngx_mlsec_part_due(const ngx_mlsec_part_t *part);
+
+/*
+ * Does so if it is time.  Not to be called from inside of a subrequest.
+ */
+void ngx_mlsec_part_tick(ngx_mlsec_part_t *part);
+
+/*
+ * Forgets the last attempt, before the next one.
+ */
+void ngx_mlsec_part_renew(ngx_mlsec_part_t *part);
+
+/*
+ * Adds X-Request-Deadline-Ms to the headers of a part's subrequest, in front
+ * of a list that others may share.  NGX_OK, or NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_part_set_deadline(ngx_mlsec_part_t *part,
+    ngx_http_headers_in_t *in);
 
 
 /* ngx_mlsec_aggregate_verdict.c */

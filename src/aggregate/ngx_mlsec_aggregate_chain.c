@@ -475,7 +475,7 @@ ngx_uint_t
 ngx_mlsec_chain_late(const ngx_mlsec_aggregate_t *a)
 {
     return (a->soft && a->required == 0)
-           || ngx_current_msec - a->started >= a->conf->deadline;
+           || ngx_current_msec - a->started >= a->deadline;
 }
 
 

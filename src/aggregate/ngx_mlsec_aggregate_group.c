@@ -427,19 +427,12 @@ void
 ngx_mlsec_group_time_out(ngx_mlsec_aggregate_t *a)
 {
     ngx_uint_t          i;
-    ngx_mlsec_part_t   *item;
     ngx_mlsec_group_t  *group;
 
     for (group = a->groups; group; group = group->following) {
 
         for (i = 0; i < group->next; i++) {
-            item = &group->items[i];
-
-            if (item->running
-                && (ngx_msec_int_t) (ngx_current_msec - item->expires) >= 0)
-            {
-                ngx_mlsec_part_time_out(item);
-            }
+            ngx_mlsec_part_tick(&group->items[i]);
         }
     }
 }
@@ -458,9 +451,9 @@ ngx_mlsec_group_first(const ngx_mlsec_aggregate_t *a, ngx_msec_t first)
             item = &group->items[i];
 
             if (item->running
-                && (ngx_msec_int_t) (item->expires - first) < 0)
+                && (ngx_msec_int_t) (ngx_mlsec_part_due(item) - first) < 0)
             {
-                first = item->expires;
+                first = ngx_mlsec_part_due(item);
             }
         }
     }

@@ -10,6 +10,7 @@
 
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
+#include <core/ngx_mlsec_deadline.h>
 #include <core/ngx_mlsec_error.h>
 
 
@@ -189,6 +190,11 @@ ngx_mlsec_aggregate_create(ngx_http_request_t *r)
     a->conf = conf;
     a->started = ngx_current_msec;
     a->explain = ngx_mlsec_explain_wanted(r, conf);
+    a->deadline = ngx_mlsec_deadline(r);
+
+    if (a->deadline == 0 || a->deadline > conf->deadline) {
+        a->deadline = conf->deadline;
+    }
 
     a->timer.handler = ngx_mlsec_aggregate_timer;
     a->timer.data = a;
@@ -421,13 +427,15 @@ ngx_mlsec_aggregate_arm(ngx_mlsec_aggregate_t *a)
     ngx_msec_int_t      left;
     ngx_mlsec_part_t   *part;
 
-    first = a->started + a->conf->deadline;
+    first = a->started + a->deadline;
 
     for (i = 0; i < a->nparts; i++) {
         part = &a->parts[i];
 
-        if (part->running && (ngx_msec_int_t) (part->expires - first) < 0) {
-            first = part->expires;
+        if (part->running
+            && (ngx_msec_int_t) (ngx_mlsec_part_due(part) - first) < 0)
+        {
+            first = ngx_mlsec_part_due(part);
         }
     }
 
@@ -452,7 +460,6 @@ ngx_mlsec_aggregate_timer(ngx_event_t *ev)
 {
     ngx_uint_t              i;
     ngx_connection_t       *c;
-    ngx_mlsec_part_t       *part;
     ngx_http_request_t     *r;
     ngx_mlsec_aggregate_t  *a;
 
@@ -463,13 +470,7 @@ ngx_mlsec_aggregate_timer(ngx_event_t *ev)
     ngx_http_set_log_request(c->log, r);
 
     for (i = 0; i < a->nparts; i++) {
-        part = &a->parts[i];
-
-        if (part->running
-            && (ngx_msec_int_t) (ngx_current_msec - part->expires) >= 0)
-        {
-            ngx_mlsec_part_time_out(part);
-        }
+        ngx_mlsec_part_tick(&a->parts[i]);
     }
 
     if (a->groups != NULL) {

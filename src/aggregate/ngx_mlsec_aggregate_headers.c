@@ -11,6 +11,7 @@
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_compat.h>
+#include <core/ngx_mlsec_deadline.h>
 #include <core/ngx_mlsec_template.h>
 #include <core/ngx_mlsec_variables.h>
 #include <lib/mlsec_cache_merge.h>
@@ -27,7 +28,8 @@ static ngx_int_t ngx_mlsec_part_own_headers(ngx_mlsec_part_t *part,
     ngx_http_headers_in_t *in);
 static ngx_int_t ngx_mlsec_part_header_value(ngx_http_request_t *r,
     const ngx_mlsec_call_header_t *header, ngx_str_t *value);
-static ngx_uint_t ngx_mlsec_part_gives_type(const ngx_mlsec_call_t *call);
+static ngx_uint_t ngx_mlsec_part_has_own(const ngx_mlsec_call_t *call,
+    const char *name);
 static ngx_int_t ngx_mlsec_part_json_type(ngx_http_headers_in_t *in);
 static ngx_int_t ngx_mlsec_aggregate_cache_control(ngx_mlsec_aggregate_t *a,
     ngx_uint_t completed);
@@ -161,7 +163,7 @@ ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
     *in = *part->aggregate->headers_in;
 
     untyped = (part->request_body != NULL && in->content_type == NULL
-               && !ngx_mlsec_part_gives_type(call));
+               && !ngx_mlsec_part_has_own(call, "Content-Type"));
 
     if (call->headers != NULL || untyped) {
 
@@ -187,6 +189,12 @@ ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
         }
     }
 
+    if (!ngx_mlsec_part_has_own(call, NGX_MLSEC_DEADLINE_HEADER)
+        && ngx_mlsec_part_set_deadline(part, in) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     ngx_mlsec_part_set_body(part, in);
 
     return NGX_OK;
@@ -194,12 +202,13 @@ ngx_mlsec_part_set_headers(ngx_mlsec_part_t *part)
 
 
 /*
- * Whether a header= is the Content-Type.
+ * Whether there is a header= of that name.
  */
 
 static ngx_uint_t
-ngx_mlsec_part_gives_type(const ngx_mlsec_call_t *call)
+ngx_mlsec_part_has_own(const ngx_mlsec_call_t *call, const char *name)
 {
+    size_t                          len;
     ngx_uint_t                      i;
     const ngx_mlsec_call_header_t  *header;
 
@@ -207,13 +216,13 @@ ngx_mlsec_part_gives_type(const ngx_mlsec_call_t *call)
         return 0;
     }
 
+    len = ngx_strlen(name);
     header = call->headers->elts;
 
     for (i = 0; i < call->headers->nelts; i++) {
 
-        if (header[i].name.len == sizeof("content-type") - 1
-            && ngx_strncmp(header[i].lowcase, "content-type",
-                           header[i].name.len) == 0)
+        if (header[i].name.len == len
+            && ngx_strncasecmp(header[i].name.data, (u_char *) name, len) == 0)
         {
             return 1;
         }
@@ -497,6 +506,55 @@ ngx_mlsec_part_header_out(ngx_http_request_t *sr, const char *name)
     }
 
     return NULL;
+}
+
+
+void
+ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part)
+{
+    u_char            *p;
+    ngx_str_t         *value;
+    ngx_uint_t         i;
+    ngx_list_part_t   *list;
+    ngx_table_elt_t   *h;
+
+    value = &part->cache_control;
+
+    for (list = &part->capture.request->headers_out.headers.part;
+         list;
+         list = list->next)
+    {
+        h = list->elts;
+
+        for (i = 0; i < list->nelts; i++) {
+
+            if (h[i].hash == 0
+                || h[i].key.len != sizeof("Cache-Control") - 1
+                || ngx_tolower(h[i].key.data[0]) != 'c'
+                || ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
+                                   h[i].key.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            if (value->len == 0) {
+                *value = h[i].value;
+                continue;
+            }
+
+            p = ngx_pnalloc(part->aggregate->request->pool,
+                            value->len + 2 + h[i].value.len);
+
+            if (p == NULL) {
+                ngx_str_set(value, "no-store");
+                return;
+            }
+
+            value->len = ngx_sprintf(p, "%V, %V", value, &h[i].value) - p;
+            value->data = p;
+        }
+    }
 }
 
 

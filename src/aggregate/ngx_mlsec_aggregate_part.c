@@ -13,7 +13,6 @@
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_template.h>
 #include <lib/mlsec_text.h>
-#include <service/ngx_mlsec_service.h>
 
 
 /* how much of an upstream's own error body is kept for mlsec_error_detail */
@@ -30,8 +29,8 @@
 #define NGX_MLSEC_PART_DRAIN_MAX   65536
 
 
-static ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path,
-    ngx_str_t *args);
+static ngx_int_t ngx_mlsec_part_subrequest(ngx_mlsec_part_t *part,
+    ngx_str_t *path, ngx_str_t *args, ngx_mlsec_ticket_t *ticket);
 static ngx_int_t ngx_mlsec_part_url(ngx_mlsec_part_t *part, ngx_str_t *path,
     ngx_str_t *args);
 static void ngx_mlsec_part_to_location(ngx_http_request_t *sr,
@@ -43,7 +42,6 @@ static ngx_int_t ngx_mlsec_part_append(ngx_mlsec_part_t *part,
     const u_char *data, size_t len);
 static void ngx_mlsec_part_done(ngx_mlsec_capture_t *capture, ngx_int_t rc);
 static void ngx_mlsec_part_pass_on(ngx_mlsec_part_t *part);
-static void ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_take(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
     mlsec_str_t text);
@@ -102,12 +100,13 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
             return NGX_ERROR;
         }
 
-        path = call->location;
-        ngx_str_null(&args);
+        if (part->retry == NULL) {
+            part->retry = ngx_mlsec_service_retry(r->pool, call->upstream);
+        }
     }
 
     part->started = ngx_current_msec;
-    left = a->conf->deadline - (part->started - a->started);
+    left = a->deadline - (part->started - a->started);
     part->expires = part->started + ngx_min(call->timeout, left);
     part->clock = ngx_mlsec_part_clock(a);
 
@@ -119,35 +118,56 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
         part->link->group->running++;
     }
 
-    return ngx_mlsec_part_run(part, &path, &args);
+    return (call->upstream != NULL)
+           ? ngx_mlsec_part_run(part)
+           : ngx_mlsec_part_subrequest(part, &path, &args, NULL);
 }
 
 
-/*
- * Starts the subrequest, if its service may be called.
- */
-
-static ngx_int_t
-ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path, ngx_str_t *args)
+ngx_int_t
+ngx_mlsec_part_run(ngx_mlsec_part_t *part)
 {
+    time_t                   retry_after;
     ngx_int_t                rc;
-    ngx_http_request_t      *r;
+    ngx_str_t                path, args;
     ngx_mlsec_ticket_t      *ticket;
     const ngx_mlsec_call_t  *call;
 
     call = part->call;
-    r = part->aggregate->request;
-    ticket = NULL;
 
-    if (call->upstream != NULL) {
-        rc = ngx_mlsec_service_admit(r->pool, call->upstream, !call->required,
-                                     &ticket, &part->retry_after);
+    rc = ngx_mlsec_service_admit(part->aggregate->request->pool,
+                                 call->upstream, !call->required, &ticket,
+                                 &retry_after);
 
-        if (rc != NGX_OK) {
-            ngx_mlsec_part_end(part, ngx_mlsec_part_refused(rc));
-            return NGX_OK;
-        }
+    if (rc != NGX_OK && part->again) {
+        ngx_mlsec_part_end(part, part->again_error);
+        return NGX_OK;
     }
+
+    if (rc != NGX_OK) {
+        part->retry_after = retry_after;
+        ngx_mlsec_part_end(part, ngx_mlsec_part_refused(rc));
+        return NGX_OK;
+    }
+
+    if (part->again) {
+        ngx_mlsec_part_renew(part);
+    }
+
+    path = call->location;
+    ngx_str_null(&args);
+
+    return ngx_mlsec_part_subrequest(part, &path, &args, ticket);
+}
+
+
+static ngx_int_t
+ngx_mlsec_part_subrequest(ngx_mlsec_part_t *part, ngx_str_t *path,
+    ngx_str_t *args, ngx_mlsec_ticket_t *ticket)
+{
+    const ngx_mlsec_call_t  *call;
+
+    call = part->call;
 
     part->capture.header = ngx_mlsec_part_header;
     part->capture.body = ngx_mlsec_part_body;
@@ -157,7 +177,10 @@ ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path, ngx_str_t *args)
 
     mlsec_json_scan_init(&part->scan, MLSEC_JSON_DEFAULT_DEPTH);
 
-    if (ngx_mlsec_capture_start(r, path, args, &part->capture) != NGX_OK) {
+    if (ngx_mlsec_capture_start(part->aggregate->request, path, args,
+                                &part->capture)
+        != NGX_OK)
+    {
         part->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
         ngx_mlsec_part_end(part, NGX_MLSEC_ERR_UPSTREAM_STATUS);
         return NGX_OK;
@@ -165,7 +188,7 @@ ngx_mlsec_part_run(ngx_mlsec_part_t *part, ngx_str_t *path, ngx_str_t *args)
 
     if (call->upstream != NULL) {
         ngx_mlsec_part_to_location(part->capture.request, call->parts);
-        ngx_mlsec_service_attach(part->capture.request, ticket);
+        ngx_mlsec_service_attach(part->capture.request, ticket, part->retry);
     }
 
     return ngx_mlsec_part_set_headers(part);
@@ -236,6 +259,12 @@ ngx_mlsec_part_stop(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
 {
     if (!part->running) {
         return;
+    }
+
+    /* late between two attempts: the last one is what has gone wrong */
+
+    if (part->again && error == NGX_MLSEC_ERR_TIMEOUT) {
+        error = part->again_error;
     }
 
     ngx_mlsec_capture_cancel(&part->capture, 0);
@@ -493,6 +522,10 @@ ngx_mlsec_part_done(ngx_mlsec_capture_t *capture, ngx_int_t rc)
                                        capture->request->upstream->upstream);
     }
 
+    if (error != NGX_MLSEC_ERR_NONE && ngx_mlsec_part_again(part, error)) {
+        return;
+    }
+
     ngx_mlsec_part_end(part, error);
 }
 
@@ -530,59 +563,6 @@ ngx_mlsec_part_pass_on(ngx_mlsec_part_t *part)
 
     if (h != NULL) {
         part->authenticate = h->value;
-    }
-}
-
-
-/*
- * The Cache-Control of a part, its lines joined (RFC 9110, 5.3).
- */
-
-static void
-ngx_mlsec_part_cache_control(ngx_mlsec_part_t *part)
-{
-    u_char            *p;
-    ngx_str_t         *value;
-    ngx_uint_t         i;
-    ngx_list_part_t   *list;
-    ngx_table_elt_t   *h;
-
-    value = &part->cache_control;
-
-    for (list = &part->capture.request->headers_out.headers.part;
-         list;
-         list = list->next)
-    {
-        h = list->elts;
-
-        for (i = 0; i < list->nelts; i++) {
-
-            if (h[i].hash == 0
-                || h[i].key.len != sizeof("Cache-Control") - 1
-                || ngx_tolower(h[i].key.data[0]) != 'c'
-                || ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
-                                   h[i].key.len)
-                   != 0)
-            {
-                continue;
-            }
-
-            if (value->len == 0) {
-                *value = h[i].value;
-                continue;
-            }
-
-            p = ngx_pnalloc(part->aggregate->request->pool,
-                            value->len + 2 + h[i].value.len);
-
-            if (p == NULL) {
-                ngx_str_set(value, "no-store");
-                return;
-            }
-
-            value->len = ngx_sprintf(p, "%V, %V", value, &h[i].value) - p;
-            value->data = p;
-        }
     }
 }
 
@@ -732,6 +712,7 @@ ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
 
     (void) ngx_mlsec_part_attempts(part);
     ngx_mlsec_part_count(part);
+    ngx_mlsec_service_release(part->retry);
 
     a->running--;
     a->required -= part->call->required;

@@ -9,7 +9,6 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
-#include <service/ngx_mlsec_service.h>
 
 
 static ngx_mlsec_err_e ngx_mlsec_part_verdict_cut(ngx_mlsec_part_t *part);
@@ -236,10 +235,12 @@ ngx_mlsec_part_attempts(ngx_mlsec_part_t *part)
 
     sr = part->capture.request;
 
-    part->attempts = 0;
+    part->attempts = part->past;
     last = NULL;
 
-    if (sr == NULL || sr->upstream_states == NULL) {
+    /* those of the subrequest that is over are among them */
+
+    if (part->again || sr == NULL || sr->upstream_states == NULL) {
         return NULL;
     }
 

@@ -163,6 +163,34 @@ ngx_mlsec_capture_cancel(ngx_mlsec_capture_t *capture, ngx_uint_t failed)
 }
 
 
+/*
+ * nginx keeps a subrequest until the main request ends, and may still ask it
+ * whose it is (its variables, when subrequests are logged).
+ */
+
+void
+ngx_mlsec_capture_renew(ngx_mlsec_capture_t *capture)
+{
+    ngx_http_request_t   *r;
+    ngx_mlsec_capture_t  *old;
+
+    r = capture->request;
+    old = ngx_palloc(r->pool, sizeof(ngx_mlsec_capture_t));
+
+    if (old == NULL) {
+        r->post_subrequest = NULL;
+
+    } else {
+        *old = *capture;
+
+        old->post.data = old;
+        r->post_subrequest = &old->post;
+    }
+
+    ngx_memzero(capture, sizeof(ngx_mlsec_capture_t));
+}
+
+
 ngx_uint_t
 ngx_mlsec_capture_in_phase(ngx_mlsec_capture_t *capture)
 {

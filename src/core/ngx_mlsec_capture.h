@@ -121,6 +121,16 @@ ngx_int_t ngx_mlsec_capture_start(ngx_http_request_t *r, ngx_str_t *uri,
 void ngx_mlsec_capture_cancel(ngx_mlsec_capture_t *capture, ngx_uint_t failed);
 
 /*
+ * Makes the capture of a subrequest that is over, ended or canceled, ready for
+ * ngx_mlsec_capture_start() and another one.  The old subrequest keeps a
+ * capture of its own, which nothing is done for any more.
+ *
+ * Not to be called from inside of the old subrequest.  Without memory the old
+ * one is cut off.
+ */
+void ngx_mlsec_capture_renew(ngx_mlsec_capture_t *capture);
+
+/*
  * Whether a captured subrequest has started and waits in a phase before its
  * content (limit_req with a delay), 1 or 0.
  */

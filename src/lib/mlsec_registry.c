@@ -526,22 +526,36 @@ mlsec_registry_bury(mlsec_registry_t *r, const mlsec_process_t *process)
 }
 
 
-uint64_t
-mlsec_registry_inflight(const mlsec_registry_t *r, uint32_t service)
+void
+mlsec_registry_live(const mlsec_registry_t *r, uint32_t service,
+    mlsec_budget_live_t *live)
 {
-    uint64_t  sum;
+    uint64_t  word;
     unsigned  i;
 
-    sum = 0;
+    live->calls = 0;
+    live->retries = 0;
 
     for (i = 0; i < MLSEC_REGISTRY_WORKERS; i++) {
 
         if (mlsec_atomic_load(&r->workers[i].pid)) {
-            sum += mlsec_atomic_load(mlsec_registry_cell(r, i, service));
+            word = mlsec_atomic_load(mlsec_registry_cell(r, i, service));
+
+            live->calls += word % MLSEC_REGISTRY_RETRY;
+            live->retries += word / MLSEC_REGISTRY_RETRY;
         }
     }
+}
 
-    return sum;
+
+uint64_t
+mlsec_registry_inflight(const mlsec_registry_t *r, uint32_t service)
+{
+    mlsec_budget_live_t  live;
+
+    mlsec_registry_live(r, service, &live);
+
+    return live.calls;
 }
 
 

@@ -21,6 +21,7 @@
 
 
 #include <lib/mlsec_breaker.h>
+#include <lib/mlsec_budget.h>
 #include <lib/mlsec_peer_state.h>
 #include <lib/mlsec_types.h>
 
@@ -34,6 +35,9 @@
 /* of mlsec_slot_t.listed */
 
 #define MLSEC_SLOT_LISTED        (1ull << 63)
+
+
+#define MLSEC_REGISTRY_RETRY     (1ull << 32)
 
 
 /* what became of calls to a peer */
@@ -72,6 +76,7 @@ typedef struct {
     mlsec_atomic_t      shed;        /* calls over max_inflight */
     mlsec_atomic_t      opened;      /* times, in all */
     mlsec_atomic_t      recovered;   /* times, in all */
+    mlsec_budget_t      budget;      /* of second calls */
     mlsec_atomic_t      failed;      /* ms, the last time a call did; 0: none */
     mlsec_atomic_t      source;      /* hash of what the list was asked for */
     mlsec_atomic_t      lookup;      /* mlsec_discovery_view() */
@@ -209,7 +214,9 @@ void mlsec_registry_worker_gone(mlsec_registry_t *r, unsigned number,
 void mlsec_registry_bury(mlsec_registry_t *r, const mlsec_process_t *process);
 
 /*
- * Calls in flight of one worker to one service; only that worker adds.
+ * Calls in flight of one worker to one service; only that worker adds: 1 for
+ * a call, MLSEC_REGISTRY_RETRY for a second call that runs or waits to be
+ * made.  Both are in one word, so that both are gone with the worker.
  */
 mlsec_atomic_t *mlsec_registry_cell(const mlsec_registry_t *r,
     unsigned number, uint32_t service);
@@ -218,6 +225,12 @@ mlsec_atomic_t *mlsec_registry_cell(const mlsec_registry_t *r,
  * Calls in flight of all workers to a service.
  */
 uint64_t mlsec_registry_inflight(const mlsec_registry_t *r, uint32_t service);
+
+/*
+ * The same, with how many of them are second calls.
+ */
+void mlsec_registry_live(const mlsec_registry_t *r, uint32_t service,
+    mlsec_budget_live_t *live);
 
 /*
  * Asks to be the one process that does what only one should do, for the next

@@ -73,6 +73,13 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mlsec_retry"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_ANY,
+      ngx_mlsec_retry,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_max_inflight"),
       NGX_HTTP_UPS_CONF|NGX_CONF_TAKE1,
       ngx_mlsec_max_inflight,

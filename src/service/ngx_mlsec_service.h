@@ -62,6 +62,25 @@ typedef struct {
 typedef struct ngx_mlsec_ticket_s  ngx_mlsec_ticket_t;
 
 
+/* a call over its attempts, see ngx_mlsec_service_retry() */
+
+typedef struct ngx_mlsec_retry_s   ngx_mlsec_retry_t;
+
+
+#define NGX_MLSEC_RETRY_ON_CONNECT  0x0001
+#define NGX_MLSEC_RETRY_ON_TIMEOUT  0x0002
+#define NGX_MLSEC_RETRY_ON_RESET    0x0004
+
+/* how an attempt has failed */
+
+typedef struct {
+    ngx_uint_t    on;            /* one of the above, 0: by its status */
+    ngx_uint_t    status;        /* of the answer */
+    time_t        retry_after;   /* s, 0: it does not say */
+    ngx_msec_t    left;          /* ms, for waiting and another attempt */
+} ngx_mlsec_failure_t;
+
+
 /*
  * What mlsec_service says of an upstream.
  *
@@ -106,10 +125,38 @@ ngx_int_t ngx_mlsec_service_admit(ngx_pool_t *pool,
     ngx_mlsec_ticket_t **ticket, time_t *retry_after);
 
 /*
- * Gives r the leave for its first attempt.  ticket may be NULL.
+ * Gives r the leave for its first attempt, and what is known of the attempts
+ * before.  Both may be NULL.
  */
 void ngx_mlsec_service_attach(ngx_http_request_t *r,
-    ngx_mlsec_ticket_t *ticket);
+    ngx_mlsec_ticket_t *ticket, ngx_mlsec_retry_t *retry);
+
+/*
+ * For a call that is a request of its own with each attempt (a part of an
+ * aggregate): what they have in common.
+ *
+ * Lives as long as pool.  NULL: the upstream has no mlsec_retry, or there is
+ * no memory.
+ */
+ngx_mlsec_retry_t *ngx_mlsec_service_retry(ngx_pool_t *pool,
+    ngx_http_upstream_srv_conf_t *uscf);
+
+/*
+ * Whether such a call that has failed may be made again.  r: the request that
+ * was the last attempt.
+ *
+ * NGX_OK: after *delay ms, less than failure->left; to be given back with
+ * ngx_mlsec_service_release() when that attempt has ended or is not made.
+ * NGX_DECLINED: no.
+ */
+ngx_int_t ngx_mlsec_service_again(ngx_mlsec_retry_t *retry,
+    ngx_http_request_t *r, const ngx_mlsec_failure_t *failure,
+    ngx_msec_t *delay);
+
+/*
+ * Gives back what was granted, if anything is.  retry may be NULL.
+ */
+void ngx_mlsec_service_release(ngx_mlsec_retry_t *retry);
 
 /*
  * Whether the last attempt of r's upstream was not made: NGX_DECLINED, NGX_BUSY

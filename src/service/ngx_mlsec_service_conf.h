@@ -10,6 +10,8 @@
  * ngx_mlsec_service_params.c  reading mlsec_breaker, mlsec_outlier
  * ngx_mlsec_service_zone.c    the shared zone, services and peers in it
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
+ * ngx_mlsec_service_retry.c   whether there is another attempt
+ * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_via.c     leave for a call, mlsec_via
  * ngx_mlsec_service_resolve.c mlsec_resolve, what it puts into an upstream{}
@@ -54,6 +56,26 @@ typedef struct {
     ngx_str_t                     *name;     /* nginx's, by its address */
     mlsec_peer_slot_t             *slot;
 } ngx_mlsec_peer_ref_t;
+
+
+/* mlsec_retry of an upstream{} */
+
+#define NGX_MLSEC_RETRY_TRIES_MAX  10
+
+#define NGX_MLSEC_RETRY_ON_429     0x0008
+#define NGX_MLSEC_RETRY_ON_500     0x0010
+#define NGX_MLSEC_RETRY_ON_502     0x0020
+#define NGX_MLSEC_RETRY_ON_503     0x0040
+#define NGX_MLSEC_RETRY_ON_504     0x0080
+
+typedef struct {
+    mlsec_budget_conf_t            budget;
+    uint64_t                       base;     /* ms */
+    uint64_t                       cap;      /* ms */
+    unsigned                       tries;    /* the first one among them */
+    ngx_uint_t                     on;       /* NGX_MLSEC_RETRY_ON_* */
+    ngx_array_t                   *methods;  /* ngx_str_t */
+} ngx_mlsec_retry_conf_t;
 
 
 /* mlsec_health of an upstream{} */
@@ -179,6 +201,7 @@ typedef struct {
     mlsec_breaker_conf_t           breaker;
     mlsec_outlier_conf_t           outlier;
     ngx_mlsec_health_t             health;
+    ngx_mlsec_retry_conf_t         retry;
     ngx_mlsec_resolve_t           *resolve;  /* NULL: no mlsec_resolve */
 
     struct ngx_mlsec_service_main_conf_s  *main;
@@ -199,6 +222,7 @@ typedef struct {
     unsigned                       breaks:1; /* mlsec_breaker */
     unsigned                       ejects:1; /* mlsec_outlier */
     unsigned                       probes:1; /* mlsec_health */
+    unsigned                       retries:1; /* mlsec_retry */
     unsigned                       follows:1; /* mlsec_resolve, of an address
                                                  too */
 } ngx_mlsec_service_conf_t;
@@ -277,6 +301,47 @@ char *ngx_mlsec_max_inflight(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Setter of mlsec_health. */
 char *ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* how a parameter of an upstream's directive is read */
+
+typedef enum {
+    NGX_MLSEC_PARAM_TIME = 0,        /* uint64_t, ms */
+    NGX_MLSEC_PARAM_SHARE,           /* unsigned, 1-100, with "%" */
+    NGX_MLSEC_PARAM_NUMBER,          /* unsigned, 1-max */
+    NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
+    NGX_MLSEC_PARAM_WORD,            /* unsigned, 1; a word without "=" */
+    NGX_MLSEC_PARAM_STATUSES,        /* ngx_array_t * */
+    NGX_MLSEC_PARAM_OWN              /* the directive reads it itself */
+} ngx_mlsec_param_type_e;
+
+
+typedef struct {
+    const char               *name;      /* with its "="; NULL ends a table */
+    ngx_mlsec_param_type_e    type;
+    size_t                    offset;    /* in ngx_mlsec_service_conf_t */
+    ngx_int_t                 max;
+} ngx_mlsec_param_t;
+
+
+/*
+ * Reads the parameters of the directive that nginx is at, which needs a zone.
+ * expected: the names, for the error.  NGX_CONF_OK, or NGX_CONF_ERROR after an
+ * [emerg].
+ */
+char *ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
+    const ngx_mlsec_param_t *params, const char *expected);
+
+
+/* ngx_mlsec_service_retry_conf.c */
+
+/* Setter of mlsec_retry. */
+char *ngx_mlsec_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * The bit of a status among NGX_MLSEC_RETRY_ON_*, 0 if it has none.
+ */
+ngx_uint_t ngx_mlsec_retry_on_status(ngx_uint_t status);
 
 
 /* ngx_mlsec_service_zone.c */

@@ -11,26 +11,6 @@
 #include <service/ngx_mlsec_service_conf.h>
 
 
-typedef enum {
-    NGX_MLSEC_PARAM_TIME = 0,        /* uint64_t, ms */
-    NGX_MLSEC_PARAM_SHARE,           /* unsigned, 1-100, with "%" */
-    NGX_MLSEC_PARAM_NUMBER,          /* unsigned, 1-max */
-    NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
-    NGX_MLSEC_PARAM_WORD,            /* unsigned, 1; a word without "=" */
-    NGX_MLSEC_PARAM_STATUSES         /* ngx_array_t * */
-} ngx_mlsec_param_type_e;
-
-
-typedef struct {
-    const char               *name;      /* with its "=" */
-    ngx_mlsec_param_type_e    type;
-    size_t                    offset;    /* in ngx_mlsec_service_conf_t */
-    ngx_int_t                 max;
-} ngx_mlsec_param_t;
-
-
-static char *ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
-    const ngx_mlsec_param_t *params, const char *expected);
 static ngx_int_t ngx_mlsec_param(ngx_conf_t *cf,
     const ngx_mlsec_param_t *param, ngx_str_t *value, void *field);
 static ngx_int_t ngx_mlsec_param_number(ngx_conf_t *cf,
@@ -351,7 +331,7 @@ ngx_mlsec_health_text(const ngx_str_t *text, u_char first)
 }
 
 
-static char *
+char *
 ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
     const ngx_mlsec_param_t *params, const char *expected)
 {
@@ -440,6 +420,9 @@ ngx_mlsec_param(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
                            "empty \"%s\" in \"%V\", leave it out",
                            param->name, &args[0]);
         return NGX_ERROR;
+
+    case NGX_MLSEC_PARAM_OWN:
+        return NGX_OK;
 
     default:
         return ngx_mlsec_param_number(cf, param, value, field);

@@ -8,42 +8,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <service/ngx_mlsec_service_peer.h>
 #include <core/ngx_mlsec_capture.h>
-#include <service/ngx_mlsec_service_conf.h>
-
-
-/*
- * nginx's balancers, keepalive among them, sit behind five functions of a
- * peer connection.  Ours stand in front of all of them: what goes through is
- * every single attempt to reach a peer, with its end.
- */
-
-typedef struct {
-    const ngx_mlsec_service_conf_t        *conf;
-    ngx_http_request_t              *request;
-    ngx_http_upstream_t             *upstream;
-    mlsec_peer_slot_t               *peer;       /* NULL: not known */
-
-    ngx_msec_t                       started;    /* ngx_current_msec */
-    time_t                           retry_after; /* s; refused */
-    mlsec_breaker_ticket_t           ticket;
-    ngx_mlsec_chosen_t               chosen;     /* of mlsec_resolve */
-
-    /* of nginx's balancer */
-
-    void                            *data;
-    ngx_event_get_peer_pt            get;
-    ngx_event_free_peer_pt           free;
-    ngx_event_notify_peer_pt         notify;
-#if (NGX_HTTP_SSL)
-    ngx_event_set_peer_session_pt    set_session;
-    ngx_event_save_peer_session_pt   save_session;
-#endif
-
-    ngx_int_t                        refused;    /* the last attempt, see
-                                             ngx_mlsec_service_refused() */
-    unsigned                         running:1;  /* an attempt */
-} ngx_mlsec_peer_t;
 
 
 static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);
@@ -131,7 +97,18 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
     u->peer.save_session = ngx_mlsec_peer_save_session;
 #endif
 
-    return NGX_OK;
+    return ngx_mlsec_retry_init(mp);
+}
+
+
+ngx_mlsec_peer_t *
+ngx_mlsec_peer_of(ngx_http_request_t *r)
+{
+    if (r->upstream == NULL || r->upstream->peer.get != ngx_mlsec_peer_get) {
+        return NULL;
+    }
+
+    return r->upstream->peer.data;
 }
 
 
@@ -157,16 +134,19 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
 
         pc->name = &conf->upstream->host;
 
+        ngx_mlsec_retry_unmade(mp);
+
         return NGX_BUSY;
     }
 
-    rc = mp->get(pc, mp->data);
+    rc = ngx_mlsec_retry_get(mp, pc);
 
     if (rc == NGX_OK || rc == NGX_DONE) {
         rc = ngx_mlsec_peer_place(mp, pc, rc);
     }
 
     if (rc == NGX_ERROR || rc == NGX_BUSY) {
+        ngx_mlsec_retry_unmade(mp);
 
         /* with a peer that has failed before, that is the better reason */
 
@@ -225,8 +205,9 @@ ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
 static ngx_int_t
 ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp)
 {
-    uint64_t             wait;
-    ngx_mlsec_ticket_t  *ticket;
+    uint64_t                  wait;
+    ngx_mlsec_ticket_t       *ticket;
+    ngx_mlsec_service_ctx_t  *ctx;
 
     /* what was asked for optional calls was asked before */
 
@@ -239,7 +220,8 @@ ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp)
         return NGX_OK;
     }
 
-    ticket = ngx_http_get_module_ctx(mp->request, ngx_mlsec_service_module);
+    ctx = ngx_http_get_module_ctx(mp->request, ngx_mlsec_service_module);
+    ticket = (ctx != NULL) ? ctx->ticket : NULL;
 
     if (ticket != NULL && !ticket->used && ticket->conf == mp->conf) {
         ticket->used = 1;
@@ -262,11 +244,11 @@ ngx_mlsec_service_refused(ngx_http_request_t *r, time_t *retry_after)
 {
     ngx_mlsec_peer_t  *mp;
 
-    if (r->upstream == NULL || r->upstream->peer.get != ngx_mlsec_peer_get) {
+    mp = ngx_mlsec_peer_of(r);
+
+    if (mp == NULL) {
         return NGX_OK;
     }
-
-    mp = r->upstream->peer.data;
 
     if (mp->refused != NGX_OK) {
         *retry_after = mp->retry_after;
@@ -299,6 +281,10 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         mp->running = 0;
         mlsec_atomic_add(mp->conf->live->inflight, (uint64_t) -1);
         ngx_mlsec_peer_report(mp, outcome);
+
+        if (mp->retry != NULL) {
+            ngx_mlsec_retry_freed(mp, pc, state, outcome);
+        }
     }
 }
 

@@ -204,7 +204,9 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w)
 {
     ngx_uint_t              i, n;
+    mlsec_budget_t         *budget;
     mlsec_process_t         process;
+    mlsec_budget_live_t     live;
     ngx_mlsec_peer_view_t  *peers;
 
     ngx_mlsec_service_process(&process);
@@ -238,6 +240,19 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
 
     } else {
         ngx_mlsec_json_lit(w, "null");
+    }
+
+    if (conf->retries) {
+        mlsec_registry_live(conf->main->registry, conf->live->index, &live);
+
+        budget = &conf->live->slot->budget;
+
+        ngx_mlsec_json_lit(w, ",\"retries\":{\"now\":");
+        ngx_mlsec_json_int(w, live.retries);
+        ngx_mlsec_services_number(w, "made", mlsec_atomic_load(&budget->made));
+        ngx_mlsec_services_number(w, "refused",
+                                  mlsec_atomic_load(&budget->refused));
+        ngx_mlsec_json_lit(w, "}");
     }
 
     if (conf->resolve) {

@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_peer.h>
 
 
 static ngx_int_t ngx_mlsec_via_find(ngx_conf_t *cf,
@@ -111,9 +111,11 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
 
     conf = ngx_mlsec_service_conf(via->upstream);
 
-    if (!conf->breaks && conf->max_inflight == 0 && !conf->follows) {
-        what = "there is no \"mlsec_breaker\", \"mlsec_max_inflight\" or "
-               "\"mlsec_resolve\" in the upstream of";
+    if (!conf->breaks && conf->max_inflight == 0 && !conf->follows
+        && !conf->retries)
+    {
+        what = "there is no \"mlsec_breaker\", \"mlsec_max_inflight\", "
+               "\"mlsec_resolve\" or \"mlsec_retry\" in the upstream of";
         goto failed;
     }
 
@@ -320,11 +322,28 @@ ngx_mlsec_ticket_cleanup(void *data)
 }
 
 
+/*
+ * Without memory the balancer asks for a leave once more, and a part has one
+ * attempt; both are no fault of the request.
+ */
+
 void
-ngx_mlsec_service_attach(ngx_http_request_t *r, ngx_mlsec_ticket_t *ticket)
+ngx_mlsec_service_attach(ngx_http_request_t *r, ngx_mlsec_ticket_t *ticket,
+    ngx_mlsec_retry_t *retry)
 {
-    if (ticket != NULL) {
-        ngx_http_set_ctx(r, ticket, ngx_mlsec_service_module);
+    ngx_mlsec_service_ctx_t  *ctx;
+
+    if (ticket == NULL && retry == NULL) {
+        return;
+    }
+
+    ctx = ngx_palloc(r->pool, sizeof(ngx_mlsec_service_ctx_t));
+
+    if (ctx != NULL) {
+        ctx->ticket = ticket;
+        ctx->retry = retry;
+
+        ngx_http_set_ctx(r, ctx, ngx_mlsec_service_module);
     }
 }
 
@@ -356,7 +375,7 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
                                  &retry_after);
 
     if (rc == NGX_OK) {
-        ngx_mlsec_service_attach(r, ticket);
+        ngx_mlsec_service_attach(r, ticket, NULL);
         return NGX_DECLINED;
     }
 

@@ -53,7 +53,7 @@ __DATA__
     location = /t { mlsec_call a http://mock/x?y=1; }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query eval
-"GET /x?y=1 HTTP/1.1\r\nHost: mock\r\nX-Request-ID: id-1\r\n"
+"GET /x?y=1 HTTP/1.1\r\nHost: mock\r\nX-Request-Deadline-Ms: 30000\r\nX-Request-ID: id-1\r\n"
 . "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
 . "X-Forwarded-Host: localhost\r\n\r\n"
 --- tcp_reply eval: $::Reply
@@ -71,7 +71,7 @@ X-Request-ID: id-1
     location = /t { mlsec_call a http://mock/x; }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query eval
-"GET /x HTTP/1.1\r\nHost: mock\r\n"
+"GET /x HTTP/1.1\r\nHost: mock\r\nX-Request-Deadline-Ms: 30000\r\n"
 . "Authorization: Bearer abc\r\nAccept: application/json\r\n"
 . "Accept-Language: de\r\nContent-Type: text/plain\r\n"
 . "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
@@ -133,7 +133,7 @@ X-Tenant: other
     location = /t { mlsec_call a http://mock/x body=on; }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query eval
-"POST /x HTTP/1.1\r\nHost: mock\r\nContent-Length: 5\r\n"
+"POST /x HTTP/1.1\r\nHost: mock\r\nContent-Length: 5\r\nX-Request-Deadline-Ms: 30000\r\n"
 . "Content-Type: text/plain\r\nX-Request-ID: id-1\r\n"
 . "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
 . "X-Forwarded-Host: localhost\r\n\r\nhello"
@@ -157,7 +157,7 @@ X-Request-ID: id-1
     location = /t { mlsec_call a http://mock/x; }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query eval
-"GET /x HTTP/1.1\r\nHost: mock\r\nAccept: a/b\r\nAccept: c/d\r\n"
+"GET /x HTTP/1.1\r\nHost: mock\r\nX-Request-Deadline-Ms: 30000\r\nAccept: a/b\r\nAccept: c/d\r\n"
 . "X-Request-ID: id-1\r\n"
 . "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
 . "X-Forwarded-Host: localhost\r\n\r\n"
@@ -182,7 +182,7 @@ X-Request-ID: id-1
     }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query eval
-"GET /x HTTP/1.1\r\nHost: mock\r\nX-Request-ID: id-1\r\n"
+"GET /x HTTP/1.1\r\nHost: mock\r\nX-Request-Deadline-Ms: 30000\r\nX-Request-ID: id-1\r\n"
 . "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
 . "X-Key: v-1\r\nAccept: c/d\r\nRange: bytes=0-1\r\nCookie: gateway=1\r\n\r\n"
 --- tcp_reply eval: $::Reply
@@ -205,7 +205,7 @@ Cookie: session=1
     }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query eval
-"GET /x HTTP/1.1\r\nHost: mock\r\nX-Request-ID: id-1\r\n"
+"GET /x HTTP/1.1\r\nHost: mock\r\nX-Request-Deadline-Ms: 30000\r\nX-Request-ID: id-1\r\n"
 . "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
 . "X-Forwarded-Host: localhost\r\n\r\n"
 --- tcp_reply eval: $::Reply
@@ -352,7 +352,7 @@ GET /t/a%0d%0aX-B:%20evil
     location ~ (?s)^/t/(.*)$ { mlsec_call a http://mock/x 'header=X-A: $1'; }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_query eval
-"GET /x HTTP/1.1\r\nHost: mock\r\nX-Request-ID: id-1\r\n"
+"GET /x HTTP/1.1\r\nHost: mock\r\nX-Request-Deadline-Ms: 30000\r\nX-Request-ID: id-1\r\n"
 . "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
 . "X-Forwarded-Host: localhost\r\nX-A: a\tb\xc3\xa9\r\n\r\n"
 --- tcp_reply eval: $::Reply

@@ -431,6 +431,107 @@ invalid value "256" of "consecutive=" in "mlsec_outlier", expected a number, 1-2
 
 
 
+=== retry, all parameters
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry tries=10 base=1ms cap=1ms budget=100% min=1000 on=connect,timeout,reset,429,500,502,503,504 methods=GET,POST; } upstream v { server 127.0.0.1:1; mlsec_retry; } upstream w { server 127.0.0.1:1; mlsec_retry base=2s; }
+--- config
+    location = /x { return 204; } location /v { mlsec_via v; proxy_pass http://v; }
+--- request
+GET /x
+--- error_code: 204
+--- no_error_log
+[error]
+
+
+
+=== retry, without a zone
+--- http_config
+    upstream u { server 127.0.0.1:1; mlsec_retry; }
+--- error_log
+"mlsec_retry" in upstream "u" without "mlsec_zone", add "mlsec_zone mlsec:32m;" to "http" in 
+
+
+
+=== retry, twice
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry; mlsec_retry; }
+--- error_log
+"mlsec_retry" directive is duplicate
+
+
+
+=== retry, unknown parameter
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry colour=red; }
+--- error_log
+unknown parameter "colour=red" in "mlsec_retry", expected "tries=", "base=", "cap=", "budget=", "min=", "on=" or "methods="
+
+
+
+=== retry, tries
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry tries=11; }
+--- error_log
+invalid value "11" of "tries=" in "mlsec_retry", expected a number, 1-10
+
+
+
+=== retry, budget
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry budget=20; }
+--- error_log
+invalid value "20" of "budget=" in "mlsec_retry", expected a share such as "50%"
+
+
+
+=== retry, base
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry base=x; }
+--- error_log
+invalid time "x" in "base=" of "mlsec_retry", expected a time such as "3s" or "250ms"
+
+
+
+=== retry, base above cap
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry base=2s cap=1s; }
+--- error_log
+"base=" is longer than "cap=" in "mlsec_retry"
+
+
+
+=== retry, on
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry on=connect,404; }
+--- error_log
+invalid word "404" of "on=" in "mlsec_retry", expected a list of "connect", "timeout", "reset", "429", "500", "502", "503" and "504"
+
+
+
+=== retry, an empty on
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry on=; }
+--- error_log
+invalid word "" of "on=" in "mlsec_retry", expected a list of 
+
+
+
+=== retry, methods
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry methods=GET,put; }
+--- error_log
+invalid method "put" of "methods=" in "mlsec_retry", expected a list such as "GET,HEAD"
+
+
+
+=== retry, the end of methods
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry methods=GET,; }
+--- error_log
+invalid method "" of "methods=" in "mlsec_retry", expected a list such as "GET,HEAD"
+
+
+
 === via, nobody of that name
 --- http_config
     mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_breaker; }
@@ -463,7 +564,7 @@ two services are called "v" in "mlsec_via" in
 --- must_die
 --- error_log
 [emerg]
-there is no "mlsec_breaker", "mlsec_max_inflight" or "mlsec_resolve" in the upstream of "v" in "mlsec_via" in 
+there is no "mlsec_breaker", "mlsec_max_inflight", "mlsec_resolve" or "mlsec_retry" in the upstream of "v" in "mlsec_via" in 
 
 
 

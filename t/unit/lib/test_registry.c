@@ -236,6 +236,7 @@ test_workers(void)
 {
     uint32_t               a, b;
     mlsec_registry_t      *r;
+    mlsec_budget_live_t    live;
 
     r = new_registry();
     a = mlsec_registry_index(r, service(r, 1, "a"));
@@ -256,6 +257,15 @@ test_workers(void)
            "workers: what a killed one had in flight is taken back");
     tap_is((long long) mlsec_registry_inflight(r, b), 0,
            "workers: of all services");
+
+    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), MLSEC_REGISTRY_RETRY);
+    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), MLSEC_REGISTRY_RETRY);
+    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), (uint64_t) -1);
+    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), - MLSEC_REGISTRY_RETRY);
+    mlsec_registry_live(r, a, &live);
+    tap_is((long long) live.calls, 2, "workers: one has ended");
+    tap_is((long long) live.retries, 1, "workers: a second one runs");
+    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), 1);
 
     /* nobody takes the place of the last one */
 

@@ -1,0 +1,778 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * Another attempt: mlsec_retry.
+ *
+ * nginx asks itself two questions after an attempt that has failed: whether
+ * "proxy_next_upstream" names what has happened, and whether pc->tries is not
+ * yet 0.  It reads the first one from the configuration of the location, by a
+ * pointer that a request has.  So each request to an upstream with mlsec_retry
+ * gets a copy of its own, with a mask that says no; before nginx asks, in
+ * peer.free, it is made to say yes if there is to be another attempt.
+ *
+ * By a status nginx asks before peer.free, and what it decides is final: where
+ * it has said yes the answer is lost, and where it has said no it is passed to
+ * the client as it is, which is right for one that is not tried again.
+ * So this is decided as soon as the header has been read, which is where
+ * process_header ends.
+ *
+ * A part has but one attempt for nginx.  The next one is a subrequest of its
+ * own, which the aggregate makes after ngx_mlsec_service_again().
+ *
+ * A connection that was idle and that the peer has closed is no failure, and
+ * nginx may go on at once, as it always does.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_capture.h>
+#include <core/ngx_mlsec_deadline.h>
+#include <service/ngx_mlsec_service_peer.h>
+
+
+#define NGX_MLSEC_RETRY_STALE      3
+#define NGX_MLSEC_RETRY_AFTER_MAX  86400         /* s */
+
+#define NGX_MLSEC_RETRY_YES                                                   \
+    (NGX_HTTP_UPSTREAM_FT_ERROR|NGX_HTTP_UPSTREAM_FT_TIMEOUT                  \
+     |NGX_HTTP_UPSTREAM_FT_INVALID_HEADER|NGX_HTTP_UPSTREAM_FT_STATUS         \
+     |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT)
+
+#define NGX_MLSEC_RETRY_NO  NGX_HTTP_UPSTREAM_FT_OFF
+
+
+static ngx_int_t ngx_mlsec_retry_own(ngx_mlsec_peer_t *mp);
+static void ngx_mlsec_retry_hook(ngx_mlsec_peer_t *mp);
+static ngx_int_t ngx_mlsec_retry_reinit(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_retry_process_header(ngx_http_request_t *r);
+static void ngx_mlsec_retry_times(ngx_mlsec_peer_t *mp);
+static void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc);
+static ngx_uint_t ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
+    const ngx_str_t *name);
+static ngx_uint_t ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry);
+static ngx_uint_t ngx_mlsec_retry_usable(
+    const ngx_http_upstream_rr_peer_t *peer);
+static ngx_uint_t ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp, ngx_uint_t on);
+static ngx_uint_t ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry,
+    ngx_http_request_t *r, ngx_uint_t on);
+static ngx_uint_t ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
+    ngx_http_request_t *r);
+static void ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method);
+static ngx_uint_t ngx_mlsec_retry_has(const ngx_list_t *headers,
+    const char *name);
+static ngx_uint_t ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry);
+static void ngx_mlsec_retry_cleanup(void *data);
+
+
+ngx_mlsec_retry_t *
+ngx_mlsec_service_retry(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf)
+{
+    ngx_mlsec_retry_t               *retry;
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = ngx_mlsec_service_conf(uscf);
+
+    if (!conf->retries || conf->live->refs == NULL) {
+        return NULL;
+    }
+
+    retry = ngx_pcalloc(pool, sizeof(ngx_mlsec_retry_t));
+
+    if (retry != NULL) {
+        retry->conf = conf;
+        retry->pool = pool;
+        retry->part = 1;
+    }
+
+    return retry;
+}
+
+
+ngx_int_t
+ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
+{
+    ngx_http_upstream_t      *u;
+    ngx_mlsec_service_ctx_t  *ctx;
+
+    u = mp->upstream;
+    ctx = ngx_http_get_module_ctx(mp->request, ngx_mlsec_service_module);
+
+    mp->retry = NULL;
+    mp->own = NULL;
+    mp->deadline = 0;
+
+    if (mp->conf->retries) {
+
+        if (ctx != NULL && ctx->retry != NULL && ctx->retry->conf == mp->conf)
+        {
+            mp->retry = ctx->retry;
+
+        } else if (!(u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_OFF)) {
+            mp->retry = ngx_mlsec_service_retry(mp->request->pool,
+                                                mp->conf->upstream);
+            if (mp->retry == NULL) {
+                return NGX_ERROR;
+            }
+
+            mp->retry->part = 0;
+        }
+    }
+
+    /* a part's time is kept by the aggregate */
+
+    if (ngx_mlsec_capture_get(mp->request) == NULL) {
+        mp->expires = ngx_mlsec_deadline(mp->request);
+        mp->deadline = (mp->expires != 0);
+        mp->expires += ngx_current_msec;
+    }
+
+    if ((mp->retry != NULL || mp->deadline)
+        && ngx_mlsec_retry_own(mp) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (mp->retry == NULL) {
+        return NGX_OK;
+    }
+
+    mp->own->next_upstream = NGX_MLSEC_RETRY_NO;
+    mp->own->next_upstream_tries = 0;
+
+    if (mp->retry->part) {
+        u->peer.tries = 1;
+
+    } else {
+        ngx_mlsec_retry_hook(mp);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_retry_own(ngx_mlsec_peer_t *mp)
+{
+    mp->own = ngx_palloc(mp->request->pool, sizeof(ngx_http_upstream_conf_t));
+    if (mp->own == NULL) {
+        return NGX_ERROR;
+    }
+
+    *mp->own = *mp->upstream->conf;
+    mp->upstream->conf = mp->own;
+
+    mp->connect_timeout = mp->own->connect_timeout;
+    mp->send_timeout = mp->own->send_timeout;
+    mp->read_timeout = mp->own->read_timeout;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The module of the location changes process_header as it goes on, and
+ * reinit_request sets it back.
+ */
+
+static void
+ngx_mlsec_retry_hook(ngx_mlsec_peer_t *mp)
+{
+    ngx_http_upstream_t  *u;
+
+    u = mp->upstream;
+
+    mp->retry->reinit = u->reinit_request;
+    u->reinit_request = ngx_mlsec_retry_reinit;
+
+    mp->retry->process_header = u->process_header;
+    u->process_header = ngx_mlsec_retry_process_header;
+}
+
+
+static ngx_int_t
+ngx_mlsec_retry_reinit(ngx_http_request_t *r)
+{
+    ngx_int_t          rc;
+    ngx_mlsec_peer_t  *mp;
+
+    mp = ngx_mlsec_peer_of(r);
+    rc = mp->retry->reinit(r);
+
+    if (r->upstream->process_header != ngx_mlsec_retry_process_header) {
+        mp->retry->process_header = r->upstream->process_header;
+        r->upstream->process_header = ngx_mlsec_retry_process_header;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_mlsec_retry_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            on;
+    ngx_mlsec_peer_t     *mp;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    mp = ngx_mlsec_peer_of(r);
+
+    rc = mp->retry->process_header(r);
+
+    if (u->process_header != ngx_mlsec_retry_process_header) {
+        mp->retry->process_header = u->process_header;
+        u->process_header = ngx_mlsec_retry_process_header;
+    }
+
+    /* an answer out of a cache comes this way too */
+
+    if (rc != NGX_OK || !mp->running) {
+        return rc;
+    }
+
+    on = ngx_mlsec_retry_on_status(u->headers_in.status_n);
+
+    /* who says when to come back does not mean at once */
+
+    if (on && !ngx_mlsec_retry_has(&u->headers_in.headers, "retry-after")
+        && ngx_mlsec_retry_plain(mp, on))
+    {
+        mp->retry->approved = 1;
+        mp->own->next_upstream = NGX_MLSEC_RETRY_YES;
+        u->peer.tries = 2;
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
+{
+    ngx_int_t           rc;
+    ngx_uint_t          n;
+    ngx_mlsec_retry_t  *retry;
+
+    retry = mp->retry;
+
+    if (mp->deadline) {
+        ngx_mlsec_retry_times(mp);
+    }
+
+    rc = mp->get(pc, mp->data);
+
+    if (retry == NULL) {
+        return rc;
+    }
+
+    /*
+     * Within a request the balancer goes through its peers by itself.  The
+     * next subrequest of a part begins anew: what it offers is put back until
+     * it is another one.
+     */
+
+    if (retry->part && retry->ntried && ngx_mlsec_retry_others(retry)) {
+
+        for (n = retry->ntried;
+             n && (rc == NGX_OK || rc == NGX_DONE)
+             && ngx_mlsec_retry_tried(retry, pc->name);
+             n--)
+        {
+            ngx_mlsec_retry_put_back(mp, pc);
+            rc = mp->get(pc, mp->data);
+        }
+
+        pc->tries = 1;
+    }
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY) {
+        return rc;
+    }
+
+    retry->offered = pc->name;
+    retry->attempts++;
+
+    if (!retry->first) {
+        retry->first = 1;
+        mlsec_budget_call(&mp->conf->live->slot->budget, ngx_current_msec);
+    }
+
+    if (retry->next) {
+        retry->next = 0;
+        mlsec_atomic_add(&mp->conf->live->slot->budget.made, 1);
+    }
+
+    return rc;
+}
+
+
+void
+ngx_mlsec_retry_unmade(ngx_mlsec_peer_t *mp)
+{
+    if (mp->retry != NULL) {
+        mp->retry->next = 0;
+
+        if (!mp->retry->part) {
+            ngx_mlsec_service_release(mp->retry);
+        }
+    }
+}
+
+
+/*
+ * nginx's own times are from one event to the next; a deadline is the end of
+ * all.
+ */
+
+static void
+ngx_mlsec_retry_times(ngx_mlsec_peer_t *mp)
+{
+    ngx_msec_t      left;
+    ngx_msec_int_t  rest;
+
+    rest = (ngx_msec_int_t) (mp->expires - ngx_current_msec);
+    left = ngx_max(rest, 1);
+
+    mp->own->connect_timeout = ngx_min(mp->connect_timeout, left);
+    mp->own->send_timeout = ngx_min(mp->send_timeout, left);
+    mp->own->read_timeout = ngx_min(mp->read_timeout, left);
+}
+
+
+static void
+ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
+{
+    ngx_connection_t  *c;
+
+    c = pc->connection;
+
+    if (c != NULL) {
+
+#if (NGX_HTTP_SSL)
+
+        if (c->ssl) {
+            c->ssl->no_wait_shutdown = 1;
+            c->ssl->no_send_shutdown = 1;
+            (void) ngx_ssl_shutdown(c);
+        }
+
+#endif
+
+        if (c->pool) {
+            ngx_destroy_pool(c->pool);
+        }
+
+        ngx_close_connection(c);
+
+        pc->connection = NULL;
+        pc->cached = 0;
+    }
+
+    mp->free(pc, mp->data, 0);
+}
+
+
+static ngx_uint_t
+ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
+    const ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < retry->ntried; i++) {
+
+        if (retry->tried[i] == name) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Whether there is a peer that could be called and was not tried.
+ */
+
+static ngx_uint_t
+ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry)
+{
+    ngx_uint_t                     found;
+    ngx_http_upstream_rr_peer_t   *peer;
+    ngx_http_upstream_rr_peers_t  *peers;
+
+    found = 0;
+
+    for (peers = retry->conf->upstream->peer.data;
+         peers && !found;
+         peers = peers->next)
+    {
+        ngx_http_upstream_rr_peers_rlock(peers);
+
+        for (peer = peers->peer; peer && !found; peer = peer->next) {
+            found = ngx_mlsec_retry_usable(peer)
+                    && !ngx_mlsec_retry_tried(retry, &peer->name);
+        }
+
+        ngx_http_upstream_rr_peers_unlock(peers);
+    }
+
+    return found;
+}
+
+
+/*
+ * As nginx's balancers see it.
+ */
+
+static ngx_uint_t
+ngx_mlsec_retry_usable(const ngx_http_upstream_rr_peer_t *peer)
+{
+    if (peer->down || (peer->max_conns && peer->conns >= peer->max_conns)) {
+        return 0;
+    }
+
+    return peer->max_fails == 0 || peer->fails < peer->max_fails
+           || ngx_time() - peer->checked > peer->fail_timeout;
+}
+
+
+void
+ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
+    ngx_uint_t state, mlsec_outcome_e outcome)
+{
+    ngx_uint_t          on;
+    ngx_mlsec_retry_t  *retry;
+
+    retry = mp->retry;
+
+    if (retry->ntried < NGX_MLSEC_RETRY_TRIES_MAX) {
+        retry->tried[retry->ntried++] = retry->offered;
+    }
+
+    if (retry->approved) {
+        retry->approved = 0;
+        pc->tries = 1;
+        return;
+    }
+
+    mp->own->next_upstream = NGX_MLSEC_RETRY_NO;
+    pc->tries = 0;
+
+    if (!retry->part) {
+        ngx_mlsec_service_release(retry);
+    }
+
+    if (!(state & NGX_PEER_FAILED)) {
+        return;
+    }
+
+    if (outcome == MLSEC_OUTCOME_ABORTED && pc->cached
+        && retry->stale < NGX_MLSEC_RETRY_STALE)
+    {
+        retry->stale++;
+        retry->attempts--;
+        retry->ntried--;
+        mp->own->next_upstream = NGX_HTTP_UPSTREAM_FT_ERROR;
+        return;
+    }
+
+    if (retry->part) {
+        return;
+    }
+
+    on = (outcome == MLSEC_OUTCOME_CONNECT) ? NGX_MLSEC_RETRY_ON_CONNECT
+         : (outcome == MLSEC_OUTCOME_TIMEOUT) ? NGX_MLSEC_RETRY_ON_TIMEOUT
+         : (outcome == MLSEC_OUTCOME_RESET
+            || outcome == MLSEC_OUTCOME_ABORTED) ? NGX_MLSEC_RETRY_ON_RESET
+         : 0;
+
+    if (on && ngx_mlsec_retry_plain(mp, on)) {
+        mp->own->next_upstream = NGX_MLSEC_RETRY_YES;
+        pc->tries = 1;
+    }
+}
+
+
+/*
+ * Plain proxy_pass: another peer at once, so there has to be one.
+ */
+
+static ngx_uint_t
+ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp, ngx_uint_t on)
+{
+    ngx_msec_t            limit;
+    ngx_uint_t            grant, added;
+    ngx_mlsec_retry_t    *retry;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = mp->request;
+    u = mp->upstream;
+    retry = mp->retry;
+
+    /* what nginx would not go on for, whatever is said */
+
+    limit = mp->own->next_upstream_timeout;
+
+    if (r->connection->error
+        || (u->request_sent && r->request_body_no_buffering)
+        || (limit && ngx_current_msec - u->peer.start_time >= limit)
+        || (mp->deadline
+            && (ngx_msec_int_t) (mp->expires - ngx_current_msec) <= 0))
+    {
+        return 0;
+    }
+
+    if (!ngx_mlsec_retry_allowed(retry, r, on)) {
+        return 0;
+    }
+
+    /* the peer of this attempt may not be on the list yet */
+
+    added = 0;
+
+    if (mp->running && retry->ntried < NGX_MLSEC_RETRY_TRIES_MAX) {
+        retry->tried[retry->ntried++] = retry->offered;
+        added = 1;
+    }
+
+    grant = ngx_mlsec_retry_others(retry) && ngx_mlsec_retry_grant(retry);
+
+    retry->ntried -= added;
+
+    return grant;
+}
+
+
+/*
+ * All that does not cost anything.
+ */
+
+static ngx_uint_t
+ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
+    ngx_uint_t on)
+{
+    mlsec_breaker_view_t             view;
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = retry->conf;
+
+    if (!(conf->retry.on & on) || retry->attempts >= conf->retry.tries) {
+        return 0;
+    }
+
+    /* what the service has not seen may be anything */
+
+    if (!(on == NGX_MLSEC_RETRY_ON_CONNECT && !r->upstream->request_sent)
+        && !ngx_mlsec_retry_repeatable(retry, r))
+    {
+        return 0;
+    }
+
+    if (!conf->breaks) {
+        return 1;
+    }
+
+    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+                       ngx_current_msec, &view);
+
+    return view.force != MLSEC_FORCE_OPEN
+           && (view.force == MLSEC_FORCE_CLOSED
+               || view.state == MLSEC_BREAKER_CLOSED);
+}
+
+
+static ngx_uint_t
+ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
+    ngx_http_request_t *r)
+{
+    ngx_str_t   method, *name;
+    ngx_uint_t  i;
+
+    ngx_mlsec_retry_method(r, &method);
+
+    name = retry->conf->retry.methods->elts;
+
+    for (i = 0; i < retry->conf->retry.methods->nelts; i++) {
+
+        if (name[i].len == method.len
+            && ngx_strncmp(name[i].data, method.data, method.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return ngx_mlsec_retry_has(&r->headers_in.headers, "idempotency-key");
+}
+
+
+/*
+ * What counts is the method that the service gets, and proxy_method may have
+ * changed it.  It is kept nowhere but in the request itself.
+ */
+
+static void
+ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method)
+{
+    u_char               *p, *last;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    *method = r->method_name;
+
+    if (u->schema.len < 4 || ngx_strncmp(u->schema.data, "http", 4) != 0
+        || u->request_bufs == NULL)
+    {
+        return;
+    }
+
+    p = u->request_bufs->buf->start;
+    last = u->request_bufs->buf->last;
+
+    method->data = p;
+
+    while (p < last && *p >= 'A' && *p <= 'Z') {
+        p++;
+    }
+
+    method->len = p - method->data;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_retry_has(const ngx_list_t *headers, const char *name)
+{
+    size_t                  len;
+    ngx_uint_t              i;
+    const ngx_list_part_t  *part;
+    const ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+
+    for (part = &headers->part; part; part = part->next) {
+
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash && h[i].key.len == len && h[i].value.len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
+    const ngx_mlsec_failure_t *failure, ngx_msec_t *delay)
+{
+    uint64_t    wait;
+    ngx_uint_t  on;
+
+    on = failure->on ? failure->on
+                     : ngx_mlsec_retry_on_status(failure->status);
+
+    /* too many requests: only who says when wants to be asked again */
+
+    if (on == NGX_MLSEC_RETRY_ON_429 && failure->retry_after == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_mlsec_peer_of(r) == NULL
+        || !ngx_mlsec_retry_allowed(retry, r, on))
+    {
+        return NGX_DECLINED;
+    }
+
+    wait = mlsec_backoff(retry->conf->retry.base, retry->conf->retry.cap,
+                         retry->attempts, (uint64_t) ngx_random());
+
+    if (failure->retry_after > 0) {
+
+        if ((uint64_t) failure->retry_after >= NGX_MLSEC_RETRY_AFTER_MAX) {
+            return NGX_DECLINED;
+        }
+
+        wait += (uint64_t) failure->retry_after * 1000;
+    }
+
+    if (wait >= failure->left || !ngx_mlsec_retry_grant(retry)) {
+        return NGX_DECLINED;
+    }
+
+    *delay = wait;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The one thing that is in short supply.
+ */
+
+static ngx_uint_t
+ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry)
+{
+    ngx_pool_cleanup_t              *cln;
+    mlsec_budget_live_t              live;
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = retry->conf;
+
+    if (!retry->cleanup) {
+        cln = ngx_pool_cleanup_add(retry->pool, 0);
+        if (cln == NULL) {
+            return 0;
+        }
+
+        cln->handler = ngx_mlsec_retry_cleanup;
+        cln->data = retry;
+        retry->cleanup = 1;
+    }
+
+    ngx_mlsec_service_release(retry);
+
+    mlsec_registry_live(conf->main->registry, conf->live->index, &live);
+
+    if (!mlsec_budget_take(&conf->live->slot->budget, &conf->retry.budget,
+                           &live, ngx_current_msec))
+    {
+        return 0;
+    }
+
+    retry->next = 1;
+    retry->live = 1;
+    mlsec_atomic_add(conf->live->inflight, MLSEC_REGISTRY_RETRY);
+
+    return 1;
+}
+
+
+void
+ngx_mlsec_service_release(ngx_mlsec_retry_t *retry)
+{
+    if (retry != NULL && retry->live) {
+        retry->live = 0;
+        mlsec_atomic_add(retry->conf->live->inflight, - MLSEC_REGISTRY_RETRY);
+    }
+}
+
+
+static void
+ngx_mlsec_retry_cleanup(void *data)
+{
+    ngx_mlsec_service_release(data);
+}

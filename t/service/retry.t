@@ -1,0 +1,516 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# mlsec_retry: what is called again, where and how often, of parts and of plain
+# proxy_pass.  The calls that count are those that the services have seen.
+
+use strict;
+use warnings;
+
+use Digest::MD5 qw(md5_hex);
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use IO::Socket::INET;
+use JSON::PP ();
+use List::Util qw(sum0);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use MlsecTest::Faulty;
+use MlsecTest::Instance;
+
+my $BIG = join '', map { md5_hex($_) } 1 .. 2000;      # 64000 bytes
+
+
+sub answer {
+    my ($status, $body, @lines) = @_;
+
+    return MlsecTest::Faulty::json($body, status => $status, lines => [@lines]);
+}
+
+
+# What was sent, as the service got it.
+sub seen {
+    my ($request) = @_;
+
+    return sprintf '{"method":"%s","md5":"%s","length":%d,"deadline":"%s"}',
+        $request->{method}, md5_hex($request->{body}),
+        length $request->{body},
+        $request->{headers}{'x-request-deadline-ms'} // '';
+}
+
+
+# Paths below /bad fail at one peer and go well at the others; /once/PATH
+# fails the first time at each peer.
+sub service {
+    my ($bad) = @_;
+
+    my %seen;
+    my $fail = sub { return answer(503, '{"own":"words"}') };
+    my $once = sub {
+        my ($request) = @_;
+
+        return $seen{ $request->{path} }++ ? answer(200, seen($request))
+                                           : answer(503, '{}');
+    };
+
+    return MlsecTest::Faulty->start(replies => {
+        '/bad' => sub { return $bad ? $fail->() : answer(200, seen($_[0])) },
+        '/bad/reset' => $bad ? [['reset']] : [answer(200, '{"ok":1}')],
+        '/bad/hang' => $bad ? [['hang']] : [answer(200, '{"ok":1}')],
+        '/bad/half' => $bad ? [MlsecTest::Faulty::header(length => 100),
+                               [out => '{"a":'], ['wait', 0.05], ['reset']]
+                            : [answer(200, '{"ok":1}')],
+        '/later' => sub { return answer(503, '{}', 'Retry-After: 1') },
+        '/much-later' => sub { return answer(503, '{}', 'Retry-After: 60') },
+        '/later-once' => sub {
+            my ($request) = @_;
+
+            return $seen{later}++ ? answer(200, '{"ok":1}')
+                                  : answer(429, '{}', 'Retry-After: 1');
+        },
+        (map { ("/once/$_" => $once) } qw(a post item)),
+    });
+}
+
+my @services = (service(1), service(0), service(0));
+my ($bad, $good) = @services;
+my $servers = join ' ', map { 'server ' . $_->address . ' max_fails=0;' } @services;
+my $closed = do {
+    my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1);
+    '127.0.0.1:' . $s->sockport;
+};
+
+
+# Calls that all services have seen of a path.
+sub calls { return sum0(map { $_->count('request', $_[0]) } @services) }
+
+
+sub until_ok {
+    my ($limit, $test, $name) = @_;
+
+    my $until = time + $limit;
+    my $pass;
+
+    sleep 0.02 until ($pass = $test->()) || time > $until;
+
+    return ok($pass, $name);
+}
+
+my @ten = map { "mlsec_call p$_ http://down/status/503/p$_;" } 1 .. 10;
+my $parts = sub {
+    my ($upstream) = @_;
+
+    return qq{location ~ ^/$upstream(/.*) {
+        mlsec_call a http://$upstream\$1 timeout=3s; mlsec_call b /b;
+        access_log \$DIR/logs/attempts.log attempts;
+    }};
+};
+
+my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
+    mlsec_zone mlsec:1m;
+    log_format attempts '\$uri \$mlsec_attempts';
+
+    # nothing is refused for want of budget
+    upstream three {
+        zone three 64k; $servers keepalive 8; mlsec_service three;
+        mlsec_retry min=1000 base=1ms;
+    }
+    upstream tries {
+        zone tries 64k; $servers mlsec_retry tries=3 min=1000 base=1ms on=503,500;
+    }
+    upstream single {
+        server @{[$good->address]}; keepalive 4; mlsec_service single;
+        mlsec_retry min=1000 base=1ms;
+    }
+    upstream slow {
+        server @{[$good->address]}; mlsec_service slow;
+        mlsec_retry min=1000 base=60s cap=60s;
+    }
+    upstream dead {
+        server $closed max_fails=0; server @{[$good->address]} max_fails=0;
+        mlsec_retry min=1000 base=1ms;
+    }
+    upstream weighted {
+        server @{[$bad->address]} weight=20 max_fails=0;
+        server @{[$good->address]}; keepalive 4;
+        mlsec_retry min=1000 base=1ms;
+    }
+    upstream gone { server $closed; mlsec_retry min=1000 base=1ms; }
+    upstream breaks {
+        $servers mlsec_service breaks; mlsec_outlier consecutive=200;
+        mlsec_breaker volume=2 open=20s; mlsec_retry tries=5 min=1000 base=1ms;
+    }
+    upstream down {
+        $servers mlsec_service down; mlsec_retry tries=3 base=20ms;
+    }
+    upstream seq { $servers mlsec_service seq; mlsec_retry tries=3 min=1; }
+}, server => qq{
+    include \$CONF/mlsec_parts.conf;
+    mlsec_errors on;
+    client_max_body_size 1m;
+    location = /state { mlsec_services; }
+    location = /b { mlsec_respond 1; }
+    location /plain/ {
+        mlsec_via three; proxy_pass http://three/; proxy_http_version 1.1;
+        proxy_read_timeout 300ms; proxy_set_header Connection "";
+
+        # not theirs to say
+        proxy_next_upstream error timeout http_500 http_404 non_idempotent;
+        proxy_next_upstream_tries 9;
+    }
+    location /small/ {
+        proxy_pass http://three/; client_body_buffer_size 1k;
+        proxy_http_version 1.1; proxy_set_header Connection "";
+    }
+    location /off/ { proxy_pass http://three/; proxy_next_upstream off; }
+    location /posted/ { proxy_pass http://three/; proxy_method POST; }
+    location /unbuffered/ {
+        proxy_pass http://three/; proxy_request_buffering off;
+        proxy_http_version 1.1;
+    }
+    location /tries-plain/ { proxy_pass http://tries/; }
+    location /one/ { proxy_pass http://single/; }
+    location /dead-plain/ { proxy_pass http://dead/; }
+    location /seq/ { proxy_pass http://seq/; }
+    @{[map { $parts->($_) } qw(three single tries dead gone breaks
+                                weighted)]}
+    location ~ ^/body(/.*) { mlsec_call a http://three\$1 body=on required; client_body_buffer_size 1k; }
+    location ~ ^/keyed(/.*) {
+        mlsec_call a http://three\$1 body=on required
+            'header=Idempotency-Key: \$http_idempotency_key';
+        client_body_buffer_size 1k;
+    }
+    location ~ ^/short(/.*) { mlsec_call a http://three\$1 timeout=300ms; mlsec_call b /b; }
+    location ~ ^/slow(/.*) { mlsec_call a http://slow\$1 timeout=90s; mlsec_call b /b; mlsec_deadline 100s; }
+    location ~ ^/soft(/.*) {
+        mlsec_call a http://slow\$1 timeout=90s; mlsec_call b /b; mlsec_deadline 100s soft=100ms;
+    }
+    location = /items {
+        mlsec_call ids /ids; mlsec_call each 'http://single/once/item?{ids}' foreach=ids;
+    }
+    location = /each { mlsec_call ids /ids; mlsec_call each 'http://single/once/\$mlsec_item' foreach=ids; }
+    location = /ids { mlsec_respond ["item"]; }
+    location = /ten { @ten }
+});
+
+
+sub state_of {
+    my ($name) = @_;
+
+    my $state = JSON::PP::decode_json($nginx->get('/state')->{body});
+
+    return (grep { $_->{name} eq $name } @{ $state->{services} })[0];
+}
+
+
+# One request, and how many calls it came to.
+sub ask {
+    my ($path, $called, %o) = @_;
+
+    my $before   = calls($called);
+    my $response = $nginx->get($path, %o);
+
+    return ($response, calls($called) - $before);
+}
+
+
+# Until the peer that fails has had it: calls of one request, its status.
+sub until_bad {
+    my ($path, $called, %o) = @_;
+
+    for (1 .. 6) {
+        my $before = $bad->count('request', $called);
+        my ($r, $n) = ask($path, $called, %o);
+
+        return ($r, $n) if $bad->count('request', $called) > $before;
+    }
+
+    return ({ status => 0, body => '' }, 0);
+}
+
+# plain proxy_pass
+
+for my $case (['503', '/bad'], ['reset', '/bad/reset'],
+              ['timeout', '/bad/hang'])
+{
+    my ($name, $path) = @$case;
+    my ($r, $n) = until_bad("/plain$path", $path);
+
+    is($r->{status}, 200, "plain, $name: another peer");
+    is($n, 2, "plain, $name: two calls");
+}
+
+{
+    my ($r, $n) = ask('/plain/status/503/x', '/status/503/x');
+
+    is("$r->{status} $r->{body}", '503 {"status":503}',
+       'plain: the last answer is the own one of the service');
+    is($n, 2, 'plain: two of three peers, no more');
+
+    ($r, $n) = ask('/tries-plain/status/503/x', '/status/503/x');
+    is($n, 3, 'plain: tries=3');
+    ($r, $n) = ask('/tries-plain/status/502/x', '/status/502/x');
+    is("$r->{status} $n", '502 1', 'plain: not in on=');
+
+    for my $status (200, 302, 404, 429, 500) {
+        ($r, $n) = ask("/plain/status/$status/x", "/status/$status/x");
+        is("$r->{status} $n", "$status " . ($status == 429 ? 2 : 1),
+           "plain: $status, whatever proxy_next_upstream says");
+    }
+
+    ($r, $n) = ask('/plain/later', '/later');
+    is("$r->{status} $n", '503 1', 'plain: Retry-After is not now');
+    is($r->{headers}{'retry-after'}, '1', 'plain: and is passed on');
+
+    ($r, $n) = ask('/off/status/503/y', '/status/503/y');
+    is("$r->{status} $n", '503 1', 'plain: proxy_next_upstream off');
+
+    ($r, $n) = ask('/one/status/503/x', '/status/503/x');
+    is("$r->{status} $n", '503 1', 'plain: no other peer');
+
+    $n = calls('/bad/half');
+    $nginx->get('/plain/bad/half') for 1 .. 3;
+    is(calls('/bad/half') - $n, 3, 'plain: never after the first byte');
+}
+
+# methods and bodies
+
+for my $method (qw(GET HEAD OPTIONS PUT DELETE)) {
+    my (undef, $n) = ask('/plain/status/503/m', '/status/503/m',
+                         method => $method);
+
+    is($n, 2, "$method is called again");
+}
+
+for my $method (qw(POST PATCH)) {
+    my ($r, $n) = ask('/plain/status/503/m', '/status/503/m',
+                      method => $method, body => 'x');
+
+    is("$n $r->{body}", '1 {"status":503}', "$method is not");
+
+    (undef, $n) = ask('/plain/status/503/m', '/status/503/m',
+                      method => $method, body => 'x',
+                      headers => ['Idempotency-Key: k']);
+    is($n, 2, "$method with Idempotency-Key is");
+}
+
+{
+    my ($r, $n) = ask('/posted/status/503/m', '/status/503/m');
+
+    is($n, 1, 'what counts is the method that the service gets');
+
+    ($r, $n) = ask('/unbuffered/status/503/m', '/status/503/m',
+                   method => 'PUT', body => $BIG);
+    is($n, 1, 'a body that was not kept is not sent again');
+
+    for (1 .. 4) {
+        ($r, $n) = ask('/dead-plain/bad', '/bad', method => 'POST',
+                       body => 'x');
+        is("$r->{status} $n", '200 1', 'POST: a peer that has not seen it');
+    }
+}
+
+my $chunks = join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
+    $BIG =~ /.{1,7000}/gs;
+
+for my $case (['memory', '/plain/bad', $BIG =~ s/.{63000}\z//r],
+              ['file', '/small/bad', $BIG],
+              ['part, file', '/keyed/bad', $BIG])
+{
+    my ($name, $path, $body) = @$case;
+    my ($r, $n) = until_bad($path, '/bad', method => 'PUT', body => $body,
+                            headers => ['Idempotency-Key: k']);
+    my $md5 = md5_hex($body);
+
+    is($n, 2, "body, $name: two calls");
+    like($r->{body}, qr/"method":"PUT","md5":"$md5"/,
+         "body, $name: as it came");
+}
+
+for my $path ('/small/bad', '/keyed/bad') {
+    my ($before, $r) = ($bad->count('request', '/bad'));
+
+    for (1 .. 6) {
+        my $client = $nginx->client;
+
+        $client->send("PUT $path HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\n"
+                      . "Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n");
+        $client->expect('PUT');
+        $r = $client->response(10);
+        last if $bad->count('request', '/bad') > $before;
+    }
+
+    my $md5 = md5_hex($BIG);
+
+    is($bad->count('request', '/bad'), $before + 1, "$path, chunked: failed");
+    like($r->{body}, qr/"method":"PUT","md5":"$md5","length":64000/,
+         "$path, chunked: as it came");
+}
+
+# parts
+
+sub attempts {
+    my ($path) = @_;
+
+    open my $in, '<', $nginx->dir . '/logs/attempts.log' or return '';
+
+    return (map { /^\S+ (\S+)$/ ? $1 : () } grep { index($_, "$path ") == 0 }
+            <$in>)[-1] // '';
+}
+
+for my $case (['503', '/bad'], ['reset', '/bad/reset']) {
+    my ($name, $path) = @$case;
+    my ($r, $n) = until_bad("/three$path", $path);
+
+    is("$r->{status} $r->{headers}{'x-gateway-completed'}", '200 true',
+       "part, $name: another peer");
+    is($n, 2, "part, $name: two calls");
+    is(attempts("/three$path"), 2, "part, $name: \$mlsec_attempts");
+}
+
+{
+    my $before = $bad->count('request', '/bad');
+
+    my $whole = sub {
+        my ($path, $n) = @_;
+
+        return scalar grep {
+            $nginx->get($path)->{headers}{'x-gateway-completed'} eq 'true'
+        } 1 .. $n;
+    };
+
+    is($whole->('/three/bad', 30), 30,
+       'part: never twice at the peer that fails');
+    is($whole->('/weighted/bad', 10), 10,
+       'part: though the balancer prefers it');
+
+    cmp_ok($bad->count('request', '/bad') - $before, '>=', 5,
+           'part: it was asked');
+
+    my ($r, $n) = ask('/three/status/503/p', '/status/503/p');
+
+    is($n, 2, 'part: two calls');
+    like($r->{body}, qr/"error_type":"upstream_status","status_code":503,"attempts":2,/,
+         'part: attempts in errors[]');
+    ($r, $n) = ask('/tries/status/503/p', '/status/503/p');
+    is($n, 3, 'part, tries=3: three calls');
+    like($r->{body}, qr/"attempts":3,/, 'part, tries=3: attempts');
+
+    ($r, $n) = ask('/single/once/a', '/once/a');
+    is("$n $r->{headers}{'x-gateway-completed'}", '2 true',
+       'part: the same peer where there is one only');
+
+    for my $status (404, 429, 500) {
+        (undef, $n) = ask("/three/status/$status/p", "/status/$status/p");
+        is($n, 1, "part: $status");
+    }
+
+    ($r, $n) = ask('/single/later-once', '/later-once');
+    is("$n $r->{headers}{'x-gateway-completed'}", '2 true',
+       'part: 429 that says when');
+    cmp_ok($r->{time}, '>=', 1, 'part: then it is');
+
+    ($r, $n) = ask('/single/much-later', '/much-later');
+    is($n, 1, 'part: Retry-After beyond its time');
+    cmp_ok($r->{time}, '<', 2, 'part: is not waited for');
+
+    ($r, $n) = ask('/short/half-body', '/half-body');
+    is($n, 1, 'part: out of time');
+    like($r->{body}, qr/"error_type":"timeout","status_code":504,"attempts":1,/,
+         'part: out of time, timeout');
+
+    (undef, $n) = until_bad('/three/bad/half', '/bad/half');
+    is($n, 1, 'part: never after the first byte');
+
+    ($r, $n) = ask('/body/status/503/p', '/status/503/p', method => 'POST',
+                   body => '{}');
+    is($n, 1, 'part: POST');
+    ($r, $n) = ask('/keyed/status/503/p', '/status/503/p', method => 'POST',
+                   body => '{}', headers => ['Idempotency-Key: k']);
+    is($n, 2, 'part: POST with Idempotency-Key');
+
+    for (1 .. 4) {
+        $r = $nginx->get('/dead/ok/x');
+        is($r->{headers}{'x-gateway-completed'}, 'true',
+           'part: a peer that is not there');
+    }
+
+    $r = $nginx->get('/gone/ok/x');
+    like($r->{body}, qr/"error_type":"connect","status_code":502,"attempts":2,/,
+         'part: connect, twice');
+
+    ($r, $n) = ask('/each', '/once/item');
+    is("$n $r->{headers}{'x-gateway-completed'}", '2 true', 'part: an item');
+}
+
+# between two attempts
+
+{
+    my $client = $nginx->client;
+
+    $client->request('/slow/status/503/abort');
+    until_ok(5, sub { state_of('slow')->{retries}{now} == 1 },
+             'wait: counts as one that runs');
+    is(state_of('slow')->{inflight}, 0, 'wait: no call is in flight');
+    undef $client;
+    until_ok(5, sub { state_of('slow')->{retries}{now} == 0 },
+             'wait: the client leaves');
+
+    my $r = $nginx->get('/soft/status/503/soft');
+
+    cmp_ok($r->{time}, '<', 5, 'wait: the soft deadline ends it');
+    like($r->{body}, qr/"error_type":"upstream_status","status_code":503,"attempts":1,/,
+         'wait: with what had gone wrong');
+    is(state_of('slow')->{retries}{now}, 0, 'wait: given back');
+    is(calls('/status/503/soft'), 1, 'wait: one call');
+}
+
+# breaker and ejection see each attempt once
+
+{
+    my ($r, $n) = ask('/breaks/status/503/b', '/status/503/b');
+
+    is($n, 2, 'breaker: the second failure opens it, no third call');
+    like($r->{body}, qr/"error_type":"upstream_status","status_code":503,"attempts":2,/,
+         'breaker: the failure is told');
+
+    my $service = state_of('breaks');
+
+    is($service->{breaker}{state}, 'open', 'breaker: open');
+    is(sum0(map { $_->{calls}{status} } @{ $service->{peers} }), 2,
+       'breaker: each attempt is counted once');
+    is(sum0(map { $_->{failures_in_a_row} } @{ $service->{peers} }), 2,
+       'outlier: each attempt is counted once');
+    is($service->{retries}{made}, 1, 'breaker: one was made again');
+}
+
+# the budget
+
+{
+    my $n = sum0(map { calls("/status/503/p$_") } 1 .. 10);
+    my $r = $nginx->get('/ten');
+
+    $n = sum0(map { calls("/status/503/p$_") } 1 .. 10) - $n;
+
+    is($r->{status}, 502, 'budget: all parts have failed');
+    cmp_ok($n, '>', 10, 'budget: some of ten parts are called again');
+    cmp_ok($n, '<=', 16, 'budget: three at a time');
+
+    my $retries = state_of('down')->{retries};
+
+    is($retries->{made}, $n - 10, 'budget: made');
+    cmp_ok($retries->{refused}, '>=', 7, 'budget: refused');
+    is($retries->{now}, 0, 'budget: none runs');
+
+    $n = calls('/status/503/seq');
+    $nginx->get('/seq/status/503/seq') for 1 .. 100;
+    $n = calls('/status/503/seq') - $n;
+    cmp_ok($n, '>=', 110, 'budget: one after the other, ten of the floor');
+    cmp_ok($n, '<=', 131, 'budget: and a fifth');
+}
+
+$nginx->finish('one worker');
+
+done_testing;
