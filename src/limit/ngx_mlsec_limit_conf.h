@@ -123,10 +123,11 @@ typedef struct {
 } ngx_mlsec_limit_ctx_t;
 
 
-/* setters of mlsec_limit and mlsec_limit_conn */
-
+/* setter of mlsec_limit */
 char *ngx_mlsec_limit_rate_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* setter of mlsec_limit_conn */
 char *ngx_mlsec_limit_conn_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
