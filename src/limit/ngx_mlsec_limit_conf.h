@@ -160,6 +160,10 @@ ngx_int_t ngx_mlsec_limit_terms_read(const ngx_mlsec_limit_t *limit,
 ngx_int_t ngx_mlsec_limit_key_of(ngx_http_request_t *r,
     const ngx_mlsec_limit_zone_t *zone, ngx_str_t *key);
 
+/* $mlsec_client_net: what key=address counts, as text. */
+ngx_int_t ngx_mlsec_limit_client_net(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
 /* Tells the client where it stands; NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_mlsec_limit_tell(ngx_http_request_t *r,
     ngx_mlsec_limit_ctx_t *ctx);
