@@ -96,7 +96,7 @@ mlsec_gcra_take(mlsec_atomic_t *tat, const mlsec_gcra_t *gcra, uint64_t now,
     uint64_t cost, mlsec_gcra_state_t *state)
 {
     int       rc;
-    uint64_t  old, next;
+    uint64_t  old, next = 0;
 
     old = mlsec_gcra_settle(tat, gcra, mlsec_atomic_load(tat), now);
 
@@ -115,7 +115,7 @@ mlsec_gcra_look(const mlsec_atomic_t *tat, const mlsec_gcra_t *gcra,
     uint64_t now, uint64_t cost, mlsec_gcra_state_t *state)
 {
     int       rc;
-    uint64_t  next;
+    uint64_t  next = 0;
 
     rc = mlsec_gcra_decide(gcra, mlsec_atomic_load(tat), now, cost, &next,
                            state);
