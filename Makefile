@@ -58,6 +58,7 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@bench/run
 	@bench/platform
 	@bench/service
+	@bench/limits
 
 image-test: ## build the container image, run it, look at it (root)
 	@util/deps image

@@ -150,6 +150,14 @@ split_url() {
     esac
 }
 
+is_rate() {
+    case $1 in
+        off) return 0 ;;
+        *r/[smhd]) is_number "${1%r/?}" 1 99999 ;;
+        *) return 1 ;;
+    esac
+}
+
 is_origin() {
     [ "$1" != '*' ] || return 0
     split_url "$1" && [ "$1" = "$SCHEME://$HOST_HEADER" ]
@@ -292,6 +300,13 @@ check_environment() {
         ''|on|off) ;;
         *) bad LIMITS 'on or off' ;;
     esac
+    for name in LIMIT_ADDRESS LIMIT_IDENTITY LIMIT_PREDICTIONS \
+                LIMIT_TRAINING LIMIT_CHANGES
+    do
+        v=$(value_of "$name")
+        [ -z "$v" ] || is_rate "$v" \
+            || bad "$name" 'a rate such as 100r/s (r/m, r/h, r/d), or off'
+    done
     case ${MLSEC_DEMO-} in
         ''|auto|off) ;;
         *) bad MLSEC_DEMO 'auto or off' ;;

@@ -172,6 +172,7 @@ int mlsec_limit_enter(mlsec_limit_table_t *t, const mlsec_limit_id_t *id,
     mlsec_limit_clock_t *clock, unsigned worker, uint64_t max,
     mlsec_limit_entry_t **entry);
 
+/* Gives back a mlsec_limit_enter() that was MLSEC_OK, once. */
 void mlsec_limit_leave(mlsec_limit_entry_t *entry, unsigned worker);
 
 /* How many are at work for a key. */

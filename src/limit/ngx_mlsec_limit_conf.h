@@ -123,10 +123,11 @@ typedef struct {
 } ngx_mlsec_limit_ctx_t;
 
 
-/* setters of mlsec_limit and mlsec_limit_conn */
-
+/* setter of mlsec_limit */
 char *ngx_mlsec_limit_rate_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* setter of mlsec_limit_conn */
 char *ngx_mlsec_limit_conn_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -158,6 +159,10 @@ ngx_int_t ngx_mlsec_limit_terms_read(const ngx_mlsec_limit_t *limit,
  */
 ngx_int_t ngx_mlsec_limit_key_of(ngx_http_request_t *r,
     const ngx_mlsec_limit_zone_t *zone, ngx_str_t *key);
+
+/* $mlsec_client_net: what key=address counts, as text. */
+ngx_int_t ngx_mlsec_limit_client_net(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 /* Tells the client where it stands; NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_mlsec_limit_tell(ngx_http_request_t *r,

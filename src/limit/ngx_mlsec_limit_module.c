@@ -25,6 +25,7 @@ static ngx_int_t ngx_mlsec_limit_zone_key(ngx_conf_t *cf,
 static ngx_int_t ngx_mlsec_limit_zone_init(ngx_shm_zone_t *shm, void *data);
 static char *ngx_mlsec_limit_status_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_int_t ngx_mlsec_limit_variables(ngx_conf_t *cf);
 static void *ngx_mlsec_limit_create_main_conf(ngx_conf_t *cf);
 static void *ngx_mlsec_limit_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_mlsec_limit_merge_loc_conf(ngx_conf_t *cf, void *parent,
@@ -82,8 +83,17 @@ static ngx_command_t  ngx_mlsec_limit_commands[] = {
 };
 
 
+static ngx_http_variable_t  ngx_mlsec_limit_vars[] = {
+
+    { ngx_string("mlsec_client_net"), NULL, ngx_mlsec_limit_client_net, 0, 0,
+      0 },
+
+      ngx_http_null_variable
+};
+
+
 static ngx_http_module_t  ngx_mlsec_limit_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_mlsec_limit_variables,             /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
     ngx_mlsec_limit_create_main_conf,      /* create main configuration */
@@ -310,6 +320,26 @@ ngx_mlsec_limit_status_line(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_limit_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *v, *var;
+
+    for (v = ngx_mlsec_limit_vars; v->name.len; v++) {
+
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -33,6 +33,8 @@ static ngx_int_t ngx_mlsec_limit_constant(ngx_conf_t *cf,
     ngx_mlsec_limit_t *limit);
 static ngx_int_t ngx_mlsec_limit_compare(ngx_conf_t *cf,
     const ngx_mlsec_limit_t *limit);
+static ngx_uint_t ngx_mlsec_limit_same(const ngx_str_t *a,
+    const ngx_str_t *b);
 static const char *ngx_mlsec_limit_directive(const ngx_mlsec_limit_t *limit);
 
 
@@ -478,16 +480,11 @@ ngx_mlsec_limit_compare(ngx_conf_t *cf, const ngx_mlsec_limit_t *limit)
         }
 
         if (other[i]->kind == limit->kind
-            && other[i]->name.len == limit->name.len
-            && ngx_strncmp(other[i]->name.data, limit->name.data,
-                           limit->name.len) == 0
             && other[i]->max == limit->max
-            && other[i]->rate.text.len == limit->rate.text.len
-            && ngx_strncmp(other[i]->rate.text.data, limit->rate.text.data,
-                           limit->rate.text.len) == 0
-            && other[i]->burst.text.len == limit->burst.text.len
-            && ngx_strncmp(other[i]->burst.text.data, limit->burst.text.data,
-                           limit->burst.text.len) == 0)
+            && ngx_mlsec_limit_same(&other[i]->name, &limit->name)
+            && ngx_mlsec_limit_same(&other[i]->rate.text, &limit->rate.text)
+            && ngx_mlsec_limit_same(&other[i]->burst.text,
+                                    &limit->burst.text))
         {
             continue;
         }
@@ -501,4 +498,12 @@ ngx_mlsec_limit_compare(ngx_conf_t *cf, const ngx_mlsec_limit_t *limit)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_limit_same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len
+           && (a->len == 0 || ngx_strncmp(a->data, b->data, a->len) == 0);
 }

@@ -195,3 +195,46 @@ ngx_mlsec_limit_key_of_address(const struct sockaddr *sa,
         break;
     }
 }
+
+
+ngx_int_t
+ngx_mlsec_limit_client_net(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char     *p, net[16];
+    ngx_str_t   key;
+
+    ngx_mlsec_limit_key_of_address(r->connection->sockaddr, &key);
+
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    p = ngx_pnalloc(r->pool, NGX_SOCKADDR_STRLEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+
+    if (key.len == 8) {
+        ngx_memzero(net, sizeof(net));
+        ngx_memcpy(net, key.data, 8);
+#if (NGX_HAVE_INET6)
+        p += ngx_inet6_ntop(net, p, NGX_INET6_ADDRSTRLEN);
+        p = ngx_cpymem(p, "/64", 3);
+#endif
+
+    } else if (r->connection->sockaddr->sa_family == AF_UNIX) {
+        p = ngx_cpymem(p, key.data, key.len);
+
+    } else {
+        p = ngx_sprintf(p, "%d.%d.%d.%d", (int) key.data[0],
+                        (int) key.data[1], (int) key.data[2],
+                        (int) key.data[3]);
+    }
+
+    v->len = p - v->data;
+
+    return NGX_OK;
+}

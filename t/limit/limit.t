@@ -79,6 +79,7 @@ my %options = (workers => 4, http => q{
     location = /part { mlsec_limit zone=user rate=1r/h burst=1 name=part; mlsec_respond 1; }
     location = /parts { mlsec_call a /part; mlsec_call b /part; mlsec_call c /part; }
     location = /state { mlsec_limit_status; }
+    location = /net { mlsec_respond '"$mlsec_client_net"'; }
 });
 
 my $i = 0;
@@ -227,6 +228,10 @@ my $nginx = MlsecTest::Instance->start(%options);
 
     is("@of", '200 200 429 200 200 200 200 429', 'IPv6 by /64, IPv4 by address, mapped ones too');
 }
+
+is(join(' ', map { get($nginx, '/net', undef, "X-Real: $_")->{body} } qw(2001:db8:1:2:3:4:5:6 198.51.100.255 ::ffff:198.51.100.1)),
+   '"2001:db8:1:2::/64" "198.51.100.255" "198.51.100.1"', '$mlsec_client_net');
+is(get($nginx, '/net', undef)->{body}, '"unix"', '$mlsec_client_net: a unix socket');
 
 # costs
 {

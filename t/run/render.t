@@ -58,6 +58,11 @@ my @bad = (
     (map { [$_, 'maybe', 'true or false'] }
         qw(ENABLE_WEBSOCKET PROMETHEUS_ENABLED JAEGER_ENABLED)),
     (map { ['LIMITS', $_, 'on or off'] } 'true', 'ON '),
+    (map { my $name = $_;
+           map { [$name, $_, 'a rate such as 100r/s (r/m, r/h, r/d), or off'] }
+               '0r/s', '100', '5r/w', '1.5r/s', '-1r/s', '5r/s;', '100000r/s' }
+        qw(LIMIT_ADDRESS LIMIT_IDENTITY LIMIT_PREDICTIONS LIMIT_TRAINING
+           LIMIT_CHANGES)),
     (map { ['CORS_ORIGINS', $_, 'a JSON array or comma list of origins '
             . '(https://host[:port]) or *'] }
         'host', '["http://a"', '[]', 'http://a/path', 'http://a,b',
@@ -164,7 +169,7 @@ my %idle = (
     JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
     JWT_KEY_FILE => $ca, JWT_ISSUER => 'a', JWT_AUDIENCE => 'a',
-    API_KEYS_FILE => $ca, LIMITS => 'on');
+    API_KEYS_FILE => $ca);
 my %active = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
     LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
