@@ -97,11 +97,17 @@ mlsec_revoked_line(mlsec_str_t row, const mlsec_mem_t *mem,
     entry->before = INT64_MAX;
 
     if (!jti) {
-        space = memrchr(name.data, ' ', name.len);
-        time.data = space == NULL ? name.data : space + 1;
-        time.len = (size_t) (name.data + name.len - time.data);
+        for (space = row.data + row.len - 1;
+             space > name.data && *space != ' ';
+             space--)
+        {
+            /* void: a name may have spaces */
+        }
 
-        if (space == NULL || space == name.data
+        time.data = space + 1;
+        time.len = (size_t) (row.data + row.len - time.data);
+
+        if (space == name.data
             || !mlsec_revoked_number(time, &entry->before))
         {
             return "expected \"sub NAME SECONDS\", seconds since 1970";
