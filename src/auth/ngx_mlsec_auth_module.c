@@ -12,7 +12,6 @@
 #include <core/ngx_mlsec_conf.h>
 
 
-#define NGX_MLSEC_AUTH_LEEWAY      30          /* seconds */
 #define NGX_MLSEC_AUTH_MAX_LEEWAY  300         /* seconds */
 
 
@@ -348,7 +347,7 @@ ngx_mlsec_auth_inherit(ngx_mlsec_auth_loc_conf_t *prev,
     conf->require = conf->require ? conf->require : prev->require;
     conf->revoked = conf->revoked ? conf->revoked : prev->revoked;
 
-    ngx_conf_merge_value(conf->leeway, prev->leeway, NGX_MLSEC_AUTH_LEEWAY);
+    ngx_conf_merge_value(conf->leeway, prev->leeway, 30);
     ngx_conf_merge_value(conf->max_age, prev->max_age, 0);
 }
 

@@ -5,7 +5,6 @@
 
 use Test::Nginx::Socket 'no_plan';
 use MlsecTest::Token;
-use Time::HiRes ();
 
 repeat_each(1);
 log_level('info');
@@ -64,22 +63,6 @@ add_block_preprocessor(sub {
     $block->set_value(no_error_log => ['secret-of', 'eyJ', '[alert]'])
         if !defined $block->no_error_log && !defined $block->must_die;
 });
-
-# What a worker has read is known by what it answers: at most 20 s.
-sub until_status {
-    my ($path, $header, $want) = @_;
-
-    for (1 .. 100) {
-        my $socket = IO::Socket::INET->new(
-            PeerAddr => "127.0.0.1:$Test::Nginx::Util::ServerPort")
-            or die $!;
-        print {$socket} "GET $path HTTP/1.0\r\n$header\r\n\r\n";
-        my $line = <$socket>;
-        return 1 if $line =~ / $want /;
-        Time::HiRes::sleep(0.2);
-    }
-    return 0;
-}
 
 no_long_string();
 no_shuffle();
@@ -173,16 +156,3 @@ my $acme = "Authorization: Bearer " . $main::T->token(tenant => 'acme');
  "$acme\nX-API-Key: $main::Key{other}", "$acme\nX-API-Key: $main::Wrong"]
 --- error_code eval
 [401, 401, 200, 403, 401]
-
-=== files that change are read again, what cannot be read changes nothing
---- request eval
-$main::T->write('api_keys', $main::Lines);
-my $bearer = "Authorization: Bearer $main::Good";
-my $new = ($main::T->api_key('new'))[0];
-["GET /", "GET /"]
---- init
-our $Reloaded = 1;
---- more_headers eval
-["X-API-Key: $main::Key{ci}", "X-API-Key: $main::Key{ci}"]
---- error_code eval
-[200, 200]

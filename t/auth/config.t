@@ -239,6 +239,13 @@ EOT
 ["Authorization: Bearer $main::Good", "", ""]
 --- error_code eval
 [403, 200, 401]
+
+=== the warning
+--- config eval
+$main::Jwt . "location = /open { mlsec_respond '{}'; }"
+--- request
+GET /open
+--- error_code: 401
 --- error_log
 mlsec auth: location "/open" refuses everything, it has no "mlsec_allow" and no "mlsec_auth off"
 
