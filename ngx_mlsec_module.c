@@ -13,6 +13,7 @@
  *   ngx_mlsec_service_module         src/service/ngx_mlsec_service.c
  *   ngx_mlsec_filter_module          src/filter/ngx_mlsec_filter_module.c
  *   ngx_mlsec_auth_module            src/auth/ngx_mlsec_auth_module.c
+ *   ngx_mlsec_limit_module           src/limit/ngx_mlsec_limit_module.c
  *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
  *   ngx_mlsec_error_filter_module    src/core/ngx_mlsec_error.c
  *   ngx_mlsec_capture_filter_module  src/core/ngx_mlsec_capture.c
@@ -30,6 +31,7 @@
 #include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_variables.h>
+#include <limit/ngx_mlsec_limit.h>
 #include <service/ngx_mlsec_service.h>
 
 
@@ -52,8 +54,12 @@ static const struct {
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_error_rewrite },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite },
+    { NGX_HTTP_PREACCESS_PHASE, ngx_mlsec_limit_address },
     { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_auth_access },
-    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via }
+    { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_limit_identity },
+    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_limit_identity },
+    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via },
+    { NGX_HTTP_LOG_PHASE, ngx_mlsec_limit_log }
 };
 
 

@@ -12,9 +12,6 @@
 #include <service/ngx_mlsec_service.h>
 
 
-#define NGX_MLSEC_CALL_TIMEOUT  30000     /* ms */
-
-
 /* a call as it waits for the end of the configuration */
 
 typedef struct {
@@ -84,7 +81,7 @@ ngx_mlsec_call_resolve_one(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     if (call->uri.upstream.len == 0) {
 
         if (call->timeout == 0) {
-            call->timeout = NGX_MLSEC_CALL_TIMEOUT;
+            call->timeout = NGX_MLSEC_SERVICE_TIMEOUT;
         }
 
         if (call->service.len == 0) {
@@ -118,7 +115,7 @@ ngx_mlsec_call_resolve_one(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 
     if (call->timeout == 0) {
         call->timeout = service->timeout ? service->timeout
-                                         : NGX_MLSEC_CALL_TIMEOUT;
+                                         : NGX_MLSEC_SERVICE_TIMEOUT;
     }
 
     if (call->service.len == 0) {

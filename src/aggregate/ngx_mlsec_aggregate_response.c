@@ -301,16 +301,16 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
 
     switch (failed->error) {
     case NGX_MLSEC_ERR_CONNECT:
-        what = "cannot be connected to";
+        what = NGX_MLSEC_SERVICE_CONNECT;
         break;
     case NGX_MLSEC_ERR_CONNECTION_TIMEOUT:
-        what = "did not accept the connection in time";
+        what = NGX_MLSEC_SERVICE_CONNECT_TIMEOUT;
         break;
     case NGX_MLSEC_ERR_TIMEOUT:
-        what = "did not answer in time";
+        what = NGX_MLSEC_SERVICE_LATE;
         break;
     case NGX_MLSEC_ERR_RESET:
-        what = "closed the connection before the end of its answer";
+        what = NGX_MLSEC_SERVICE_RESET;
         break;
     case NGX_MLSEC_ERR_CIRCUIT_OPEN:
         what = NGX_MLSEC_SERVICE_OPEN;
@@ -319,7 +319,7 @@ ngx_mlsec_aggregate_fail_message(ngx_mlsec_aggregate_t *a,
         what = NGX_MLSEC_SERVICE_FULL;
         break;
     case NGX_MLSEC_ERR_NO_PEER:
-        what = "has no peer that takes requests";
+        what = NGX_MLSEC_SERVICE_NO_PEER;
         break;
     case NGX_MLSEC_ERR_TOO_LARGE:
         what = "sent an answer that is too large";

@@ -238,3 +238,72 @@ ngx_mlsec_conf_is_word(const ngx_str_t *value)
 
     return value->len != 0 && value->len <= 64;
 }
+
+
+ngx_int_t
+ngx_mlsec_conf_read_file(ngx_conf_t *cf, const char *directive,
+    const ngx_str_t *path, size_t max, ngx_str_t *text)
+{
+    ssize_t          n;
+    ngx_str_t        name;
+    ngx_file_t       file;
+    ngx_file_info_t  info;
+
+    /* a name out of a list is not followed by a zero byte */
+
+    name.len = path->len;
+    name.data = ngx_pnalloc(cf->pool, path->len + 1);
+
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpystrn(name.data, path->data, path->len + 1);
+
+    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+    file.name = name;
+    file.log = cf->log;
+    file.fd = ngx_open_file(name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "cannot open \"%V\" of \"%s\"", &name, directive);
+        return NGX_ERROR;
+    }
+
+    n = NGX_ERROR;
+
+    if (ngx_fd_info(file.fd, &info) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "cannot read \"%V\" of \"%s\"", &name, directive);
+
+    } else if (!ngx_is_file(&info)
+               || ngx_file_size(&info) > (off_t) max)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" of \"%s\" is not a file of at most "
+                           "%uz bytes", &name, directive, max);
+
+    } else {
+        text->len = (size_t) ngx_file_size(&info);
+        text->data = ngx_pnalloc(cf->temp_pool, text->len + 1);
+
+        if (text->data != NULL) {
+            n = ngx_read_file(&file, text->data, text->len, 0);
+        }
+    }
+
+    (void) ngx_close_file(file.fd);
+
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    text->len = (size_t) n;
+
+    return NGX_OK;
+}

@@ -104,6 +104,16 @@ ngx_int_t ngx_mlsec_conf_check_handler(ngx_conf_t *cf, const char *directive,
 ngx_uint_t ngx_mlsec_conf_is_word(const ngx_str_t *value);
 
 /*
+ * Reads a file that a directive names, of at most max bytes.
+ *
+ * path: relative to the folder of nginx.conf.
+ *
+ * NGX_OK with *text in cf->temp_pool, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_conf_read_file(ngx_conf_t *cf, const char *directive,
+    const ngx_str_t *path, size_t max, ngx_str_t *text);
+
+/*
  * Notes where the directive being read stands.
  */
 void ngx_mlsec_conf_here(ngx_conf_t *cf, ngx_mlsec_conf_place_t *place);

@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct {
     ngx_mlsec_error_t    error;        /* what our handler has said */
+    ngx_mlsec_error_t    cause;        /* why nginx may say its status */
     ngx_str_t            body;         /* the envelope to be sent */
     ngx_uint_t           page_for;     /* status of an error_page, 0: none */
     unsigned             sent:1;
@@ -130,6 +131,19 @@ ngx_mlsec_error_set(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
     ctx->page_for = 0;
 
     return NGX_OK;
+}
+
+
+void
+ngx_mlsec_error_cause(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
+{
+    ngx_mlsec_error_ctx_t  *ctx;
+
+    ctx = ngx_mlsec_error_ctx(r);
+
+    if (ctx != NULL) {
+        ctx->cause = *error;
+    }
 }
 
 
@@ -335,6 +349,10 @@ ngx_mlsec_error_envelope(ngx_http_request_t *r, ngx_mlsec_error_ctx_t *ctx)
 {
     ngx_str_t          path, message, id, *endpoints;
     ngx_mlsec_json_t   w;
+
+    if (ctx->error.status != r->err_status) {
+        ctx->error = ctx->cause;
+    }
 
     if (ctx->error.status != r->err_status) {
         ngx_memzero(&ctx->error, sizeof(ngx_mlsec_error_t));

@@ -48,6 +48,18 @@ ngx_int_t ngx_mlsec_error_set(ngx_http_request_t *r,
     const ngx_mlsec_error_t *error);
 
 /*
+ * Says why nginx may be about to answer error->status, for what is not the
+ * answer yet: an attempt to reach a peer has failed, another one may follow.
+ * Unlike ngx_mlsec_error_set() it makes no envelope where there would be none
+ * without it, and it is forgotten if the status comes out otherwise.  A second
+ * call replaces the first.
+ *
+ * error: copied; the bytes that it points at must live in r->pool or longer.
+ */
+void ngx_mlsec_error_cause(ngx_http_request_t *r,
+    const ngx_mlsec_error_t *error);
+
+/*
  * mlsec_error_detail of the request's location: NGX_MLSEC_DETAIL_*.
  */
 ngx_uint_t ngx_mlsec_error_detail(ngx_http_request_t *r);

@@ -355,10 +355,16 @@ ngx_mlsec_variable_uptime(ngx_http_request_t *r, ngx_str_t *value)
     value->data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
 
     if (value->data != NULL) {
-        value->len = ngx_sprintf(value->data, "%T",
-                                 ngx_time() - ngx_mlsec_started)
+        value->len = ngx_sprintf(value->data, "%T", ngx_mlsec_uptime())
                      - value->data;
     }
+}
+
+
+time_t
+ngx_mlsec_uptime(void)
+{
+    return ngx_time() - ngx_mlsec_started;
 }
 
 

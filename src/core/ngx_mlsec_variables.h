@@ -63,6 +63,11 @@ void ngx_mlsec_forwarded(ngx_http_request_t *r,
     ngx_mlsec_forwarded_t *forwarded);
 
 /*
+ * How long ago the master has read its first configuration, in seconds.
+ */
+time_t ngx_mlsec_uptime(void);
+
+/*
  * Finds a request header.
  *
  * name: lower case.  *n: how many there are.

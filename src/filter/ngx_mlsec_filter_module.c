@@ -44,8 +44,6 @@ static void ngx_mlsec_filter_complain(ngx_conf_t *cf, const char *directive,
     const mlsec_filter_error_t *error);
 static ngx_uint_t ngx_mlsec_filter_used(const ngx_str_t *text,
     ngx_uint_t bound);
-static ngx_int_t ngx_mlsec_filter_read(ngx_conf_t *cf, const char *directive,
-    const ngx_str_t *path, ngx_str_t *text);
 static ngx_int_t ngx_mlsec_filter_join(ngx_conf_t *cf,
     ngx_mlsec_filter_source_t *source, const ngx_str_t *texts);
 static ngx_uint_t ngx_mlsec_filter_count_lines(const ngx_str_t *text);
@@ -220,7 +218,8 @@ ngx_mlsec_filter_compile_files(ngx_conf_t *cf, const char *directive,
     }
 
     for (i = 0; i < n; i++) {
-        if (ngx_mlsec_filter_read(cf, directive, &paths[i], &texts[i])
+        if (ngx_mlsec_conf_read_file(cf, directive, &paths[i],
+                                     MLSEC_FILTER_MAX_PROGRAM, &texts[i])
             != NGX_OK)
         {
             return NULL;
@@ -343,76 +342,6 @@ ngx_mlsec_filter_used(const ngx_str_t *text, ngx_uint_t bound)
     }
 
     return used;
-}
-
-
-static ngx_int_t
-ngx_mlsec_filter_read(ngx_conf_t *cf, const char *directive,
-    const ngx_str_t *path, ngx_str_t *text)
-{
-    ssize_t          n;
-    ngx_str_t        name;
-    ngx_file_t       file;
-    ngx_file_info_t  info;
-
-    /* a name out of a list is not followed by a zero byte */
-
-    name.len = path->len;
-    name.data = ngx_pnalloc(cf->pool, path->len + 1);
-
-    if (name.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_cpystrn(name.data, path->data, path->len + 1);
-
-    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-    file.name = name;
-    file.log = cf->log;
-    file.fd = ngx_open_file(name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "cannot open \"%V\" of \"%s\"", &name, directive);
-        return NGX_ERROR;
-    }
-
-    n = NGX_ERROR;
-
-    if (ngx_fd_info(file.fd, &info) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "cannot read \"%V\" of \"%s\"", &name, directive);
-
-    } else if (!ngx_is_file(&info)
-               || ngx_file_size(&info) > MLSEC_FILTER_MAX_PROGRAM)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" of \"%s\" is not a file of at most "
-                           "%d bytes", &name, directive,
-                           (int) MLSEC_FILTER_MAX_PROGRAM);
-
-    } else {
-        text->len = (size_t) ngx_file_size(&info);
-        text->data = ngx_pnalloc(cf->temp_pool, text->len + 1);
-
-        if (text->data != NULL) {
-            n = ngx_read_file(&file, text->data, text->len, 0);
-        }
-    }
-
-    (void) ngx_close_file(file.fd);
-
-    if (n == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    text->len = (size_t) n;
-
-    return NGX_OK;
 }
 
 

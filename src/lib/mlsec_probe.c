@@ -111,6 +111,11 @@ mlsec_probe_feed(mlsec_probe_t *p, const unsigned char *data, size_t len)
         rc = mlsec_probe_byte(p, data[i]);
 
         if (rc != MLSEC_EMPTY) {
+
+            /* the byte behind the status is the first of the rest */
+
+            p->used = i;
+
             return rc;
         }
     }

@@ -478,6 +478,29 @@ mlsec_registry_worker_gone(mlsec_registry_t *r, unsigned number, uint32_t pid)
 }
 
 
+/*
+ * A cell without a worker is not looked at, and the next worker clears it
+ * before it says whose it is, so taking the name off is all.
+ */
+
+void
+mlsec_registry_bury(mlsec_registry_t *r, const mlsec_process_t *process)
+{
+    uint32_t  pid;
+    unsigned  i;
+
+    for (i = 0; i < MLSEC_REGISTRY_WORKERS; i++) {
+        pid = (uint32_t) mlsec_atomic_load(&r->workers[i].pid);
+
+        if (pid != 0 && pid != process->self
+            && !process->alive(process->ctx, pid))
+        {
+            mlsec_registry_worker_gone(r, i, pid);
+        }
+    }
+}
+
+
 uint64_t
 mlsec_registry_inflight(const mlsec_registry_t *r, uint32_t service)
 {

@@ -183,6 +183,13 @@ void mlsec_registry_worker_gone(mlsec_registry_t *r, unsigned number,
     uint32_t pid);
 
 /*
+ * Takes workers for gone that have died: what they had in flight does not
+ * count any more.  The next worker of such a number does the same for itself,
+ * but it may be late, and when nginx shrinks or quits it never comes.
+ */
+void mlsec_registry_bury(mlsec_registry_t *r, const mlsec_process_t *process);
+
+/*
  * Calls in flight of one worker to one service; only that worker adds.
  */
 mlsec_atomic_t *mlsec_registry_cell(const mlsec_registry_t *r,

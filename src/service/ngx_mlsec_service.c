@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_machine.h>
 
 
 #define NGX_MLSEC_SERVICE_RETRY_AFTER  10      /* s, nginx's fail_timeout */
@@ -19,6 +20,7 @@ static char *ngx_mlsec_service(ngx_conf_t *cf, ngx_command_t *cmd,
 static ngx_int_t ngx_mlsec_service_param(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_mlsec_service_t *service);
 static ngx_int_t ngx_mlsec_service_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_mlsec_service_init_process(ngx_cycle_t *cycle);
 static void *ngx_mlsec_service_create_main_conf(ngx_conf_t *cf);
 static char *ngx_mlsec_service_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_mlsec_service_create_srv_conf(ngx_conf_t *cf);
@@ -37,7 +39,7 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
       NULL },
 
     { ngx_string("mlsec_service"),
-      NGX_HTTP_UPS_CONF|NGX_CONF_TAKE123,
+      NGX_HTTP_UPS_CONF|NGX_CONF_1MORE,
       ngx_mlsec_service,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
@@ -85,6 +87,13 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mlsec_system"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_mlsec_system,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -111,7 +120,7 @@ ngx_module_t  ngx_mlsec_service_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    ngx_mlsec_service_init_worker,         /* init process */
+    ngx_mlsec_service_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_mlsec_service_exit_worker,         /* exit process */
@@ -228,7 +237,28 @@ static ngx_int_t
 ngx_mlsec_service_param(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_mlsec_service_t *service)
 {
+    ngx_int_t  n;
     ngx_str_t  value;
+
+    if (ngx_mlsec_conf_param(arg, "weight=", &value)) {
+        n = ngx_atoi(value.data, value.len);
+
+        if (n >= 0 && n <= 100) {
+            service->weight = n;
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"weight=\" in "
+                           "\"mlsec_service\", expected a number, 0-100",
+                           &value);
+        return NGX_ERROR;
+    }
+
+    if (ngx_strcmp(arg->data, "critical") == 0) {
+        service->critical = 1;
+        return NGX_OK;
+    }
 
     if (ngx_mlsec_conf_param(arg, "timeout=", &value)) {
         return ngx_mlsec_conf_msec(cf, "\"timeout=\" of \"mlsec_service\"",
@@ -242,7 +272,8 @@ ngx_mlsec_service_param(ngx_conf_t *cf, ngx_str_t *arg,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown parameter \"%V\" in \"mlsec_service\", "
-                       "expected \"timeout=\" or \"host=\"", arg);
+                       "expected \"timeout=\", \"host=\", \"weight=\" or "
+                       "\"critical\"", arg);
 
     return NGX_ERROR;
 }
@@ -256,6 +287,21 @@ ngx_mlsec_service_postconfiguration(ngx_conf_t *cf)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_service_module);
 
     return ngx_mlsec_via_resolve(cf, mcf);
+}
+
+
+static ngx_int_t
+ngx_mlsec_service_init_process(ngx_cycle_t *cycle)
+{
+    ngx_mlsec_service_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_mlsec_service_module);
+
+    if (mcf != NULL && mcf->system) {
+        ngx_mlsec_machine_begin(cycle);
+    }
+
+    return ngx_mlsec_service_init_worker(cycle);
 }
 
 
@@ -295,7 +341,15 @@ ngx_mlsec_service_init_main_conf(ngx_conf_t *cf, void *conf)
 static void *
 ngx_mlsec_service_create_srv_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_conf_t));
+    ngx_mlsec_service_conf_t  *scf;
+
+    scf = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_conf_t));
+
+    if (scf != NULL) {
+        scf->service.weight = 1;
+    }
+
+    return scf;
 }
 
 
@@ -327,6 +381,14 @@ ngx_mlsec_service_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->services
         && ngx_mlsec_conf_check_handler(cf, "mlsec_services", conf->services,
+                                        &conf->place)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->system
+        && ngx_mlsec_conf_check_handler(cf, "mlsec_system", conf->system,
                                         &conf->place)
            != NGX_OK)
     {

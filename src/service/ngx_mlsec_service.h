@@ -18,7 +18,24 @@
 #include <ngx_http.h>
 
 
-/* what is said, after its name, of a service that is not called */
+/* of a call to a service that has no timeout of its own, ms */
+
+#define NGX_MLSEC_SERVICE_TIMEOUT  30000
+
+
+/* what is said, after its name, of a service that did not serve */
+
+#define NGX_MLSEC_SERVICE_CONNECT  "cannot be connected to"
+
+#define NGX_MLSEC_SERVICE_CONNECT_TIMEOUT                                     \
+    "did not accept the connection in time"
+
+#define NGX_MLSEC_SERVICE_LATE  "did not answer in time"
+
+#define NGX_MLSEC_SERVICE_RESET                                               \
+    "closed the connection before the end of its answer"
+
+#define NGX_MLSEC_SERVICE_NO_PEER  "has no peer that takes requests"
 
 #define NGX_MLSEC_SERVICE_FULL                                                \
     "has as many calls in flight as it may have"
@@ -31,6 +48,8 @@ typedef struct {
     ngx_str_t     name;          /* empty: the upstream's own name */
     ngx_str_t     host;          /* Host header; empty: the upstream's name */
     ngx_msec_t    timeout;       /* of a call, ms; 0: not set */
+    ngx_uint_t    weight;        /* in the score of the platform, 0-100 */
+    unsigned      critical:1;    /* nothing is well without it */
 } ngx_mlsec_service_t;
 
 

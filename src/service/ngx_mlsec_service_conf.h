@@ -12,10 +12,15 @@
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_via.c     leave for a call, mlsec_via
+ * ngx_mlsec_service_error.c   what an envelope says of a failed call
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
+ * ngx_mlsec_service_match.c   what the body of a probe has to be
+ * ngx_mlsec_service_tls.c     TLS of a probe
  * ngx_mlsec_service_status.c  mlsec_services
  * ngx_mlsec_service_admin.c   mlsec_services admin
+ * ngx_mlsec_service_system.c  mlsec_system
+ * ngx_mlsec_service_machine.c  what the machine is doing
  */
 
 
@@ -28,6 +33,10 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_conf.h>
+#include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_json.h>
+#include <lib/filter/mlsec_filter.h>
+#include <lib/mlsec_body.h>
 #include <lib/mlsec_probe.h>
 #include <lib/mlsec_registry.h>
 #include <service/ngx_mlsec_service.h>
@@ -49,10 +58,17 @@ typedef struct {
     ngx_str_t                      host;     /* empty: that of the service */
     ngx_str_t                      request;  /* the bytes of it */
     ngx_array_t                   *expect;   /* NULL: 2xx */
+    ngx_str_t                      match;    /* a program, or empty */
+    ngx_str_t                      match_file;
+    const mlsec_filter_t          *program;  /* of both; NULL: none */
+    ngx_str_t                      sni;      /* empty: by the Host */
+    ngx_str_t                      trusted;  /* file of CAs; empty: no check */
+    void                          *tls;      /* ngx_ssl_t; NULL: without */
     uint64_t                       interval; /* ms */
     uint64_t                       timeout;  /* ms */
     unsigned                       jitter;   /* %, of the interval */
     unsigned                       port;     /* 0: the peer's */
+    unsigned                       secure;   /* 1: "tls" */
 } ngx_mlsec_health_t;
 
 
@@ -122,6 +138,7 @@ typedef struct ngx_mlsec_service_main_conf_s {
     uint64_t                       generation;
     ngx_array_t                    services; /* ngx_mlsec_service_conf_t * */
     ngx_array_t                    vias;     /* ngx_mlsec_via_t * */
+    unsigned                       system:1; /* has a mlsec_system */
 } ngx_mlsec_service_main_conf_t;
 
 
@@ -136,8 +153,10 @@ typedef struct {
 
 typedef struct {
     ngx_mlsec_via_t               *via;      /* NULL: none */
-    ngx_mlsec_conf_place_t         place;    /* of mlsec_services */
+    ngx_mlsec_conf_place_t         place;    /* of one of these */
     ngx_http_handler_pt            services; /* NULL: no mlsec_services */
+    ngx_http_handler_pt            system;   /* NULL: no mlsec_system */
+    ngx_str_t                      disk;     /* of it; empty: none */
     unsigned                       any:1;    /* admin=any */
 } ngx_mlsec_service_loc_conf_t;
 
@@ -301,7 +320,43 @@ void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     ngx_log_t *log);
 
 
+/* ngx_mlsec_service_error.c */
+
+/* why a call did not come to an answer of the service */
+typedef enum {
+    NGX_MLSEC_FAULT_CONNECT = 0,
+    NGX_MLSEC_FAULT_CONNECTION_TIMEOUT,
+    NGX_MLSEC_FAULT_TIMEOUT,
+    NGX_MLSEC_FAULT_RESET,
+    NGX_MLSEC_FAULT_NO_PEER,
+    NGX_MLSEC_FAULT_OPEN,
+    NGX_MLSEC_FAULT_SHED
+} ngx_mlsec_fault_e;
+
+/*
+ * Message and details of an envelope about a fault.
+ *
+ * error: filled, in r->pool; its status is the one that nginx answers, for the
+ * caller to change.  NGX_OK, or NGX_ERROR without memory: nothing to be said.
+ */
+ngx_int_t ngx_mlsec_service_error(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf, ngx_mlsec_fault_e fault,
+    ngx_mlsec_error_t *error);
+
+/*
+ * Notes the fault of an attempt as the cause of what nginx may answer.
+ */
+void ngx_mlsec_service_fault(ngx_http_request_t *r,
+    const ngx_mlsec_service_conf_t *conf, ngx_mlsec_fault_e fault);
+
+
 /* ngx_mlsec_service_health.c */
+
+/*
+ * The Host of probes: that of mlsec_health, of mlsec_service, or the name of
+ * the upstream.
+ */
+const ngx_str_t *ngx_mlsec_health_host(const ngx_mlsec_service_conf_t *conf);
 
 /*
  * Makes the request of all probes of an upstream.  NGX_OK or NGX_ERROR.
@@ -346,10 +401,13 @@ struct ngx_mlsec_probe_s {
     ngx_peer_connection_t            pc;
     size_t                           sent;       /* bytes of the request */
     mlsec_probe_t                    reader;
+    mlsec_body_t                     body;
+    u_char                          *room;       /* of it; NULL: none yet */
     ngx_msec_t                       started;    /* ngx_current_msec */
 
     unsigned                         wanted:1;   /* the peer is still there */
     unsigned                         connected:1;
+    unsigned                         answered:1; /* the status is known */
 };
 
 /*
@@ -364,6 +422,53 @@ void ngx_mlsec_probe_start(ngx_mlsec_probe_t *probe);
 void ngx_mlsec_probe_stop(ngx_mlsec_probe_t *probe);
 
 
+/*
+ * Goes on with a probe when its handshake has ended.  error: why it failed,
+ * NULL if it has not.
+ */
+void ngx_mlsec_probe_secured(ngx_mlsec_probe_t *probe, const char *error);
+
+
+/* ngx_mlsec_service_match.c */
+
+#define NGX_MLSEC_MATCH_BODY  65536              /* bytes, at most */
+
+/*
+ * Compiles "match=" or "match_file=" of mlsec_health, if there is one.
+ * NGX_OK, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_match_compile(ngx_conf_t *cf, ngx_mlsec_health_t *health);
+
+/*
+ * Whether a body is what the program wants.  status: of the response.
+ *
+ * NULL if it is, else what is wrong; nothing of the body.
+ */
+const char *ngx_mlsec_match(const ngx_mlsec_health_t *health,
+    ngx_uint_t status, const u_char *data, size_t len);
+
+
+/* ngx_mlsec_service_tls.c */
+
+/*
+ * Makes what "tls" of mlsec_health needs.  NGX_OK, or NGX_ERROR after an
+ * [emerg].
+ */
+ngx_int_t ngx_mlsec_tls_prepare(ngx_conf_t *cf,
+    ngx_mlsec_service_conf_t *conf);
+
+/*
+ * Begins the handshake of a probe that is connected; calls
+ * ngx_mlsec_probe_secured() once: later, or before it returns.
+ */
+void ngx_mlsec_tls_start(ngx_mlsec_probe_t *probe);
+
+/*
+ * To be called before the connection of a probe is closed.
+ */
+void ngx_mlsec_tls_stop(ngx_connection_t *c);
+
+
 /* ngx_mlsec_service_status.c */
 
 /* Setter of mlsec_services. */
@@ -374,6 +479,12 @@ char *ngx_mlsec_services(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  * the request with.
  */
 ngx_int_t ngx_mlsec_services_handler(ngx_http_request_t *r);
+
+/*
+ * Answers a request with a text.  What it returns is nginx's to finalize the
+ * request with.
+ */
+ngx_int_t ngx_mlsec_services_send(ngx_http_request_t *r, ngx_mlsec_json_t *w);
 
 /*
  * Answers a request with the state of one service.  What it returns is
@@ -390,6 +501,12 @@ ngx_int_t ngx_mlsec_services_respond(ngx_http_request_t *r,
  * finalize the request with.
  */
 ngx_int_t ngx_mlsec_admin_handler(ngx_http_request_t *r);
+
+
+/* ngx_mlsec_service_system.c */
+
+/* Setter of mlsec_system. */
+char *ngx_mlsec_system(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 #endif /* _NGX_MLSEC_SERVICE_CONF_H_INCLUDED_ */

@@ -43,6 +43,15 @@ static ngx_event_t       ngx_mlsec_health_event;
 static ngx_connection_t  ngx_mlsec_health_dummy;
 
 
+const ngx_str_t *
+ngx_mlsec_health_host(const ngx_mlsec_service_conf_t *conf)
+{
+    return conf->health.host.len ? &conf->health.host
+           : conf->service.host.len ? &conf->service.host
+           : &conf->upstream->host;
+}
+
+
 ngx_int_t
 ngx_mlsec_health_prepare(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
 {
@@ -53,13 +62,15 @@ ngx_mlsec_health_prepare(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
 
     health = &conf->health;
 
+    if (ngx_mlsec_tls_prepare(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (health->uri.len == 0) {
         return NGX_OK;
     }
 
-    host = health->host.len ? &health->host
-           : conf->service.host.len ? &conf->service.host
-           : &conf->upstream->host;
+    host = ngx_mlsec_health_host(conf);
 
     len = sizeof("GET  HTTP/1.1\r\nHost: \r\nUser-Agent: mlsec_health\r\n"
                  "Connection: close\r\n\r\n")

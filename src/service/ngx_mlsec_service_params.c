@@ -16,6 +16,7 @@ typedef enum {
     NGX_MLSEC_PARAM_SHARE,           /* unsigned, 1-100, with "%" */
     NGX_MLSEC_PARAM_NUMBER,          /* unsigned, 1-max */
     NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
+    NGX_MLSEC_PARAM_WORD,            /* unsigned, 1; a word without "=" */
     NGX_MLSEC_PARAM_STATUSES         /* ngx_array_t * */
 } ngx_mlsec_param_type_e;
 
@@ -34,7 +35,9 @@ static ngx_int_t ngx_mlsec_param(ngx_conf_t *cf,
     const ngx_mlsec_param_t *param, ngx_str_t *value, void *field);
 static ngx_int_t ngx_mlsec_param_number(ngx_conf_t *cf,
     const ngx_mlsec_param_t *param, ngx_str_t *value, unsigned *field);
-static ngx_uint_t ngx_mlsec_health_text(ngx_str_t *text, u_char first);
+static ngx_int_t ngx_mlsec_health_check(ngx_conf_t *cf,
+    const ngx_mlsec_health_t *health);
+static ngx_uint_t ngx_mlsec_health_text(const ngx_str_t *text, u_char first);
 
 
 static const ngx_mlsec_param_t  ngx_mlsec_breaker_params[] = {
@@ -89,6 +92,16 @@ static const ngx_mlsec_param_t  ngx_mlsec_health_params[] = {
       offsetof(ngx_mlsec_service_conf_t, health.rule.passes), 255 },
     { "expect=", NGX_MLSEC_PARAM_STATUSES,
       offsetof(ngx_mlsec_service_conf_t, health.expect), 0 },
+    { "match=", NGX_MLSEC_PARAM_TEXT,
+      offsetof(ngx_mlsec_service_conf_t, health.match), 0 },
+    { "match_file=", NGX_MLSEC_PARAM_TEXT,
+      offsetof(ngx_mlsec_service_conf_t, health.match_file), 0 },
+    { "tls", NGX_MLSEC_PARAM_WORD,
+      offsetof(ngx_mlsec_service_conf_t, health.secure), 0 },
+    { "sni=", NGX_MLSEC_PARAM_TEXT,
+      offsetof(ngx_mlsec_service_conf_t, health.sni), 0 },
+    { "trusted=", NGX_MLSEC_PARAM_TEXT,
+      offsetof(ngx_mlsec_service_conf_t, health.trusted), 0 },
     { NULL, 0, 0, 0 }
 };
 
@@ -225,9 +238,8 @@ ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mlsec_service_conf_t  *scf = conf;
 
-    char                 *rv;
-    const char           *only;
-    ngx_mlsec_health_t   *health;
+    char                *rv;
+    ngx_mlsec_health_t  *health;
 
     if (scf->probes) {
         return "is duplicate";
@@ -239,33 +251,16 @@ ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rv = ngx_mlsec_params(cf, scf, ngx_mlsec_health_params,
                           "\"uri=\", \"host=\", \"port=\", \"interval=\", "
                           "\"jitter=\", \"timeout=\", \"fails=\", "
-                          "\"passes=\" or \"expect=\"");
+                          "\"passes=\", \"expect=\", \"match=\", "
+                          "\"match_file=\", \"tls\", \"sni=\" or "
+                          "\"trusted=\"");
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if (health->uri.len && !ngx_mlsec_health_text(&health->uri, '/')) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" of \"uri=\" in "
-                           "\"mlsec_health\", expected a path such as "
-                           "\"/health\", escaped", &health->uri);
-        return NGX_CONF_ERROR;
-    }
-
-    if (health->host.len && !ngx_mlsec_health_text(&health->host, 0)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" of \"host=\" in "
-                           "\"mlsec_health\", expected a name such as "
-                           "\"training.internal\"", &health->host);
-        return NGX_CONF_ERROR;
-    }
-
-    only = health->host.len ? "host=" : health->expect ? "expect=" : NULL;
-
-    if (health->uri.len == 0 && only != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%s\" without \"uri=\" in \"mlsec_health\", "
-                           "a probe without it only connects", only);
+    if (ngx_mlsec_health_check(cf, health) != NGX_OK
+        || ngx_mlsec_match_compile(cf, health) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -279,12 +274,65 @@ ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static ngx_int_t
+ngx_mlsec_health_check(ngx_conf_t *cf, const ngx_mlsec_health_t *health)
+{
+    const char  *only;
+
+    if (health->uri.len && !ngx_mlsec_health_text(&health->uri, '/')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"uri=\" in "
+                           "\"mlsec_health\", expected a path such as "
+                           "\"/health\", escaped", &health->uri);
+        return NGX_ERROR;
+    }
+
+    if (health->host.len && !ngx_mlsec_health_text(&health->host, 0)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"host=\" in "
+                           "\"mlsec_health\", expected a name such as "
+                           "\"training.internal\"", &health->host);
+        return NGX_ERROR;
+    }
+
+    if (health->sni.len && !ngx_mlsec_health_text(&health->sni, 0)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" of \"sni=\" in "
+                           "\"mlsec_health\", expected a name such as "
+                           "\"training.internal\"", &health->sni);
+        return NGX_ERROR;
+    }
+
+    only = health->host.len ? "host=" : health->expect ? "expect="
+           : health->match.len ? "match="
+           : health->match_file.len ? "match_file=" : NULL;
+
+    if (health->uri.len == 0 && only != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s\" without \"uri=\" in \"mlsec_health\", "
+                           "a probe without it only connects", only);
+        return NGX_ERROR;
+    }
+
+    only = health->sni.len ? "sni=" : health->trusted.len ? "trusted=" : NULL;
+
+    if (!health->secure && only != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s\" without \"tls\" in \"mlsec_health\", "
+                           "a probe without it does not encrypt", only);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 /*
  * What can stand in a request line and in a header without ending it.
  */
 
 static ngx_uint_t
-ngx_mlsec_health_text(ngx_str_t *text, u_char first)
+ngx_mlsec_health_text(const ngx_str_t *text, u_char first)
 {
     size_t  i;
 
@@ -320,16 +368,11 @@ ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
 
         for (n = 0; params[n].name; n++) {
 
-            if (ngx_mlsec_conf_param(&args[i], params[n].name, &value)) {
+            if (ngx_mlsec_conf_param(&args[i], params[n].name, &value)
+                && (params[n].type != NGX_MLSEC_PARAM_WORD || value.len == 0))
+            {
                 break;
             }
-        }
-
-        if (ngx_mlsec_conf_param(&args[i], "match=", &value)) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"match=\" in \"%V\": there are no filters "
-                               "in this version, use \"expect=\"", &args[0]);
-            return NGX_CONF_ERROR;
         }
 
         if (params[n].name == NULL) {
@@ -381,6 +424,10 @@ ngx_mlsec_param(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
                       param->name, &args[0]) = '\0';
 
         return ngx_mlsec_conf_statuses(cf, (const char *) what, value, field);
+
+    case NGX_MLSEC_PARAM_WORD:
+        *(unsigned *) field = 1;
+        return NGX_OK;
 
     case NGX_MLSEC_PARAM_TEXT:
 

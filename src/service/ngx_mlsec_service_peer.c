@@ -49,6 +49,8 @@ static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);
 static ngx_int_t ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
+static void ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc, mlsec_outcome_e outcome);
 static void ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp,
     mlsec_outcome_e outcome);
 static mlsec_outcome_e ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp,
@@ -142,6 +144,11 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
 
     if (mp->refused != NGX_OK) {
 
+        ngx_mlsec_service_fault(mp->request, conf,
+                                mp->refused == NGX_BUSY
+                                    ? NGX_MLSEC_FAULT_SHED
+                                    : NGX_MLSEC_FAULT_OPEN);
+
         /* what nginx's own balancers do when they have no peer left */
 
         pc->name = &conf->upstream->host;
@@ -152,6 +159,13 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
     rc = mp->get(pc, mp->data);
 
     if (rc == NGX_ERROR || rc == NGX_BUSY) {
+
+        /* with a peer that has failed before, that is the better reason */
+
+        if (rc == NGX_BUSY && mp->peer == NULL) {
+            ngx_mlsec_service_fault(mp->request, conf,
+                                    NGX_MLSEC_FAULT_NO_PEER);
+        }
 
         if (conf->breaks) {
             ngx_mlsec_service_tell(conf, mp->ticket, MLSEC_CALL_NEUTRAL, 0,
@@ -241,6 +255,10 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 
     outcome = ngx_mlsec_peer_outcome(mp, pc, state);
 
+    if (mp->running) {
+        ngx_mlsec_peer_fault(mp, pc, outcome);
+    }
+
     mp->free(pc, mp->data, state);
 
     if (mp->running) {
@@ -248,6 +266,38 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         mlsec_atomic_add(mp->conf->live->inflight, (uint64_t) -1);
         ngx_mlsec_peer_report(mp, outcome);
     }
+}
+
+
+static void
+ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
+    mlsec_outcome_e outcome)
+{
+    ngx_connection_t   *c;
+    ngx_mlsec_fault_e   fault;
+
+    switch (outcome) {
+
+    case MLSEC_OUTCOME_CONNECT:
+        c = pc->connection;
+        fault = (c != NULL && c->write->timedout)
+                ? NGX_MLSEC_FAULT_CONNECTION_TIMEOUT
+                : NGX_MLSEC_FAULT_CONNECT;
+        break;
+
+    case MLSEC_OUTCOME_TIMEOUT:
+        fault = NGX_MLSEC_FAULT_TIMEOUT;
+        break;
+
+    case MLSEC_OUTCOME_RESET:
+        fault = NGX_MLSEC_FAULT_RESET;
+        break;
+
+    default:
+        return;
+    }
+
+    ngx_mlsec_service_fault(mp->request, mp->conf, fault);
 }
 
 

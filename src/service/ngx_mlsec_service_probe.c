@@ -13,8 +13,9 @@
 
 
 /*
- * One probe: connect, send the request, read until the status is known,
- * close.  One timer for all of it, that of the read event.
+ * One probe: connect, shake hands with "tls", send the request, read until the
+ * status is known, with "match=" to the end of the body, close.  One timer for
+ * all of it, that of the read event.
  *
  * A worker that is told to end does not wait for probes (the timer is
  * cancelable), and closes them when it ends.
@@ -24,10 +25,17 @@
 
 
 static void ngx_mlsec_probe_handler(ngx_event_t *ev);
+static void ngx_mlsec_probe_go(ngx_mlsec_probe_t *probe);
 static ngx_int_t ngx_mlsec_probe_connected(ngx_connection_t *c);
 static const char *ngx_mlsec_probe_send(ngx_mlsec_probe_t *probe);
 static ngx_int_t ngx_mlsec_probe_read(ngx_mlsec_probe_t *probe,
     const char **error);
+static ngx_int_t ngx_mlsec_probe_feed(ngx_mlsec_probe_t *probe,
+    const u_char *data, size_t len, const char **error);
+static ngx_int_t ngx_mlsec_probe_status(ngx_mlsec_probe_t *probe,
+    const char **error);
+static ngx_int_t ngx_mlsec_probe_body(ngx_mlsec_probe_t *probe,
+    int rc, const char **error);
 static void ngx_mlsec_probe_end(ngx_mlsec_probe_t *probe, const char *error);
 
 
@@ -45,6 +53,7 @@ ngx_mlsec_probe_start(ngx_mlsec_probe_t *probe)
 
     probe->sent = 0;
     probe->connected = 0;
+    probe->answered = 0;
     probe->started = ngx_current_msec;
 
     pc->sockaddr = &probe->sockaddr.sockaddr;
@@ -88,7 +97,13 @@ ngx_mlsec_probe_stop(ngx_mlsec_probe_t *probe)
 
     if (c != NULL) {
         probe->pc.connection = NULL;
+        ngx_mlsec_tls_stop(c);
         ngx_close_connection(c);
+    }
+
+    if (probe->room != NULL) {
+        ngx_free(probe->room);
+        probe->room = NULL;
     }
 }
 
@@ -96,7 +111,6 @@ ngx_mlsec_probe_stop(ngx_mlsec_probe_t *probe)
 static void
 ngx_mlsec_probe_handler(ngx_event_t *ev)
 {
-    const char         *error;
     ngx_connection_t   *c;
     ngx_mlsec_probe_t  *probe;
 
@@ -122,10 +136,44 @@ ngx_mlsec_probe_handler(ngx_event_t *ev)
 
         probe->connected = 1;
 
-        if (probe->conf->health.uri.len == 0) {
-            ngx_mlsec_probe_end(probe, NULL);
+        if (probe->conf->health.tls != NULL) {
+            ngx_mlsec_tls_start(probe);
             return;
         }
+    }
+
+    ngx_mlsec_probe_go(probe);
+}
+
+
+void
+ngx_mlsec_probe_secured(ngx_mlsec_probe_t *probe, const char *error)
+{
+    ngx_connection_t  *c;
+
+    if (error != NULL) {
+        ngx_mlsec_probe_end(probe, error);
+        return;
+    }
+
+    /* those of the handshake are nginx's own */
+
+    c = probe->pc.connection;
+    c->read->handler = ngx_mlsec_probe_handler;
+    c->write->handler = ngx_mlsec_probe_handler;
+
+    ngx_mlsec_probe_go(probe);
+}
+
+
+static void
+ngx_mlsec_probe_go(ngx_mlsec_probe_t *probe)
+{
+    const char  *error;
+
+    if (probe->conf->health.uri.len == 0) {
+        ngx_mlsec_probe_end(probe, NULL);
+        return;
     }
 
     error = ngx_mlsec_probe_send(probe);
@@ -191,10 +239,14 @@ ngx_mlsec_probe_send(ngx_mlsec_probe_t *probe)
 }
 
 
+/*
+ * NGX_AGAIN: more is to come.  Else the probe is over, *error has the fault or
+ * NULL.
+ */
+
 static ngx_int_t
 ngx_mlsec_probe_read(ngx_mlsec_probe_t *probe, const char **error)
 {
-    int                rc;
     u_char             buf[NGX_MLSEC_PROBE_BUFFER];
     ssize_t            n;
     ngx_connection_t  *c;
@@ -215,12 +267,36 @@ ngx_mlsec_probe_read(ngx_mlsec_probe_t *probe, const char **error)
             return NGX_AGAIN;
         }
 
+        if (n == 0 && probe->room != NULL
+            && mlsec_body_end(&probe->body) == MLSEC_OK)
+        {
+            return ngx_mlsec_probe_body(probe, MLSEC_OK, error);
+        }
+
         if (n <= 0) {
             *error = "connection broken";
             return NGX_ERROR;
         }
 
-        rc = mlsec_probe_feed(&probe->reader, buf, n);
+        if (ngx_mlsec_probe_feed(probe, buf, n, error) != NGX_AGAIN) {
+            return NGX_OK;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_mlsec_probe_feed(ngx_mlsec_probe_t *probe, const u_char *data, size_t len,
+    const char **error)
+{
+    int  rc;
+
+    if (!probe->answered) {
+        rc = mlsec_probe_feed(&probe->reader, data, len);
+
+        if (rc == MLSEC_EMPTY) {
+            return NGX_AGAIN;
+        }
 
         if (rc == MLSEC_INVALID) {
             probe->reader.status = 0;
@@ -228,12 +304,76 @@ ngx_mlsec_probe_read(ngx_mlsec_probe_t *probe, const char **error)
             return NGX_ERROR;
         }
 
-        if (rc == MLSEC_OK) {
-            *error = ngx_mlsec_conf_status_in(probe->conf->health.expect,
-                                              probe->reader.status)
-                     ? NULL : "status not expected";
+        probe->answered = 1;
+
+        if (ngx_mlsec_probe_status(probe, error) != NGX_AGAIN) {
             return NGX_OK;
         }
+
+        data += probe->reader.used;
+        len -= probe->reader.used;
+    }
+
+    return ngx_mlsec_probe_body(probe,
+                                mlsec_body_feed(&probe->body, data, len),
+                                error);
+}
+
+
+/*
+ * NGX_AGAIN: the body is wanted too.
+ */
+
+static ngx_int_t
+ngx_mlsec_probe_status(ngx_mlsec_probe_t *probe, const char **error)
+{
+    const ngx_mlsec_health_t  *health;
+
+    health = &probe->conf->health;
+
+    if (!ngx_mlsec_conf_status_in(health->expect, probe->reader.status)) {
+        *error = "status not expected";
+        return NGX_OK;
+    }
+
+    if (health->program == NULL) {
+        return NGX_OK;
+    }
+
+    probe->room = ngx_alloc(NGX_MLSEC_MATCH_BODY, ngx_cycle->log);
+
+    if (probe->room == NULL) {
+        *error = "out of memory";
+        return NGX_OK;
+    }
+
+    mlsec_body_init(&probe->body, probe->reader.status, probe->room,
+                    NGX_MLSEC_MATCH_BODY);
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_mlsec_probe_body(ngx_mlsec_probe_t *probe, int rc, const char **error)
+{
+    switch (rc) {
+
+    case MLSEC_EMPTY:
+        return NGX_AGAIN;
+
+    case MLSEC_OK:
+        *error = ngx_mlsec_match(&probe->conf->health, probe->reader.status,
+                                 probe->room, probe->body.len);
+        return NGX_OK;
+
+    case MLSEC_NOMEM:
+        *error = "body too large";
+        return NGX_OK;
+
+    default: /* MLSEC_INVALID */
+        *error = "no HTTP";
+        return NGX_OK;
     }
 }
 

@@ -8,7 +8,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_respond.h>
 #include <service/ngx_mlsec_service_conf.h>
 
@@ -32,8 +31,6 @@ static const char  *ngx_mlsec_health_states[] = {
 };
 
 
-static ngx_int_t ngx_mlsec_services_send(ngx_http_request_t *r,
-    ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_write(ngx_http_request_t *r,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_one(ngx_http_request_t *r,
@@ -138,7 +135,7 @@ ngx_mlsec_services_respond(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_mlsec_services_send(ngx_http_request_t *r, ngx_mlsec_json_t *w)
 {
     ngx_buf_t    *b;
@@ -197,13 +194,23 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w)
 {
     ngx_uint_t              i, n;
+    mlsec_process_t         process;
     ngx_mlsec_peer_view_t  *peers;
+
+    ngx_mlsec_service_process(&process);
+    mlsec_registry_bury(conf->main->registry, &process);
 
     ngx_mlsec_json_lit(w, "{\"name\":");
     ngx_mlsec_json_string(w, ngx_mlsec_service_name(conf));
     ngx_mlsec_json_lit(w, ",\"upstream\":");
     ngx_mlsec_json_string(w, &conf->upstream->host);
 
+    ngx_mlsec_services_number(w, "weight", conf->service.weight);
+    ngx_mlsec_json_lit(w, ",\"critical\":");
+    ngx_mlsec_services_flag(w, conf->service.critical);
+    ngx_mlsec_services_number(w, "timeout_ms", conf->service.timeout
+                                               ? conf->service.timeout
+                                               : NGX_MLSEC_SERVICE_TIMEOUT);
     ngx_mlsec_services_number(w, "inflight",
                               mlsec_registry_inflight(conf->main->registry,
                                                       conf->live->index));

@@ -8,8 +8,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <core/ngx_mlsec_error.h>
-#include <core/ngx_mlsec_json.h>
 #include <service/ngx_mlsec_service_conf.h>
 
 
@@ -17,8 +15,6 @@ static ngx_int_t ngx_mlsec_via_find(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf, ngx_mlsec_via_t *via);
 static void ngx_mlsec_ticket_cleanup(void *data);
 static time_t ngx_mlsec_service_seconds(uint64_t wait);
-static void ngx_mlsec_via_error(ngx_http_request_t *r,
-    const ngx_mlsec_service_conf_t *conf, ngx_int_t rc, time_t retry_after);
 
 
 char *
@@ -216,7 +212,8 @@ ngx_uint_t
 ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
     ngx_uint_t optional)
 {
-    ngx_uint_t  max;
+    ngx_uint_t       max;
+    mlsec_process_t  process;
 
     max = conf->max_inflight;
 
@@ -227,6 +224,17 @@ ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
     if (optional && max > 1) {
         max = ngx_max(max * 4 / 5, 1);
     }
+
+    if (mlsec_registry_inflight(conf->main->registry, conf->live->index)
+        < max)
+    {
+        return 0;
+    }
+
+    /* nobody is refused for the calls of a worker that has died */
+
+    ngx_mlsec_service_process(&process);
+    mlsec_registry_bury(conf->main->registry, &process);
 
     if (mlsec_registry_inflight(conf->main->registry, conf->live->index)
         < max)
@@ -325,6 +333,7 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
 {
     time_t                               retry_after;
     ngx_int_t                            rc;
+    ngx_mlsec_error_t                    error;
     ngx_mlsec_ticket_t                  *ticket;
     const ngx_mlsec_service_conf_t      *conf;
     const ngx_mlsec_service_loc_conf_t  *lcf;
@@ -350,55 +359,17 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
                   rc == NGX_BUSY ? "too many calls" : "breaker is open",
                   ngx_mlsec_service_name(conf));
 
-    ngx_mlsec_via_error(r, conf, rc, retry_after);
+    if (ngx_mlsec_service_error(r, conf,
+                                rc == NGX_BUSY ? NGX_MLSEC_FAULT_SHED
+                                               : NGX_MLSEC_FAULT_OPEN,
+                                &error)
+        == NGX_OK)
+    {
+        error.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        error.retry_after = retry_after;
 
-    return NGX_HTTP_SERVICE_UNAVAILABLE;
-}
-
-
-static void
-ngx_mlsec_via_error(ngx_http_request_t *r,
-    const ngx_mlsec_service_conf_t *conf, ngx_int_t rc, time_t retry_after)
-{
-    u_char             *p;
-    size_t              len;
-    const char         *what;
-    ngx_mlsec_json_t    w;
-    ngx_mlsec_error_t   error;
-    const ngx_str_t    *name;
-
-    name = ngx_mlsec_service_name(conf);
-    what = (rc == NGX_BUSY) ? NGX_MLSEC_SERVICE_FULL : NGX_MLSEC_SERVICE_OPEN;
-
-    ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
-
-    error.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-    error.retry_after = retry_after;
-
-    len = sizeof("Service  ") + ngx_strlen(what) + name->len;
-
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
-        return;
-    }
-
-    error.message.data = p;
-    error.message.len = ngx_snprintf(p, len, "Service %V %s", name, what)
-                        - p;
-
-    (void) ngx_mlsec_json_init(&w, r->pool, 64 + name->len);
-
-    ngx_mlsec_json_lit(&w, "\"service\":");
-    ngx_mlsec_json_string(&w, name);
-
-    if (rc == NGX_BUSY) {
-        ngx_mlsec_json_lit(&w, ",\"error_type\":\"shed\"");
-
-    } else {
-        ngx_mlsec_json_lit(&w, ",\"error_type\":\"circuit_open\"");
-    }
-
-    if (ngx_mlsec_json_text(&w, &error.details) == NGX_OK) {
         (void) ngx_mlsec_error_set(r, &error);
     }
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
 }

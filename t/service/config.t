@@ -577,17 +577,110 @@ GET /x
 --- must_die
 --- error_log
 [emerg]
-unknown parameter "colour=red" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=" or "expect="
+unknown parameter "colour=red" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=", "expect=", "match=", "match_file=", "tls", "sni=" or "trusted="
 
 
 
-=== health, match=
+=== health, all of match and tls
 --- http_config
-    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=.status == "healthy"'; }
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=.status == "healthy"' tls sni=a.example; }
+--- config
+    location = /x { return 204; }
+--- request
+GET /x
+--- error_code: 204
+--- no_error_log
+[error]
+
+
+
+=== health, match= that is no program
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=.status =='; }
 --- must_die
 --- error_log
-[emerg]
-"match=" in "mlsec_health": there are no filters in this version, use "expect="
+invalid program in "match=" of "mlsec_health", line 1, column
+
+
+
+=== health, match= with an unknown variable
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'match=$args'; }
+--- must_die
+--- error_log
+invalid program in "match=" of "mlsec_health", line 1, column 1: 
+
+
+
+=== health, match= and match_file=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h match=. match_file=a; }
+--- must_die
+--- error_log
+"match=" and "match_file=" in "mlsec_health", expected one of them
+
+
+
+=== health, match_file= that is not there
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h match_file=none.jq; }
+--- must_die
+--- error_log eval
+qr/cannot open ".*none.jq" of "mlsec_health"/
+
+
+
+=== health, match= without uri=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health match=.; }
+--- must_die
+--- error_log
+"match=" without "uri=" in "mlsec_health", a probe without it only connects
+
+
+
+=== health, tls with a value
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health tls=on; }
+--- must_die
+--- error_log
+unknown parameter "tls=on" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=", "expect=", "match=", "match_file=", "tls", "sni=" or "trusted="
+
+
+
+=== health, sni= without tls
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health sni=a.example; }
+--- must_die
+--- error_log
+"sni=" without "tls" in "mlsec_health", a probe without it does not encrypt
+
+
+
+=== health, trusted= without tls
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health trusted=ca.pem; }
+--- must_die
+--- error_log
+"trusted=" without "tls" in "mlsec_health", a probe without it does not encrypt
+
+
+
+=== health, trusted= that is not there
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health tls trusted=none.pem; }
+--- must_die
+--- error_log
+none.pem
+
+
+
+=== health, sni= that is no name
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health tls 'sni=a b'; }
+--- must_die
+--- error_log
+invalid value "a b" of "sni=" in "mlsec_health", expected a name such as "training.internal"
 
 
 
@@ -772,3 +865,71 @@ invalid number "0" in "mlsec_max_inflight", expected 1-1000000
 --- error_log
 [emerg]
 invalid number "x" in "mlsec_max_inflight", expected 1-1000000
+
+
+
+=== system, all parameters
+--- http_config
+    upstream u { server 127.0.0.1:1; mlsec_service u timeout=1s host=h weight=0 critical; }
+--- config
+    location = /x { mlsec_system disk=/; }
+--- request
+GET /x
+--- error_code: 200
+--- response_body_like: "zone":null
+--- no_error_log
+[error]
+
+
+
+=== system, twice
+--- config
+    location = /x { mlsec_system; mlsec_system; }
+--- must_die
+--- error_log
+"mlsec_system" directive is duplicate
+
+
+
+=== system, a relative path
+--- config
+    location = /x { mlsec_system disk=tmp; }
+--- must_die
+--- error_log
+invalid parameter "disk=tmp" in "mlsec_system", expected "disk=" and an absolute path
+
+
+
+=== system, another parameter
+--- config
+    location = /x { mlsec_system all; }
+--- must_die
+--- error_log
+invalid parameter "all" in "mlsec_system", expected "disk=" and an absolute path
+
+
+
+=== system beside another content handler
+--- config
+    location = /x { mlsec_system; return 204; mlsec_respond '{}'; }
+--- must_die
+--- error_log
+"mlsec_respond" in location "/x" that already has a content handler
+
+
+
+=== system, then a handler of nginx's own
+--- config
+    location = /x { mlsec_system; proxy_pass http://127.0.0.1:1; }
+--- must_die
+--- error_log
+"mlsec_system" in location "/x" that also has another content handler
+
+
+
+=== service, a weight that is none
+--- http_config
+    upstream u { server 127.0.0.1:1; mlsec_service u weight=101; }
+--- must_die
+--- error_log
+invalid value "101" of "weight=" in "mlsec_service", expected a number, 0-100

@@ -35,6 +35,14 @@ sub moody {
     open my $in, '<', "$mood" or die "$mood: $!";
     my $text = <$in> // '200';
 
+    return $1 eq 'json' ? $json->($2)
+        : $1 eq 'chunked' ? MlsecTest::Faulty::chunked($2)
+        : $1 eq 'end' ? ([out => "HTTP/1.1 200 OK\r\n\r\n"], [wait => 0.02], [out => $2], ['close'])
+        : $1 eq 'cut' ? (MlsecTest::Faulty::header(length => 1 + length $2), [out => $2], ['close'])
+        : $1 eq 'large' ? MlsecTest::Faulty::chunked('"' . 'x' x $2 . '"')
+        : die $text
+        if $text =~ /^(json|chunked|end|cut|large):(.*)/s;
+
     return $text =~ /^\d/ ? $json->('{}', status => $text)
         : $text eq 'hang' ? ['hang']
         : $text eq 'close' ? ['close']
@@ -265,6 +273,88 @@ for my $block ('zone u 64k;', '', 'least_conn; zone u 64k;') {
 
     is((grep { $_->{left_out} } values %$peers), 1, 'half: one is left out');
     $nginx->finish('half');
+
+    # two of four, rounded down of three; the last half is called
+    for my $n (3, 4) {
+        my @dead = map { 'unix:$DIR/dead' . $_ } 2 .. $n;
+
+        $nginx = MlsecTest::Instance->start(options(
+            servers => [@dead, $moody->address], health => 'uri=/health interval=50ms'));
+        until_ok(10, sub {
+            my $peers = peers($nginx);
+
+            return $n == grep { $_->{health}{state} eq 'down' } values %$peers;
+        }, "half: all $n are down");
+        is((grep { $_->{left_out} } values %{ peers($nginx) }), int($n / 2), "half of $n is left out");
+        mood('200');
+        state_is($nginx, 'up', "half of $n: one recovers");
+        cmp_ok(share($nginx, $moody, 8), '>=', 1, "half of $n: it is called");
+        mood('503');
+        $nginx->finish("half of $n");
+    }
+}
+
+# match=: what the body has to be
+{
+    my $file = File::Temp->new;
+
+    print $file "# a program of several lines\ndef good: .status == \"healthy\";\ngood and \$status == 200\n";
+    close $file;
+
+    for my $match (q{'match=.status == "healthy" and $status == 200'}, "match_file=$file") {
+        mood('json:{"status":"healthy"}');
+
+        my ($word) = $match =~ /(match\w*)/;
+        my $nginx = MlsecTest::Instance->start(options(
+            health => "uri=/health interval=40ms timeout=400ms fails=1 passes=1 jitter=1% $match"));
+        my %faults = (
+            'json:{"status":"degraded"}'  => 'body not as expected',
+            'json:[]'                     => 'match= failed on the body',
+            'json:<html>'                 => 'body is no JSON',
+            'json:'                       => 'no body',
+            '204'                         => 'no body',
+            '500'                         => 'status not expected',
+            'cut:{"status":"healthy"}'    => 'connection broken',
+            'large:65537'                 => 'body too large',
+        );
+        %faults = map { $_ => $faults{$_} } 'json:{"status":"degraded"}' if $word ne 'match';
+
+        for my $fault (sort keys %faults) {
+            state_is($nginx, 'up', "$word: up before $fault");
+            mood($fault);
+            ok($nginx->wait_log(qr/peer down, .*probe: \Q$faults{$fault}\E, status/, 10), "$word: $fault");
+            mood('json:{"status":"healthy","more":[1,2,3]}');
+        }
+
+        for my $good ('chunked:{"status":"healthy"}', 'end:{"status":"healthy"}',
+                      'json:{"status":"healthy","pad":"' . 'x' x 60000 . '"}')
+        {
+            mood('json:{"status":"starting"}');
+            state_is($nginx, 'down', "$word: down before " . substr $good, 0, 30);
+            mood($good);
+            state_is($nginx, 'up', "$word: up by " . substr $good, 0, 30);
+        }
+
+        unlike($nginx->error_log, qr/degraded|html/, "$word: nothing of a body is logged");
+        $nginx->finish($word);
+    }
+}
+
+# match=: a program that runs away is a failed probe, and harms nobody
+{
+    my %runaway = ('[limit(1000000; repeat(1))] | length' => 'too many steps',
+                   '[range(30)] | map("x" * 200000) | length > 0' => 'too much memory');
+
+    for my $program (sort keys %runaway) {
+        mood('json:{}');
+
+        my $nginx = MlsecTest::Instance->start(options(
+            health => qq{uri=/health interval=40ms fails=1 'match=$program'}));
+
+        ok($nginx->wait_log(qr/peer down, .*probe: match= took $runaway{$program}/, 10), "match: $runaway{$program}");
+        is($nginx->get('/x')->{status}, 200, 'match: the gateway answers');
+        $nginx->finish('runaway');
+    }
 }
 
 # the request; a single server; a port of its own; a connection alone

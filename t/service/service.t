@@ -212,7 +212,7 @@ invalid time "0" in "timeout=" of "mlsec_service", expected a time such as "3s" 
 --- must_die
 --- error_log
 [emerg]
-unknown parameter "colour=red" in "mlsec_service", expected "timeout=" or "host="
+unknown parameter "colour=red" in "mlsec_service", expected "timeout=", "host=", "weight=" or "critical"
 
 
 
@@ -223,4 +223,4 @@ unknown parameter "colour=red" in "mlsec_service", expected "timeout=" or "host=
 --- must_die
 --- error_log
 [emerg]
-unknown parameter "host=" in "mlsec_service", expected "timeout=" or "host="
+unknown parameter "host=" in "mlsec_service", expected "timeout=", "host=", "weight=" or "critical"

@@ -257,6 +257,23 @@ test_workers(void)
     tap_is((long long) mlsec_registry_inflight(r, b), 0,
            "workers: of all services");
 
+    /* nobody takes the place of the last one */
+
+    dead = 102;
+    mlsec_atomic_add(mlsec_registry_cell(r, 1, a), 5);
+    tap_is((long long) mlsec_registry_inflight(r, a), 8,
+           "workers: one has died");
+    mlsec_registry_bury(r, &us);
+    tap_is((long long) mlsec_registry_inflight(r, a), 3,
+           "workers: what it had in flight is not counted");
+
+    mlsec_registry_worker(r, 1, 103, 1);
+    mlsec_atomic_add(mlsec_registry_cell(r, 1, a), 1);
+    mlsec_registry_bury(r, &us);
+    tap_is((long long) mlsec_registry_inflight(r, a), 4,
+           "workers: the next one counts from nothing");
+    dead = 0;
+
     munmap(r, SIZE);
 }
 
