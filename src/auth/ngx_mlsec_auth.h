@@ -10,6 +10,7 @@
  * ngx_mlsec_auth_conf.c       setters with a grammar of their own
  * ngx_mlsec_auth_roles.c      mlsec_role, the roles of mlsec_allow
  * ngx_mlsec_auth_files.c      keys and revocations, read again when they change
+ * ngx_mlsec_auth_cache.c      signatures that have been verified
  * ngx_mlsec_auth_handler.c    THE access handler: who, then whether
  * ngx_mlsec_auth_jwt.c        tokens: where they are, what they say
  * ngx_mlsec_auth_other.c      API keys, client certificates
@@ -66,6 +67,7 @@ typedef struct {
     time_t                  mtime;         /* of what was read last, good */
     off_t                   size;          /* or not */
     ngx_file_uniq_t         uniq;
+    uint64_t                stamp;         /* of the bytes of a key file */
 } ngx_mlsec_auth_file_t;
 
 
@@ -90,6 +92,8 @@ typedef struct {
     ngx_array_t             roles;         /* ngx_mlsec_role_t */
     ngx_array_t             mtls;          /* ngx_mlsec_mtls_t */
     ngx_uint_t              declared;      /* there is a mlsec_role */
+    ngx_shm_zone_t         *cache;         /* of mlsec_jwt_cache, or NULL */
+    time_t                  cache_ttl;     /* seconds */
 } ngx_mlsec_auth_main_conf_t;
 
 
@@ -107,7 +111,9 @@ typedef enum {
     NGX_MLSEC_OP_GT,
     NGX_MLSEC_OP_GE,
     NGX_MLSEC_OP_LT,
-    NGX_MLSEC_OP_LE
+    NGX_MLSEC_OP_LE,
+
+    NGX_MLSEC_OPS                          /* how many there are */
 } ngx_mlsec_op_e;
 
 
@@ -227,6 +233,42 @@ ngx_int_t ngx_mlsec_auth_printable(ngx_http_request_t *r,
     const mlsec_str_t *from, ngx_str_t *to);
 
 
+/* ngx_mlsec_auth_cache.c */
+
+/* A token on its way through the cache. */
+
+typedef struct {
+    mlsec_str_t             text;
+    uint64_t                stamp;         /* of keys and algorithms */
+    u_char                  digest[32];    /* the cache's */
+    ngx_uint_t              on;            /* the cache's */
+} ngx_mlsec_cached_t;
+
+
+/*
+ * Whether the signature of a token has been verified before.
+ *
+ * token: text and stamp are the caller's.
+ *
+ * NGX_OK: it is good, *payload is in r->pool.  NGX_ABORT: it is bad.
+ * NGX_DECLINED: not known, or there is no cache.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_jwt_cache_get(ngx_http_request_t *r,
+    ngx_mlsec_cached_t *token, mlsec_str_t *payload);
+
+/*
+ * Notes what has come of it.
+ *
+ * token: as ngx_mlsec_jwt_cache_get() has left it.  payload: with data NULL
+ * when the signature is bad.
+ */
+void ngx_mlsec_jwt_cache_put(ngx_http_request_t *r,
+    const ngx_mlsec_cached_t *token, mlsec_str_t payload);
+
+/* Setter of mlsec_jwt_cache. */
+char *ngx_mlsec_jwt_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
 /* ngx_mlsec_auth_other.c */
 
 /*
@@ -319,16 +361,33 @@ ngx_mlsec_auth_file_t *ngx_mlsec_auth_file(ngx_conf_t *cf,
 void ngx_mlsec_auth_files_watch(ngx_cycle_t *cycle);
 
 
-/* ngx_mlsec_auth_conf.c: setters */
+/* ngx_mlsec_auth_conf.c */
 
+/* Setter of mlsec_auth. */
 char *ngx_mlsec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_key_file. */
 char *ngx_mlsec_jwt_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_alg. */
 char *ngx_mlsec_jwt_alg(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_issuer and mlsec_jwt_audience. */
 char *ngx_mlsec_jwt_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_source. */
 char *ngx_mlsec_jwt_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_claim. */
 char *ngx_mlsec_jwt_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_require. */
 char *ngx_mlsec_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_revoke. */
 char *ngx_mlsec_jwt_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_api_key. */
 char *ngx_mlsec_api_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*

@@ -13,6 +13,7 @@
 
 
 static void *ngx_mlsec_auth_conf_alloc(void *ctx, size_t size);
+static ngx_uint_t ngx_mlsec_auth_op(ngx_str_t *word);
 static ngx_int_t ngx_mlsec_auth_word(ngx_mlsec_auth_loc_conf_t *lcf,
     ngx_str_t *word);
 
@@ -320,6 +321,25 @@ ngx_mlsec_auth_conf_alloc(void *ctx, size_t size)
 }
 
 
+static ngx_uint_t
+ngx_mlsec_auth_op(ngx_str_t *word)
+{
+    ngx_uint_t  op;
+
+    static const char *const  ops[NGX_MLSEC_OPS] = {
+        "exists", "eq", "ne", "in", "has", "gt", "ge", "lt", "le"
+    };
+
+    for (op = 0; op < NGX_MLSEC_OPS; op++) {
+        if (ngx_strcmp(word->data, ops[op]) == 0) {
+            break;
+        }
+    }
+
+    return op;
+}
+
+
 char *
 ngx_mlsec_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -329,9 +349,6 @@ ngx_mlsec_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                          n, op;
     ngx_mlsec_require_t                *req;
     ngx_http_compile_complex_value_t    ccv;
-
-    static const char *const  ops[] = { "exists", "eq", "ne", "in", "has",
-                                        "gt", "ge", "lt", "le", NULL };
 
     if (lcf->require == NULL) {
         lcf->require = ngx_array_create(cf->pool, 2,
@@ -366,14 +383,9 @@ ngx_mlsec_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         n--;
     }
 
-    for (op = 0; n > 2 && ops[op] != NULL; op++) {
-        if (ngx_strcmp(value[2].data, ops[op]) == 0) {
-            break;
-        }
-    }
+    op = ngx_mlsec_auth_op(&value[2]);
 
-    if (n < 3 || ops[op] == NULL || n != (op == NGX_MLSEC_OP_EXISTS ? 3 : 4))
-    {
+    if (op == NGX_MLSEC_OPS || n != (op == NGX_MLSEC_OP_EXISTS ? 3 : 4)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid \"mlsec_jwt_require\", expected PATH "
                            "\"exists\", or PATH, one of \"eq\", \"ne\", "

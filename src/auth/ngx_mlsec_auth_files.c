@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <auth/ngx_mlsec_auth.h>
+#include <openssl/evp.h>
 
 
 #define NGX_MLSEC_AUTH_WATCH  1000     /* ms between two looks at a file */
@@ -20,6 +21,7 @@ static ngx_int_t ngx_mlsec_auth_file_read(ngx_mlsec_auth_file_t *file,
     ngx_pool_t *pool, mlsec_str_t *text, const char **why);
 static ngx_int_t ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file,
     ngx_pool_t *pool, mlsec_str_t text, const char **why, ngx_uint_t *line);
+static uint64_t ngx_mlsec_auth_file_stamp(mlsec_str_t text);
 static void ngx_mlsec_auth_file_free(void *data);
 static void *ngx_mlsec_auth_file_alloc(void *ctx, size_t size);
 static void ngx_mlsec_auth_files_look(ngx_event_t *ev);
@@ -208,6 +210,7 @@ ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file, ngx_pool_t *pool,
         if (rc == MLSEC_OK) {
             mlsec_jwk_set_free(file->keys);
             file->keys = keys;
+            file->stamp = ngx_mlsec_auth_file_stamp(text);
         }
 
         return rc == MLSEC_OK ? NGX_OK : NGX_ERROR;
@@ -244,6 +247,22 @@ ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file, ngx_pool_t *pool,
     file->pool = pool;
 
     return NGX_OK;
+}
+
+
+/* The same in all workers that have read the same bytes. */
+
+static uint64_t
+ngx_mlsec_auth_file_stamp(mlsec_str_t text)
+{
+    u_char    digest[32];
+    uint64_t  stamp;
+
+    ngx_memzero(digest, sizeof(digest));
+    (void) EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL);
+    ngx_memcpy(&stamp, digest, sizeof(stamp));
+
+    return stamp;
 }
 
 

@@ -30,6 +30,10 @@ static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
 static mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
     const ngx_str_t *token);
+static uint64_t ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf);
+static mlsec_reason_e ngx_mlsec_jwt_signature(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
+    const ngx_mlsec_cached_t *cached);
 static ngx_int_t ngx_mlsec_jwt_identity(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static const json_t *ngx_mlsec_jwt_value(const json_t *claims,
@@ -286,38 +290,31 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
     const ngx_str_t *token)
 {
-    size_t                              n, which;
-    u_char                              buf[43];
-    mlsec_jws_t                         jws;
-    mlsec_mem_t                         mem;
-    mlsec_str_t                         text;
-    mlsec_reason_e                      reason;
-    const mlsec_jwk_set_t              *sets[NGX_MLSEC_AUTH_SETS];
-    const ngx_mlsec_auth_file_t *const *files;
+    u_char              buf[43];
+    mlsec_str_t         payload;
+    mlsec_reason_e      reason;
+    ngx_mlsec_cached_t  cached;
 
-    mem.alloc = ngx_mlsec_jwt_alloc;
-    mem.ctx = r->pool;
-    text.data = token->data;
-    text.len = token->len;
-    files = lcf->keys->elts;
+    cached.text.data = token->data;
+    cached.text.len = token->len;
+    cached.stamp = ngx_mlsec_jwt_stamp(lcf);
 
-    for (n = 0; n < lcf->keys->nelts && n < NGX_MLSEC_AUTH_SETS; n++) {
-        sets[n] = files[n]->keys;
+    switch (ngx_mlsec_jwt_cache_get(r, &cached, &payload)) {
+
+    case NGX_OK:
+        reason = mlsec_jwt_read_text(jwt, payload);
+        break;
+
+    case NGX_ABORT:
+        return MLSEC_REASON_SIGNATURE;
+
+    case NGX_DECLINED:
+        reason = ngx_mlsec_jwt_signature(r, lcf, jwt, &cached);
+        break;
+
+    default: /* NGX_ERROR */
+        return MLSEC_REASON_NOMEM;
     }
-
-    reason = mlsec_jws_open(&jws, text, 0, &mem);
-
-    if (reason != MLSEC_REASON_OK) {
-        return reason;
-    }
-
-    reason = mlsec_jws_verify(&jws, sets, n, lcf->policy.algs, &which);
-
-    if (reason == MLSEC_REASON_OK) {
-        reason = mlsec_jwt_read(jwt, &jws, &mem);
-    }
-
-    mlsec_jws_close(&jws);
 
     if (reason != MLSEC_REASON_OK) {
         return reason;
@@ -336,6 +333,78 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     if (reason != MLSEC_REASON_OK) {
         mlsec_jwt_close(jwt);
     }
+
+    return reason;
+}
+
+
+/*
+ * Keys and algorithms of a location as a number: what a signature has been
+ * verified with.
+ */
+
+static uint64_t
+ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf)
+{
+    uint64_t                             stamp;
+    ngx_uint_t                           i;
+    const ngx_mlsec_auth_file_t *const  *files;
+
+    stamp = lcf->policy.algs;
+    files = lcf->keys->elts;
+
+    for (i = 0; i < lcf->keys->nelts; i++) {
+        stamp = (stamp ^ files[i]->stamp) * 0x9e3779b97f4a7c15
+                + (stamp >> 29);
+    }
+
+    return stamp;
+}
+
+
+static mlsec_reason_e
+ngx_mlsec_jwt_signature(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
+    const ngx_mlsec_cached_t *cached)
+{
+    size_t                               n, which;
+    mlsec_jws_t                          jws;
+    mlsec_mem_t                          mem;
+    mlsec_str_t                          bad;
+    mlsec_reason_e                       reason;
+    const mlsec_jwk_set_t               *sets[NGX_MLSEC_AUTH_SETS];
+    const ngx_mlsec_auth_file_t *const  *files;
+
+    mem.alloc = ngx_mlsec_jwt_alloc;
+    mem.ctx = r->pool;
+    bad.data = NULL;
+    bad.len = 0;
+    files = lcf->keys->elts;
+
+    for (n = 0; n < lcf->keys->nelts && n < NGX_MLSEC_AUTH_SETS; n++) {
+        sets[n] = files[n]->keys;
+    }
+
+    reason = mlsec_jws_open(&jws, cached->text, 0, &mem);
+
+    if (reason != MLSEC_REASON_OK) {
+        return reason;
+    }
+
+    reason = mlsec_jws_verify(&jws, sets, n, lcf->policy.algs, &which);
+
+    if (reason == MLSEC_REASON_OK) {
+        reason = mlsec_jwt_read(jwt, &jws, &mem);
+
+        if (reason == MLSEC_REASON_OK) {
+            ngx_mlsec_jwt_cache_put(r, cached, jwt->text);
+        }
+
+    } else if (reason == MLSEC_REASON_SIGNATURE) {
+        ngx_mlsec_jwt_cache_put(r, cached, bad);
+    }
+
+    mlsec_jws_close(&jws);
 
     return reason;
 }

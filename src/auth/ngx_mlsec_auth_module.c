@@ -59,6 +59,13 @@ static ngx_command_t  ngx_mlsec_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mlsec_jwt_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_mlsec_jwt_cache,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_jwt_key_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_mlsec_jwt_key_file,

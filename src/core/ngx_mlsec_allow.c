@@ -280,6 +280,16 @@ ngx_mlsec_allow_roles(ngx_conf_t *cf)
 
     for (i = 2; i < cf->args->nelts; i++) {
 
+        /* "GET POST" is meant to be "GET,POST" */
+
+        if (ngx_mlsec_allow_method(value[i].data, value[i].len)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" in \"mlsec_allow\" is a method where "
+                               "a role is expected, put commas between "
+                               "methods", &value[i]);
+            return NULL;
+        }
+
         if (!ngx_mlsec_conf_is_word(&value[i])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid role \"%V\" in \"mlsec_allow\", "

@@ -137,6 +137,22 @@ invalid parameter "query=key" in "mlsec_api_key", expected "header=NAME"
 --- error_log
 /bad_revoked" of "mlsec_jwt_revoke", line 2: expected "jti ID" or "sub NAME SECONDS"
 
+=== mlsec_jwt_cache: a size that is none
+--- http_config
+    mlsec_jwt_cache tokens:1k;
+--- config
+--- must_die
+--- error_log
+invalid zone "tokens:1k" in "mlsec_jwt_cache", expected a name and a size of at least 64k such as "tokens:4m"
+
+=== mlsec_jwt_cache: a time that is none
+--- http_config
+    mlsec_jwt_cache tokens:64k ttl=0;
+--- config
+--- must_die
+--- error_log
+invalid parameter "ttl=0" in "mlsec_jwt_cache", expected "ttl=TIME" of at least 1s
+
 === mlsec_jwt_alg
 --- config
     mlsec_jwt_alg RS256 none;

@@ -8,7 +8,7 @@ use Test::Nginx::Socket 'no_plan';
 use MlsecTest::Token;
 use MIME::Base64 qw(encode_base64url);
 
-repeat_each(1);
+repeat_each($ENV{TEST_NGINX_REPEAT} || 1);
 log_level('info');
 
 our $T = MlsecTest::Token->new;
@@ -19,7 +19,11 @@ BEGIN { use Cwd; $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf'; }
 $ENV{TEST_NGINX_KEYS} = $T->dir;
 $T->write('revoked', "jti bad-one\nsub eve 2000000000\n");
 
+# the whole file is run twice, with t/auth/cache.t
+$ENV{TEST_NGINX_CACHE} ||= '';
+
 our $Http = <<'EOT';
+    $TEST_NGINX_CACHE
     mlsec_role viewer;
     mlsec_role analyst viewer;
     mlsec_role admin analyst;

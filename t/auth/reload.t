@@ -20,7 +20,7 @@ $t->write('api_keys', $line);
 $t->write('revoked', '');
 
 my $nginx = MlsecTest::Instance->start(workers => 2,
-    http => '', server => <<"END");
+    http => 'mlsec_jwt_cache tokens:64k;', server => <<"END");
     location / {
         mlsec_auth jwt api_key;
         mlsec_jwt_key_file @{[$t->dir]}/jwks.json;
@@ -30,12 +30,24 @@ my $nginx = MlsecTest::Instance->start(workers => 2,
         mlsec_api_key @{[$t->dir]}/api_keys;
         mlsec_allow GET;
         mlsec_respond '{}';
+
+        location = /debug {
+            error_log @{[$t->dir]}/debug.log debug;
+            mlsec_respond '{}';
+        }
+
+        location = /alg {
+            error_log @{[$t->dir]}/debug.log debug;
+            mlsec_jwt_alg RS256;
+            mlsec_respond '{}';
+        }
     }
 END
 
 sub status {
+    my ($header, $path) = (@_, '/');
     my $client = IO::Socket::UNIX->new(Peer => $nginx->socket) or die $!;
-    print {$client} "GET / HTTP/1.0\r\n$_[0]\r\n\r\n";
+    print {$client} "GET $path HTTP/1.0\r\n$header\r\n\r\n";
     local $/;
     return (<$client> =~ m{^HTTP/1.1 (\d+)})[0];
 }
@@ -58,6 +70,25 @@ my $api = "X-API-Key: $key";
 is(status($old), 200, 'a token');
 is(status($api), 200, 'an API key');
 is(status("X-API-Key: $key2"), 401, 'not yet');
+
+# what the cache says: unknown, known; under other algorithms unknown; a bad
+# signature unknown, known to be bad
+
+my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+
+SKIP: {
+    skip 'nginx without --with-debug', 1
+        if `$binary -V 2>&1` !~ /--with-debug/;
+
+    my $fresh = 'Authorization: Bearer ' . $t->token(sub => 'bob');
+    my $bad = $fresh =~ s/\.e/.f/r;
+
+    status(@$_) for [$fresh, '/debug'], [$fresh, '/debug'], [$fresh, '/alg'],
+                    [$bad, '/debug'], [$bad, '/debug'];
+
+    my @said = $t->read('debug.log') =~ /cache of signatures says (-?\d+)/g;
+    is("@said", '-1 0 -1 -1 -5', 'what the cache says');
+}
 
 $t->write('api_keys', $line2);
 becomes("X-API-Key: $key2", 200, 'a new API key');

@@ -455,6 +455,7 @@ mlsec_api_key_find(const mlsec_api_keys_t *keys, mlsec_str_t id)
 {
     mlsec_api_key_t  wanted;
 
+    memset(&wanted, 0, sizeof(wanted));
     wanted.id = id;
 
     return keys->n == 0 ? NULL

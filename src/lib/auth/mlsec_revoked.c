@@ -173,6 +173,7 @@ mlsec_revoked_find(const mlsec_revoked_entry_t *list, size_t n,
 {
     mlsec_revoked_entry_t  wanted;
 
+    wanted.before = 0;
     wanted.name = name;
 
     return n == 0 || name.len == 0 ? NULL

@@ -212,6 +212,17 @@ test_rsa(void)
         mlsec_jwk_set_free(set);
     }
 
+    /* 2^2048 - 1: long enough, odd, and the product of small numbers */
+
+    memset(text, 0, sizeof(text));
+    i = (size_t) sprintf(text, "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"");
+    memset(text + i, '_', 341);
+    strcat(text, "w\"}");
+    set = parse(tap_str(text), 0, &why);
+    tap_ok(set == NULL && strcmp(why, "it is not a sound RSA key") == 0,
+           "small factors");
+    mlsec_jwk_set_free(set);
+
     EVP_PKEY_free(pkey);
     pkey = EVP_RSA_gen(1024);
     set = parse(sign_jwk(pkey, ""), 0, &why);
