@@ -12,6 +12,8 @@
  *   ngx_mlsec_respond_module         src/core/ngx_mlsec_respond.c
  *   ngx_mlsec_metrics_module         src/metrics/ngx_mlsec_metrics_module.c
  *   ngx_mlsec_service_module         src/service/ngx_mlsec_service.c
+ *   ngx_mlsec_filter_module          src/filter/ngx_mlsec_filter_module.c
+ *   ngx_mlsec_auth_module            src/auth/ngx_mlsec_auth_module.c
  *   ngx_mlsec_limit_module           src/limit/ngx_mlsec_limit_module.c
  *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
  *   ngx_mlsec_error_filter_module    src/core/ngx_mlsec_error.c
@@ -26,6 +28,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_deadline.h>
 #include <core/ngx_mlsec_error.h>
@@ -51,10 +54,12 @@ static const struct {
     ngx_http_handler_pt   handler;
 } ngx_mlsec_phases[] = {
     { NGX_HTTP_POST_READ_PHASE, ngx_mlsec_metrics_begin },
+    { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_auth_rewrite },
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_error_rewrite },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite },
     { NGX_HTTP_PREACCESS_PHASE, ngx_mlsec_limit_address },
+    { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_auth_access },
     { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via },

@@ -12,6 +12,7 @@
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_deadline.h>
+#include <core/ngx_mlsec_identity.h>
 #include <core/ngx_mlsec_template.h>
 #include <core/ngx_mlsec_variables.h>
 #include <lib/mlsec_cache_merge.h>
@@ -315,6 +316,10 @@ static ngx_uint_t
 ngx_mlsec_part_header_passes(ngx_table_elt_t *h)
 {
     ngx_str_t  *name;
+
+    if (ngx_mlsec_identity_is_own(h)) {
+        return 1;
+    }
 
     for (name = ngx_mlsec_part_headers; name->len; name++) {
 

@@ -28,6 +28,7 @@ typedef struct {
     ngx_str_t     header;            /* the same as text */
     ngx_uint_t    here;              /* 1: set in this very location */
     ngx_uint_t    enforced;          /* 1: others get 405 */
+    ngx_array_t  *rules;             /* ngx_mlsec_allow_rule_t, NULL: none */
 } ngx_mlsec_allow_loc_conf_t;
 
 
@@ -38,6 +39,9 @@ typedef struct {
 
 
 static char *ngx_mlsec_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_mlsec_allow_list(ngx_conf_t *cf, ngx_str_t *list,
+    ngx_uint_t *methods);
+static ngx_array_t *ngx_mlsec_allow_roles(ngx_conf_t *cf);
 static ngx_uint_t ngx_mlsec_allow_method(u_char *name, size_t len);
 static ngx_int_t ngx_mlsec_allow_text(ngx_conf_t *cf,
     ngx_mlsec_allow_loc_conf_t *lcf);
@@ -66,7 +70,7 @@ static const ngx_str_t  ngx_mlsec_allow_default = ngx_string("GET, HEAD");
 static ngx_command_t  ngx_mlsec_allow_commands[] = {
 
     { ngx_string("mlsec_allow"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_mlsec_allow,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -163,25 +167,76 @@ ngx_mlsec_allow_taken(ngx_http_request_t *r)
 }
 
 
+const ngx_array_t *
+ngx_mlsec_allow_rules(ngx_conf_t *cf)
+{
+    const ngx_mlsec_allow_loc_conf_t  *lcf;
+
+    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_mlsec_allow_module);
+
+    return lcf->rules;
+}
+
+
 static char *
 ngx_mlsec_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mlsec_allow_loc_conf_t  *lcf = conf;
 
-    u_char      *p, *last, *comma;
-    ngx_str_t   *value, name;
-    ngx_uint_t   method;
+    ngx_str_t               *value;
+    ngx_mlsec_allow_rule_t  *rule;
 
     value = cf->args->elts;
     lcf->here = 1;
 
-    if (ngx_strcmp(value[1].data, "any") == 0) {
-        lcf->methods = NGX_MLSEC_ALLOW_ANY;
-        return NGX_CONF_OK;
+    if (lcf->rules == NULL) {
+        lcf->rules = ngx_array_create(cf->pool, 2,
+                                      sizeof(ngx_mlsec_allow_rule_t));
+        if (lcf->rules == NULL) {
+            return NGX_CONF_ERROR;
+        }
     }
 
-    p = value[1].data;
-    last = p + value[1].len;
+    rule = ngx_array_push(lcf->rules);
+    if (rule == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(rule, sizeof(ngx_mlsec_allow_rule_t));
+    ngx_mlsec_conf_here(cf, &rule->place);
+
+    if (ngx_mlsec_allow_list(cf, &value[1], &rule->methods) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts > 2) {
+        rule->roles = ngx_mlsec_allow_roles(cf);
+        if (rule->roles == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    lcf->methods |= rule->methods;
+
+    return ngx_mlsec_allow_text(cf, lcf) == NGX_OK ? NGX_CONF_OK
+                                                   : NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_mlsec_allow_list(ngx_conf_t *cf, ngx_str_t *list, ngx_uint_t *methods)
+{
+    u_char      *p, *last, *comma;
+    ngx_str_t    name;
+    ngx_uint_t   method;
+
+    if (ngx_strcmp(list->data, "any") == 0) {
+        *methods = NGX_MLSEC_ALLOW_ANY;
+        return NGX_OK;
+    }
+
+    p = list->data;
+    last = p + list->len;
 
     for ( ;; ) {
         comma = ngx_strlchr(p, last, ',');
@@ -195,20 +250,63 @@ ngx_mlsec_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                "unknown method \"%V\" in \"mlsec_allow\", "
                                "expected \"any\" or a comma list out of "
                                NGX_MLSEC_ALLOW_NAMES, &name);
-            return NGX_CONF_ERROR;
+            return NGX_ERROR;
         }
 
-        lcf->methods |= method;
+        *methods |= method;
 
         if (comma == NULL) {
-            break;
+            return NGX_OK;
         }
 
         p = comma + 1;
     }
+}
 
-    return ngx_mlsec_allow_text(cf, lcf) == NGX_OK ? NGX_CONF_OK
-                                                   : NGX_CONF_ERROR;
+
+static ngx_array_t *
+ngx_mlsec_allow_roles(ngx_conf_t *cf)
+{
+    ngx_str_t    *value, *role;
+    ngx_uint_t    i;
+    ngx_array_t  *roles;
+
+    value = cf->args->elts;
+    roles = ngx_array_create(cf->pool, cf->args->nelts - 2,
+                             sizeof(ngx_str_t));
+    if (roles == NULL) {
+        return NULL;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        /* "GET POST" is meant to be "GET,POST" */
+
+        if (ngx_mlsec_allow_method(value[i].data, value[i].len)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" in \"mlsec_allow\" is a method where "
+                               "a role is expected, put commas between "
+                               "methods", &value[i]);
+            return NULL;
+        }
+
+        if (!ngx_mlsec_conf_is_word(&value[i])) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid role \"%V\" in \"mlsec_allow\", "
+                               "expected letters, digits and . _ : -",
+                               &value[i]);
+            return NULL;
+        }
+
+        role = ngx_array_push(roles);
+        if (role == NULL) {
+            return NULL;
+        }
+
+        *role = value[i];
+    }
+
+    return roles;
 }
 
 
@@ -284,6 +382,7 @@ ngx_mlsec_allow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->methods == 0) {
         conf->methods = prev->methods;
         conf->header = prev->header;
+        conf->rules = prev->rules;
 
         /* an "if" or "limit_except" inside the location is the location */
 

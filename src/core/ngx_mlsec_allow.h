@@ -4,7 +4,8 @@
  */
 
 /*
- * mlsec_allow: the methods of a location, and 405 for the others.
+ * mlsec_allow: the methods of a location, and 405 for the others; the roles
+ * that each of them takes are for whoever knows who is asking.
  */
 
 
@@ -15,6 +16,17 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+
+#include <core/ngx_mlsec_conf.h>
+
+
+/* One line. */
+
+typedef struct {
+    ngx_uint_t                methods;     /* NGX_HTTP_GET|...; all: any */
+    ngx_array_t              *roles;       /* ngx_str_t; NULL: no role */
+    ngx_mlsec_conf_place_t    place;
+} ngx_mlsec_allow_rule_t;
 
 
 /*
@@ -38,6 +50,13 @@ const ngx_str_t *ngx_mlsec_allow_header(ngx_http_request_t *r);
  * takes the method of r: these two, or what mlsec_allow says.
  */
 ngx_uint_t ngx_mlsec_allow_taken(ngx_http_request_t *r);
+
+/*
+ * The lines that count in the location that cf is merging: of
+ * ngx_mlsec_allow_rule_t, NULL when there are none.  To be called from the
+ * merge of a module that comes later.
+ */
+const ngx_array_t *ngx_mlsec_allow_rules(ngx_conf_t *cf);
 
 
 extern ngx_module_t  ngx_mlsec_allow_module;

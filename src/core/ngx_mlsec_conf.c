@@ -218,6 +218,28 @@ ngx_mlsec_conf_here(ngx_conf_t *cf, ngx_mlsec_conf_place_t *place)
 }
 
 
+ngx_uint_t
+ngx_mlsec_conf_is_word(const ngx_str_t *value)
+{
+    size_t  i;
+    u_char  c;
+
+    for (i = 0; i < value->len; i++) {
+        c = value->data[i] | 0x20;
+
+        if (!(c >= 'a' && c <= 'z')
+            && !(value->data[i] >= '0' && value->data[i] <= '9')
+            && (value->data[i] == '\0'
+                || ngx_strchr("._:-", value->data[i]) == NULL))
+        {
+            return 0;
+        }
+    }
+
+    return value->len != 0 && value->len <= 64;
+}
+
+
 ngx_int_t
 ngx_mlsec_conf_read_file(ngx_conf_t *cf, const char *directive,
     const ngx_str_t *path, size_t max, ngx_str_t *text)

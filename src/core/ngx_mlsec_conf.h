@@ -98,6 +98,12 @@ ngx_int_t ngx_mlsec_conf_check_handler(ngx_conf_t *cf, const char *directive,
     ngx_http_handler_pt handler, const ngx_mlsec_conf_place_t *place);
 
 /*
+ * Whether a value is a word that can stand in a list, a header or a log as it
+ * is: 1 to 64 letters, digits and . _ : -
+ */
+ngx_uint_t ngx_mlsec_conf_is_word(const ngx_str_t *value);
+
+/*
  * Reads a file that a directive names, of at most max bytes.
  *
  * path: relative to the folder of nginx.conf.

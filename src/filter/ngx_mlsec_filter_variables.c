@@ -25,6 +25,7 @@ static void ngx_mlsec_filter_named_captures(ngx_http_request_t *r,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_filter_member(ngx_mlsec_json_t *w, ngx_str_t *name,
     ngx_str_t *value);
+static void ngx_mlsec_filter_claims(ngx_http_request_t *r, ngx_str_t *json);
 static ngx_int_t ngx_mlsec_filter_now(ngx_http_request_t *r, ngx_str_t *json);
 static ngx_int_t ngx_mlsec_filter_request_id(ngx_http_request_t *r,
     ngx_str_t *json);
@@ -111,7 +112,8 @@ ngx_mlsec_filter_value(ngx_http_request_t *r, ngx_uint_t i,
         *json = job->elapsed;
         return NGX_OK;
 
-    default: /* NGX_MLSEC_FILTER_CLAIMS: null, nobody has been asked */
+    default: /* NGX_MLSEC_FILTER_CLAIMS */
+        ngx_mlsec_filter_claims(r, json);
         return NGX_OK;
     }
 }
@@ -256,6 +258,29 @@ ngx_mlsec_filter_member(ngx_mlsec_json_t *w, ngx_str_t *name,
 
     } else {
         ngx_mlsec_json_string(w, value);
+    }
+}
+
+
+/*
+ * What the caller's token says, null when there is none.  Who has verified it
+ * is met through a variable, as capabilities do.
+ */
+
+static void
+ngx_mlsec_filter_claims(ngx_http_request_t *r, ngx_str_t *json)
+{
+    ngx_str_t                   name;
+    ngx_http_variable_value_t  *v;
+
+    ngx_str_set(&name, "mlsec_claims");
+
+    v = ngx_http_get_variable(r->main, &name,
+                              ngx_hash_key(name.data, name.len));
+
+    if (v != NULL && !v->not_found) {
+        json->data = v->data;
+        json->len = v->len;
     }
 }
 

@@ -377,7 +377,7 @@ unknown method "" in "mlsec_allow", expected
 --- must_die
 --- error_log
 [emerg]
-invalid number of arguments in "mlsec_allow" directive
+"POST" in "mlsec_allow" is a method where a role is expected, put commas between methods
 
 
 

@@ -87,7 +87,7 @@ class Route:
         self.regex = re.compile(re.sub(r'\(\?<', '(?P<', pattern)) \
             if is_regex else None
         self.directives = directives
-        self.methods = ['GET']
+        self.methods, self.said = ['GET'], False
         self.state = self.note = ''
         self.calls = {}             # method -> what is called
         self.elsewhere = {}         # method -> the path that answers
@@ -98,7 +98,9 @@ class Route:
         """One directive."""
         name, rest = words[0], words[1:]
         if name == 'mlsec_allow':
-            self.methods = rest[0].split(',')
+            self.methods = (self.methods if self.said else []) \
+                + rest[0].split(',')
+            self.said = True
         elif name == 'set' and rest[0] == '$allow':
             raise Bad(f'{self.path}: methods are said by mlsec_allow')
         elif name == 'include' and rest[0] == 'upload.conf':

@@ -1,0 +1,413 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * Who is asking, and whether they may.
+ *
+ * ngx_mlsec_auth_module.c     directives, inheritance
+ * ngx_mlsec_auth_conf.c       setters with a grammar of their own
+ * ngx_mlsec_auth_roles.c      mlsec_role, the roles of mlsec_allow
+ * ngx_mlsec_auth_files.c      keys and revocations, read again when they change
+ * ngx_mlsec_auth_cache.c      signatures that have been verified
+ * ngx_mlsec_auth_handler.c    THE access handler: who, then whether
+ * ngx_mlsec_auth_jwt.c        tokens: where they are, what they say
+ * ngx_mlsec_auth_other.c      API keys, client certificates
+ * ngx_mlsec_auth_variables.c  what others may know of the caller
+ */
+
+
+#ifndef _NGX_MLSEC_AUTH_H_INCLUDED_
+#define _NGX_MLSEC_AUTH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <lib/auth/mlsec_api_key.h>
+#include <lib/auth/mlsec_jwt.h>
+
+
+/* ways to say who one is, bits; in the order in which they are asked */
+
+#define NGX_MLSEC_AUTH_JWT      0x01
+#define NGX_MLSEC_AUTH_API_KEY  0x02
+#define NGX_MLSEC_AUTH_MTLS     0x04
+#define NGX_MLSEC_AUTH_ALL      0x08       /* each of them, not any */
+#define NGX_MLSEC_AUTH_OFF      0x10
+
+/* places of a token, bits */
+
+#define NGX_MLSEC_SOURCE_BEARER     0x01
+#define NGX_MLSEC_SOURCE_COOKIE     0x02
+#define NGX_MLSEC_SOURCE_WEBSOCKET  0x04
+#define NGX_MLSEC_SOURCE_QUERY      0x08
+
+#define NGX_MLSEC_MAX_ROLES  64
+
+
+typedef enum {
+    NGX_MLSEC_FILE_KEYS = 0,               /* public keys */
+    NGX_MLSEC_FILE_API_KEYS,
+    NGX_MLSEC_FILE_REVOKED
+} ngx_mlsec_auth_file_e;
+
+
+/* A file and what it says; shared by all locations that name it. */
+
+typedef struct {
+    ngx_str_t               path;
+    ngx_mlsec_auth_file_e   kind;
+    mlsec_jwk_set_t        *keys;          /* for NGX_MLSEC_FILE_KEYS */
+    mlsec_api_keys_t        api_keys;
+    mlsec_revoked_t         revoked;
+    ngx_pool_t             *pool;          /* of the two above */
+    time_t                  mtime;         /* of what was read last, good */
+    off_t                   size;          /* or not */
+    ngx_file_uniq_t         uniq;
+    uint64_t                stamp;         /* of the bytes of a key file */
+} ngx_mlsec_auth_file_t;
+
+
+typedef struct {
+    ngx_str_t               name;
+    uint64_t                mask;          /* roles that it comes to */
+    ngx_uint_t              declared;      /* by mlsec_role */
+} ngx_mlsec_role_t;
+
+
+/* One line of mlsec_mtls. */
+
+typedef struct {
+    ngx_str_t               subject;       /* as $ssl_client_s_dn */
+    ngx_str_t               name;
+    uint64_t                roles;
+} ngx_mlsec_mtls_t;
+
+
+typedef struct {
+    ngx_array_t             files;         /* ngx_mlsec_auth_file_t * */
+    ngx_array_t             roles;         /* ngx_mlsec_role_t */
+    ngx_array_t             mtls;          /* ngx_mlsec_mtls_t */
+    ngx_uint_t              declared;      /* there is a mlsec_role */
+    ngx_shm_zone_t         *cache;         /* of mlsec_jwt_cache, or NULL */
+    time_t                  cache_ttl;     /* seconds */
+} ngx_mlsec_auth_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t              used;          /* there is a mlsec_auth */
+} ngx_mlsec_auth_srv_conf_t;
+
+
+typedef enum {
+    NGX_MLSEC_OP_EXISTS = 0,
+    NGX_MLSEC_OP_EQ,
+    NGX_MLSEC_OP_NE,
+    NGX_MLSEC_OP_IN,
+    NGX_MLSEC_OP_HAS,
+    NGX_MLSEC_OP_GT,
+    NGX_MLSEC_OP_GE,
+    NGX_MLSEC_OP_LT,
+    NGX_MLSEC_OP_LE,
+
+    NGX_MLSEC_OPS                          /* how many there are */
+} ngx_mlsec_op_e;
+
+
+/* One line of mlsec_jwt_require. */
+
+typedef struct {
+    mlsec_claims_path_t         path;
+    ngx_mlsec_op_e              op;
+    ngx_http_complex_value_t    value;
+    ngx_uint_t                  status;    /* 401 or 403 */
+} ngx_mlsec_require_t;
+
+
+/* Methods of a location and the roles that may use them. */
+
+typedef struct {
+    ngx_uint_t                  methods;   /* NGX_HTTP_GET|... */
+    uint64_t                    roles;     /* 0: whoever is known */
+} ngx_mlsec_auth_rule_t;
+
+
+typedef struct {
+    ngx_uint_t              methods;       /* NGX_MLSEC_AUTH_*, 0: not set */
+    ngx_array_t            *rules;         /* NULL: nothing is allowed */
+
+    ngx_array_t            *keys;          /* ngx_mlsec_auth_file_t * */
+    ngx_uint_t              algs;          /* 0: not set */
+    ngx_array_t            *issuers;       /* mlsec_str_t; empty: any */
+    ngx_array_t            *audiences;
+    time_t                  leeway;        /* seconds */
+    time_t                  max_age;       /* seconds, 0: any */
+    mlsec_jwt_policy_t      policy;        /* made of the above by the merge */
+
+    ngx_uint_t              sources;       /* NGX_MLSEC_SOURCE_*, 0: not set */
+    ngx_str_t               cookie;
+    ngx_str_t               query;
+
+    mlsec_claims_path_t     claim_sub;     /* n 0: not set */
+    mlsec_claims_path_t     claim_roles;
+    mlsec_claims_path_t     claim_tenant;
+    ngx_array_t            *require;       /* ngx_mlsec_require_t */
+
+    ngx_mlsec_auth_file_t  *revoked;
+    ngx_mlsec_auth_file_t  *api_keys;
+    ngx_str_t               api_key_header;    /* lower case, with a zero */
+} ngx_mlsec_auth_loc_conf_t;
+
+
+/* What is known of the caller of a request. */
+
+typedef struct {
+    ngx_str_t               identity;      /* fit for a header */
+    ngx_str_t               tenant;        /* the same */
+    uint64_t                roles;         /* as said, without what they
+                                              come to */
+    ngx_str_t               claims;        /* JSON, empty: none */
+    mlsec_jwt_t             jwt;           /* jwt.claims NULL: no token */
+    const char             *reason;        /* of a refusal, for the log */
+    ngx_uint_t              bad_request;
+    ngx_uint_t              known;         /* access has been granted */
+    ngx_uint_t              broken;        /* a token was bad */
+} ngx_mlsec_auth_ctx_t;
+
+
+/* ngx_mlsec_auth_handler.c */
+
+/*
+ * Handler of the server rewrite phase: takes headers away that only the gateway
+ * may set, in servers that have a mlsec_auth.
+ *
+ * NGX_DECLINED always.
+ */
+ngx_int_t ngx_mlsec_auth_rewrite(ngx_http_request_t *r);
+
+/*
+ * THE handler of the access phase.
+ *
+ * NGX_DECLINED: the location has no mlsec_auth, or off.  NGX_OK: granted, the
+ * identity is in the context and in request headers.  400, 401, 403, 500: the
+ * challenge is set, the reason logged.
+ */
+ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
+
+/*
+ * The context of the request that the client has sent, NULL: nobody asked.
+ */
+ngx_mlsec_auth_ctx_t *ngx_mlsec_auth_ctx(ngx_http_request_t *r);
+
+
+/* ngx_mlsec_auth_jwt.c */
+
+/*
+ * Finds a token and verifies it.
+ *
+ * NGX_OK: ctx says who it is.  NGX_DECLINED: there is none.  NGX_ABORT: it is
+ * refused, ctx->reason and perhaps ctx->bad_request are set.  NGX_ERROR: no
+ * memory.
+ */
+ngx_int_t ngx_mlsec_auth_jwt(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+
+/*
+ * Checks the lines of mlsec_jwt_require.
+ *
+ * NGX_OK, the status that the first one that fails asks for, or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_auth_require(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
+
+/*
+ * Text as it may stand in a header, a log and a query: bytes outside of
+ * printable ASCII, and "%", become %XX.
+ *
+ * NGX_OK with *to in r->pool (perhaps *from itself), or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_auth_printable(ngx_http_request_t *r,
+    const mlsec_str_t *from, ngx_str_t *to);
+
+
+/* ngx_mlsec_auth_cache.c */
+
+/* A token on its way through the cache. */
+
+typedef struct {
+    mlsec_str_t             text;
+    uint64_t                stamp;         /* of keys and algorithms */
+    u_char                  digest[32];    /* the cache's */
+    ngx_uint_t              on;            /* the cache's */
+} ngx_mlsec_cached_t;
+
+
+/*
+ * Whether the signature of a token has been verified before.
+ *
+ * token: text and stamp are the caller's.
+ *
+ * NGX_OK: it is good, *payload is in r->pool.  NGX_ABORT: it is bad.
+ * NGX_DECLINED: not known, or there is no cache.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_jwt_cache_get(ngx_http_request_t *r,
+    ngx_mlsec_cached_t *token, mlsec_str_t *payload);
+
+/*
+ * Notes what has come of it.
+ *
+ * token: as ngx_mlsec_jwt_cache_get() has left it.  payload: with data NULL
+ * when the signature is bad.
+ */
+void ngx_mlsec_jwt_cache_put(ngx_http_request_t *r,
+    const ngx_mlsec_cached_t *token, mlsec_str_t payload);
+
+/* Setter of mlsec_jwt_cache. */
+char *ngx_mlsec_jwt_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_mlsec_auth_other.c */
+
+/*
+ * Looks an API key up; as ngx_mlsec_auth_jwt().
+ */
+ngx_int_t ngx_mlsec_auth_api_key(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+
+/*
+ * Takes the identity of a client certificate that nginx has verified; as
+ * ngx_mlsec_auth_jwt().
+ */
+ngx_int_t ngx_mlsec_auth_mtls(ngx_http_request_t *r,
+    ngx_mlsec_auth_ctx_t *ctx);
+
+/*
+ * SHA-256 of the client's certificate in base64url, if nginx has verified it.
+ *
+ * buf: 43 bytes.  The slice is of it, or empty.
+ */
+mlsec_str_t ngx_mlsec_auth_thumbprint(ngx_http_request_t *r, u_char *buf);
+
+
+/* ngx_mlsec_auth_roles.c */
+
+/*
+ * The bit of a role, or 0 when nobody speaks of it.
+ */
+uint64_t ngx_mlsec_role_bit(const ngx_mlsec_auth_main_conf_t *mcf,
+    const u_char *name, size_t len);
+
+/*
+ * All roles that a set of roles comes to.
+ */
+uint64_t ngx_mlsec_role_grants(const ngx_mlsec_auth_main_conf_t *mcf,
+    uint64_t roles);
+
+/*
+ * Names of a set of roles, in the order of the configuration, with commas.
+ *
+ * NGX_OK with *text in r->pool, or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_role_names(ngx_http_request_t *r, uint64_t roles,
+    ngx_str_t *text);
+
+/*
+ * Finds or adds a role while the configuration is read.
+ *
+ * Its index, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_role_index(ngx_conf_t *cf,
+    ngx_mlsec_auth_main_conf_t *mcf, ngx_str_t *name);
+
+/*
+ * Makes rules of the mlsec_allow lines of a location.
+ *
+ * NGX_OK or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_role_rules(ngx_conf_t *cf,
+    ngx_mlsec_auth_main_conf_t *mcf, ngx_array_t **rules);
+
+/*
+ * After all mlsec_role lines: what roles come to.
+ *
+ * NGX_OK or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_role_finish(ngx_conf_t *cf,
+    ngx_mlsec_auth_main_conf_t *mcf);
+
+/* Setter of mlsec_role. */
+char *ngx_mlsec_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_mtls. */
+char *ngx_mlsec_mtls(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_mlsec_auth_files.c */
+
+/*
+ * The file of a directive, read now unless another directive has.
+ *
+ * NULL after an [emerg].
+ */
+ngx_mlsec_auth_file_t *ngx_mlsec_auth_file(ngx_conf_t *cf,
+    const char *directive, ngx_str_t *path, ngx_mlsec_auth_file_e kind);
+
+/*
+ * Starts to look after the files, in a worker.
+ */
+void ngx_mlsec_auth_files_watch(ngx_cycle_t *cycle);
+
+
+/* ngx_mlsec_auth_conf.c */
+
+/* Setter of mlsec_auth. */
+char *ngx_mlsec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_key_file. */
+char *ngx_mlsec_jwt_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_alg. */
+char *ngx_mlsec_jwt_alg(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_issuer and mlsec_jwt_audience. */
+char *ngx_mlsec_jwt_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_source. */
+char *ngx_mlsec_jwt_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_claim. */
+char *ngx_mlsec_jwt_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_require. */
+char *ngx_mlsec_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_jwt_revoke. */
+char *ngx_mlsec_jwt_revoke(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Setter of mlsec_api_key. */
+char *ngx_mlsec_api_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Compiles a path of claims in memory of the configuration.
+ *
+ * NGX_OK, or NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_auth_path(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *text, mlsec_claims_path_t *path);
+
+
+/* ngx_mlsec_auth_variables.c */
+
+/*
+ * Registers the variables of the module.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_auth_variables_add(ngx_conf_t *cf);
+
+
+extern ngx_module_t  ngx_mlsec_auth_module;
+
+
+#endif /* _NGX_MLSEC_AUTH_H_INCLUDED_ */

@@ -1,0 +1,401 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <auth/ngx_mlsec_auth.h>
+#include <core/ngx_mlsec_compat.h>
+#include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_identity.h>
+
+
+static ngx_int_t ngx_mlsec_auth_who(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+static ngx_int_t ngx_mlsec_auth_ask(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    ngx_uint_t method);
+static void ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
+    const ngx_mlsec_auth_ctx_t *from);
+static ngx_int_t ngx_mlsec_auth_may(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+static ngx_int_t ngx_mlsec_auth_tell(ngx_http_request_t *r,
+    ngx_mlsec_auth_ctx_t *ctx);
+static ngx_int_t ngx_mlsec_auth_refuse(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    ngx_uint_t status);
+static ngx_int_t ngx_mlsec_auth_header(ngx_http_request_t *r,
+    ngx_table_elt_t **slot, const char *name, const char *value);
+static void ngx_mlsec_auth_cleanup(void *data);
+
+
+ngx_int_t
+ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+{
+    const ngx_mlsec_auth_srv_conf_t  *scf;
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_mlsec_auth_module);
+
+    if (scf->used && r == r->main) {
+        ngx_mlsec_identity_strip(r);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_access(ngx_http_request_t *r)
+{
+    ngx_int_t                         rc;
+    ngx_pool_cleanup_t               *cln;
+    ngx_mlsec_auth_ctx_t             *ctx;
+    const ngx_mlsec_auth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
+
+    if (lcf->methods == 0 || lcf->methods == NGX_MLSEC_AUTH_OFF) {
+        return NGX_DECLINED;
+    }
+
+    /*
+     * Always anew: the location may be another one than that for which this
+     * was asked before, after a redirect inside of nginx.
+     */
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_mlsec_auth_ctx_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (ctx == NULL || cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_mlsec_auth_cleanup;
+    cln->data = ctx;
+    ngx_http_set_ctx(r, ctx, ngx_mlsec_auth_module);
+
+    rc = ngx_mlsec_auth_who(r, lcf, ctx);
+
+    if (rc == NGX_OK) {
+        rc = ngx_mlsec_auth_may(r, lcf, ctx);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_mlsec_auth_tell(r, ctx);
+    }
+
+    if (rc == NGX_OK) {
+        ctx->known = 1;
+        return NGX_OK;
+    }
+
+    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR
+                           : ngx_mlsec_auth_refuse(r, lcf, ctx, rc);
+}
+
+
+static void
+ngx_mlsec_auth_cleanup(void *data)
+{
+    ngx_mlsec_auth_ctx_t  *ctx = data;
+
+    if (ctx->jwt.claims != NULL) {
+        mlsec_jwt_close(&ctx->jwt);
+    }
+}
+
+
+ngx_mlsec_auth_ctx_t *
+ngx_mlsec_auth_ctx(ngx_http_request_t *r)
+{
+    ngx_mlsec_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_mlsec_auth_module);
+
+    return ctx != NULL && ctx->known ? ctx : NULL;
+}
+
+
+/*
+ * Any: the first credential that is good says who it is.  All: each must be
+ * good and of one tenant; who it is, is said by the first.
+ *
+ * NGX_OK, 400, 401, 403, NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_mlsec_auth_who(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            method, found;
+    ngx_mlsec_auth_ctx_t  one;
+
+    found = 0;
+
+    for (method = NGX_MLSEC_AUTH_JWT; method <= NGX_MLSEC_AUTH_MTLS;
+         method <<= 1)
+    {
+        if (!(lcf->methods & method)) {
+            continue;
+        }
+
+        ngx_memzero(&one, sizeof(ngx_mlsec_auth_ctx_t));
+        rc = ngx_mlsec_auth_ask(r, lcf, &one, method);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc != NGX_OK) {
+            ctx->reason = one.reason ? one.reason : ctx->reason;
+            ctx->bad_request |= one.bad_request;
+            ctx->broken |= rc != NGX_DECLINED;
+
+            if (rc == NGX_HTTP_FORBIDDEN) {
+                return rc;
+            }
+
+            if (lcf->methods & NGX_MLSEC_AUTH_ALL) {
+                break;
+            }
+
+            continue;
+        }
+
+        if (!(lcf->methods & NGX_MLSEC_AUTH_ALL)) {
+            ngx_mlsec_auth_take(ctx, &one);
+            return NGX_OK;
+        }
+
+        if (!found) {
+            ngx_mlsec_auth_take(ctx, &one);
+            found = 1;
+            continue;
+        }
+
+        if (one.jwt.claims != NULL) {
+            mlsec_jwt_close(&one.jwt);
+        }
+
+        if (ctx->tenant.len != one.tenant.len
+            || ngx_memcmp(ctx->tenant.data, one.tenant.data, one.tenant.len)
+               != 0)
+        {
+            ctx->reason = "the credentials are of different tenants";
+            return NGX_HTTP_FORBIDDEN;
+        }
+    }
+
+    if (found && !ctx->broken && ctx->reason == NULL) {
+        return NGX_OK;
+    }
+
+    return ctx->bad_request ? NGX_HTTP_BAD_REQUEST : NGX_HTTP_UNAUTHORIZED;
+}
+
+
+static ngx_int_t
+ngx_mlsec_auth_ask(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    ngx_uint_t method)
+{
+    ngx_int_t  rc;
+
+    switch (method) {
+
+    case NGX_MLSEC_AUTH_JWT:
+        rc = ngx_mlsec_auth_jwt(r, lcf, ctx);
+        break;
+
+    case NGX_MLSEC_AUTH_API_KEY:
+        rc = ngx_mlsec_auth_api_key(r, lcf, ctx);
+        break;
+
+    default: /* NGX_MLSEC_AUTH_MTLS */
+        rc = ngx_mlsec_auth_mtls(r, ctx);
+        break;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ctx->reason = "there is no credential";
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
+    const ngx_mlsec_auth_ctx_t *from)
+{
+    *ctx = *from;
+    ctx->reason = NULL;
+}
+
+
+/*
+ * NGX_OK, 401, 403, NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_mlsec_auth_may(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
+{
+    uint64_t                           grants;
+    ngx_int_t                          rc;
+    ngx_uint_t                         i;
+    const ngx_mlsec_auth_rule_t       *rule;
+    const ngx_mlsec_auth_main_conf_t  *mcf;
+
+    if (lcf->rules == NULL) {
+        ctx->reason = "the location has no \"mlsec_allow\"";
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_auth_module);
+    grants = ngx_mlsec_role_grants(mcf, ctx->roles);
+    rule = lcf->rules->elts;
+
+    for (i = 0; i < lcf->rules->nelts; i++) {
+        if ((rule[i].methods & r->method)
+            && (rule[i].roles == 0 || (rule[i].roles & grants)))
+        {
+            break;
+        }
+    }
+
+    if (i == lcf->rules->nelts) {
+        ctx->reason = "a role is missing";
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    rc = ngx_mlsec_auth_require(r, lcf, ctx);
+
+    if (rc != NGX_OK && rc != NGX_ERROR) {
+        ctx->reason = "a claim that is required is another one";
+        ctx->broken = 1;
+    }
+
+    return rc;
+}
+
+
+/* What services are told.  Headers of an earlier location are replaced. */
+
+static ngx_int_t
+ngx_mlsec_auth_tell(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx)
+{
+    ngx_str_t  roles;
+
+    if (ngx_mlsec_role_names(r, ctx->roles, &roles) != NGX_OK
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, &ctx->identity)
+           != NGX_OK
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, &roles)
+           != NGX_OK
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, &ctx->tenant)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * RFC 6750, 3: no error code when there was no credential, and one word for
+ * whatever was wrong with it.  The reason is for the log.
+ */
+
+static ngx_int_t
+ngx_mlsec_auth_refuse(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    const char         *challenge;
+    ngx_str_t           none;
+    ngx_mlsec_error_t   error;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "mlsec auth: refused with %ui, reason: \"%s\"", status,
+                  ctx->reason ? ctx->reason : "unknown");
+
+    ngx_str_null(&none);
+
+    if (ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, &none) != NGX_OK
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, &none)
+           != NGX_OK
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, &none)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    challenge = NULL;
+
+    if (lcf->methods & NGX_MLSEC_AUTH_JWT) {
+        challenge = status == NGX_HTTP_BAD_REQUEST
+                    ? "Bearer realm=\"mlsec\", error=\"invalid_request\""
+                    : status == NGX_HTTP_FORBIDDEN
+                    ? "Bearer realm=\"mlsec\", error=\"insufficient_scope\""
+                    : ctx->broken
+                    ? "Bearer realm=\"mlsec\", error=\"invalid_token\""
+                    : "Bearer realm=\"mlsec\"";
+
+    } else if (status == NGX_HTTP_UNAUTHORIZED) {
+        challenge = lcf->methods & NGX_MLSEC_AUTH_API_KEY
+                    ? "ApiKey realm=\"mlsec\"" : "Mutual realm=\"mlsec\"";
+    }
+
+    if ((challenge != NULL
+         && ngx_mlsec_auth_header(r, &r->headers_out.www_authenticate,
+                                  "WWW-Authenticate", challenge)
+            != NGX_OK)
+        || ngx_mlsec_auth_header(r, NULL, "Cache-Control", "no-store")
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
+    error.status = status;
+
+    (void) ngx_mlsec_error_set(r, &error);
+
+    return status;
+}
+
+
+static ngx_int_t
+ngx_mlsec_auth_header(ngx_http_request_t *r, ngx_table_elt_t **slot,
+    const char *name, const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    if (slot != NULL && *slot != NULL) {
+        (*slot)->hash = 0;
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = (u_char *) value;
+    h->value.len = ngx_strlen(value);
+    ngx_mlsec_elt_last(h);
+
+    if (slot != NULL) {
+        *slot = h;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,703 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <auth/ngx_mlsec_auth.h>
+#include <core/ngx_mlsec_identity.h>
+#include <core/ngx_mlsec_variables.h>
+
+
+#define NGX_MLSEC_AUTH_SETS  16        /* files of keys of one location */
+
+
+static ngx_int_t ngx_mlsec_jwt_find(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    ngx_str_t *token);
+static ngx_int_t ngx_mlsec_jwt_bearer(ngx_http_request_t *r,
+    ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
+static ngx_int_t ngx_mlsec_jwt_cookie(ngx_http_request_t *r,
+    const ngx_str_t *name, ngx_str_t *token);
+static ngx_int_t ngx_mlsec_jwt_websocket(ngx_http_request_t *r,
+    ngx_str_t *token);
+static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
+    const ngx_str_t *name, ngx_str_t *token);
+static mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
+    const ngx_str_t *token);
+static uint64_t ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf);
+static mlsec_reason_e ngx_mlsec_jwt_signature(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
+    const ngx_mlsec_cached_t *cached);
+static ngx_int_t ngx_mlsec_jwt_identity(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+static const json_t *ngx_mlsec_jwt_value(const json_t *claims,
+    const mlsec_claims_path_t *path, const char *name);
+static ngx_int_t ngx_mlsec_jwt_text(ngx_http_request_t *r,
+    const json_t *value, ngx_str_t *text);
+static uint64_t ngx_mlsec_jwt_roles(ngx_http_request_t *r,
+    const json_t *value);
+static ngx_uint_t ngx_mlsec_require_holds(const ngx_mlsec_require_t *req,
+    const json_t *claim, const ngx_str_t *value);
+static ngx_uint_t ngx_mlsec_require_equal(const json_t *claim,
+    const ngx_str_t *value);
+static ngx_uint_t ngx_mlsec_require_in(const json_t *claim,
+    const ngx_str_t *list);
+static ngx_uint_t ngx_mlsec_require_compare(ngx_mlsec_op_e op,
+    const json_t *claim, const ngx_str_t *value);
+static void *ngx_mlsec_jwt_alloc(void *ctx, size_t size);
+
+
+ngx_int_t
+ngx_mlsec_auth_jwt(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
+{
+    ngx_int_t       rc;
+    ngx_str_t       token;
+    mlsec_reason_e  reason;
+
+    rc = ngx_mlsec_jwt_find(r, lcf, ctx, &token);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    reason = ngx_mlsec_jwt_verify(r, lcf, &ctx->jwt, &token);
+
+    if (reason != MLSEC_REASON_OK) {
+        ctx->reason = mlsec_reason_text(reason);
+        return reason == MLSEC_REASON_NOMEM ? NGX_ERROR : NGX_ABORT;
+    }
+
+    ctx->claims.data = (u_char *) ctx->jwt.text.data;
+    ctx->claims.len = ctx->jwt.text.len;
+
+    rc = ngx_mlsec_jwt_identity(r, lcf, ctx);
+
+    if (rc != NGX_OK) {
+        mlsec_jwt_close(&ctx->jwt);
+    }
+
+    return rc;
+}
+
+
+/*
+ * RFC 6750, 2: a client must not send a token in more than one way.
+ *
+ * NGX_OK, NGX_DECLINED, NGX_ABORT, NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_mlsec_jwt_find(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    ngx_str_t *token)
+{
+    ngx_int_t   rc;
+    ngx_str_t   one;
+    ngx_uint_t  source, found;
+
+    found = 0;
+    ngx_str_null(token);
+
+    for (source = NGX_MLSEC_SOURCE_BEARER; source <= NGX_MLSEC_SOURCE_QUERY;
+         source <<= 1)
+    {
+        if (!(lcf->sources & source)) {
+            continue;
+        }
+
+        rc = source == NGX_MLSEC_SOURCE_BEARER
+             ? ngx_mlsec_jwt_bearer(r, ctx, &one)
+             : source == NGX_MLSEC_SOURCE_COOKIE
+             ? ngx_mlsec_jwt_cookie(r, &lcf->cookie, &one)
+             : source == NGX_MLSEC_SOURCE_WEBSOCKET
+             ? ngx_mlsec_jwt_websocket(r, &one)
+             : ngx_mlsec_jwt_query(r, &lcf->query, &one);
+
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        *token = one;
+        found++;
+    }
+
+    if (found > 1) {
+        ctx->bad_request = 1;
+        ctx->reason = "there are tokens in several places";
+        return NGX_ABORT;
+    }
+
+    return found ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_mlsec_jwt_bearer(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx,
+    ngx_str_t *token)
+{
+    u_char           *p, *last;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    h = ngx_mlsec_header_in(r, "authorization", &n);
+
+    if (h == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (n > 1) {
+        ctx->bad_request = 1;
+        ctx->reason = "there are several Authorization headers";
+        return NGX_ABORT;
+    }
+
+    p = h->value.data;
+    last = p + h->value.len;
+
+    if (h->value.len < 6 || ngx_strncasecmp(p, (u_char *) "bearer", 6) != 0
+        || (h->value.len > 6 && p[6] != ' '))
+    {
+        return NGX_DECLINED;
+    }
+
+    for (p += 6; p < last && *p == ' '; p++) { /* void */ }
+
+    if (p == last) {
+        ctx->bad_request = 1;
+        ctx->reason = "the bearer token is empty";
+        return NGX_ABORT;
+    }
+
+    token->data = p;
+    token->len = last - p;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_jwt_cookie(ngx_http_request_t *r, const ngx_str_t *name,
+    ngx_str_t *token)
+{
+    u_char                     *p;
+    ngx_str_t                   variable;
+    ngx_http_variable_value_t  *v;
+
+    p = ngx_pnalloc(r->pool, sizeof("cookie_") - 1 + name->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    variable.data = p;
+    variable.len = ngx_sprintf(p, "cookie_%V", name) - p;
+
+    v = ngx_http_get_variable(r, &variable,
+                              ngx_hash_key(variable.data, variable.len));
+
+    if (v == NULL || v->not_found || v->len == 0) {
+        return NGX_DECLINED;
+    }
+
+    token->data = v->data;
+    token->len = v->len;
+
+    return NGX_OK;
+}
+
+
+/*
+ * "bearer, TOKEN": a browser's WebSocket can send no other header.  The
+ * service is shown "bearer" alone.
+ */
+
+static ngx_int_t
+ngx_mlsec_jwt_websocket(ngx_http_request_t *r, ngx_str_t *token)
+{
+    u_char           *p, *last;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    h = ngx_mlsec_header_in(r, "sec-websocket-protocol", &n);
+
+    if (h == NULL || n != 1 || h->value.len < sizeof("bearer,")
+        || ngx_strncmp(h->value.data, "bearer,", 7) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    last = h->value.data + h->value.len;
+
+    for (p = h->value.data + 7; p < last && *p == ' '; p++) { /* void */ }
+
+    if (p == last) {
+        return NGX_DECLINED;
+    }
+
+    token->data = p;
+    token->len = last - p;
+    h->value.len = sizeof("bearer") - 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx writes the request line, query included, with every error, and so may
+ * logs.  So the token is copied, and its bytes are overwritten where nginx and
+ * services would read them.
+ */
+
+static ngx_int_t
+ngx_mlsec_jwt_query(ngx_http_request_t *r, const ngx_str_t *name,
+    ngx_str_t *token)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    if (ngx_http_arg(r, name->data, name->len, &value) != NGX_OK
+        || value.len == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pstrdup(r->pool, &value);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    token->data = p;
+    token->len = value.len;
+
+    ngx_memset(value.data, '*', value.len);
+
+    return NGX_OK;
+}
+
+
+static mlsec_reason_e
+ngx_mlsec_jwt_verify(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
+    const ngx_str_t *token)
+{
+    u_char              buf[43];
+    mlsec_str_t         payload;
+    mlsec_reason_e      reason;
+    ngx_mlsec_cached_t  cached;
+
+    cached.text.data = token->data;
+    cached.text.len = token->len;
+    cached.stamp = ngx_mlsec_jwt_stamp(lcf);
+
+    switch (ngx_mlsec_jwt_cache_get(r, &cached, &payload)) {
+
+    case NGX_OK:
+        reason = mlsec_jwt_read_text(jwt, payload);
+        break;
+
+    case NGX_ABORT:
+        return MLSEC_REASON_SIGNATURE;
+
+    case NGX_DECLINED:
+        reason = ngx_mlsec_jwt_signature(r, lcf, jwt, &cached);
+        break;
+
+    default: /* NGX_ERROR */
+        return MLSEC_REASON_NOMEM;
+    }
+
+    if (reason != MLSEC_REASON_OK) {
+        return reason;
+    }
+
+    reason = mlsec_jwt_check(jwt, &lcf->policy, ngx_time(),
+                             ngx_mlsec_auth_thumbprint(r, buf));
+
+    if (reason == MLSEC_REASON_OK && lcf->revoked != NULL
+        && mlsec_revoked_has(&lcf->revoked->revoked, jwt->jti, jwt->sub,
+                             jwt->has_iat ? jwt->iat : -1))
+    {
+        reason = MLSEC_REASON_REVOKED;
+    }
+
+    if (reason != MLSEC_REASON_OK) {
+        mlsec_jwt_close(jwt);
+    }
+
+    return reason;
+}
+
+
+/*
+ * Keys and algorithms of a location as a number: what a signature has been
+ * verified with.
+ */
+
+static uint64_t
+ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf)
+{
+    uint64_t                             stamp;
+    ngx_uint_t                           i;
+    const ngx_mlsec_auth_file_t *const  *files;
+
+    stamp = lcf->policy.algs;
+    files = lcf->keys->elts;
+
+    for (i = 0; i < lcf->keys->nelts; i++) {
+        stamp = (stamp ^ files[i]->stamp) * 0x9e3779b97f4a7c15
+                + (stamp >> 29);
+    }
+
+    return stamp;
+}
+
+
+static mlsec_reason_e
+ngx_mlsec_jwt_signature(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
+    const ngx_mlsec_cached_t *cached)
+{
+    size_t                               n, which;
+    mlsec_jws_t                          jws;
+    mlsec_mem_t                          mem;
+    mlsec_str_t                          bad;
+    mlsec_reason_e                       reason;
+    const mlsec_jwk_set_t               *sets[NGX_MLSEC_AUTH_SETS];
+    const ngx_mlsec_auth_file_t *const  *files;
+
+    mem.alloc = ngx_mlsec_jwt_alloc;
+    mem.ctx = r->pool;
+    bad.data = NULL;
+    bad.len = 0;
+    files = lcf->keys->elts;
+
+    for (n = 0; n < lcf->keys->nelts && n < NGX_MLSEC_AUTH_SETS; n++) {
+        sets[n] = files[n]->keys;
+    }
+
+    reason = mlsec_jws_open(&jws, cached->text, 0, &mem);
+
+    if (reason != MLSEC_REASON_OK) {
+        return reason;
+    }
+
+    reason = mlsec_jws_verify(&jws, sets, n, lcf->policy.algs, &which);
+
+    if (reason == MLSEC_REASON_OK) {
+        reason = mlsec_jwt_read(jwt, &jws, &mem);
+
+        if (reason == MLSEC_REASON_OK) {
+            ngx_mlsec_jwt_cache_put(r, cached, jwt->text);
+        }
+
+    } else if (reason == MLSEC_REASON_SIGNATURE) {
+        ngx_mlsec_jwt_cache_put(r, cached, bad);
+    }
+
+    mlsec_jws_close(&jws);
+
+    return reason;
+}
+
+
+static void *
+ngx_mlsec_jwt_alloc(void *ctx, size_t size)
+{
+    return ngx_palloc(ctx, size);
+}
+
+
+static ngx_int_t
+ngx_mlsec_jwt_identity(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
+{
+    const json_t  *claims;
+
+    claims = ctx->jwt.claims;
+
+    ctx->roles = ngx_mlsec_jwt_roles(r,
+                      ngx_mlsec_jwt_value(claims, &lcf->claim_roles,
+                                          "roles"));
+
+    if (ngx_mlsec_jwt_text(r, ngx_mlsec_jwt_value(claims, &lcf->claim_sub,
+                                                  "sub"),
+                           &ctx->identity)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_mlsec_jwt_text(r, ngx_mlsec_jwt_value(claims,
+                                                     &lcf->claim_tenant,
+                                                     "tenant"),
+                              &ctx->tenant);
+}
+
+
+static const json_t *
+ngx_mlsec_jwt_value(const json_t *claims, const mlsec_claims_path_t *path,
+    const char *name)
+{
+    return path->n ? mlsec_claims_find(claims, path)
+                   : json_object_get(claims, name);
+}
+
+
+static ngx_int_t
+ngx_mlsec_jwt_text(ngx_http_request_t *r, const json_t *value,
+    ngx_str_t *text)
+{
+    mlsec_str_t  str;
+
+    ngx_str_null(text);
+
+    if (!json_is_string(value)) {
+        return NGX_OK;
+    }
+
+    str.data = (const u_char *) json_string_value(value);
+    str.len = json_string_length(value);
+
+    if (str.len > MLSEC_JWT_MAX_SUB) {
+        return NGX_OK;
+    }
+
+    return ngx_mlsec_auth_printable(r, &str, text);
+}
+
+
+/*
+ * A name counts when it is, byte for byte, a role of the configuration.  A
+ * string is one role, never a list.
+ */
+
+static uint64_t
+ngx_mlsec_jwt_roles(ngx_http_request_t *r, const json_t *value)
+{
+    size_t                             i;
+    uint64_t                           roles;
+    const json_t                      *element;
+    const ngx_mlsec_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_auth_module);
+
+    if (json_is_string(value)) {
+        return ngx_mlsec_role_bit(mcf, (u_char *) json_string_value(value),
+                                  json_string_length(value));
+    }
+
+    roles = 0;
+
+    for (i = 0; i < json_array_size(value); i++) {
+        element = json_array_get(value, i);
+
+        if (json_is_string(element)) {
+            roles |= ngx_mlsec_role_bit(mcf,
+                                     (u_char *) json_string_value(element),
+                                     json_string_length(element));
+        }
+    }
+
+    return roles;
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_printable(ngx_http_request_t *r, const mlsec_str_t *from,
+    ngx_str_t *to)
+{
+    u_char  *p, c;
+    size_t   i, bad;
+
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    bad = 0;
+
+    for (i = 0; i < from->len; i++) {
+        c = from->data[i];
+        bad += c < 0x20 || c > 0x7e || c == '%';
+    }
+
+    p = ngx_pnalloc(r->pool, from->len + 2 * bad + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    to->data = p;
+
+    for (i = 0; i < from->len; i++) {
+        c = from->data[i];
+
+        if (c < 0x20 || c > 0x7e || c == '%') {
+            *p++ = '%';
+            *p++ = hex[c >> 4];
+            c = hex[c & 15];
+        }
+
+        *p++ = c;
+    }
+
+    to->len = p - to->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_require(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx)
+{
+    ngx_str_t                   value;
+    ngx_uint_t                  i;
+    const json_t               *claim;
+    ngx_mlsec_require_t        *req;
+
+    if (lcf->require == NULL) {
+        return NGX_OK;
+    }
+
+    req = lcf->require->elts;
+
+    for (i = 0; i < lcf->require->nelts; i++) {
+        ngx_str_null(&value);
+
+        if (req[i].op != NGX_MLSEC_OP_EXISTS
+            && ngx_http_complex_value(r, &req[i].value, &value) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        claim = ctx->jwt.claims == NULL
+                ? NULL : mlsec_claims_find(ctx->jwt.claims, &req[i].path);
+
+        if (claim == NULL || !ngx_mlsec_require_holds(&req[i], claim, &value))
+        {
+            return req[i].status;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_require_holds(const ngx_mlsec_require_t *req, const json_t *claim,
+    const ngx_str_t *value)
+{
+    mlsec_str_t  text;
+
+    switch (req->op) {
+
+    case NGX_MLSEC_OP_EXISTS:
+        return 1;
+
+    case NGX_MLSEC_OP_EQ:
+        return ngx_mlsec_require_equal(claim, value);
+
+    case NGX_MLSEC_OP_NE:
+        return !ngx_mlsec_require_equal(claim, value);
+
+    case NGX_MLSEC_OP_IN:
+        return ngx_mlsec_require_in(claim, value);
+
+    case NGX_MLSEC_OP_HAS:
+        text.data = value->data;
+        text.len = value->len;
+        return mlsec_claims_has(claim, text);
+
+    default:
+        return ngx_mlsec_require_compare(req->op, claim, value);
+    }
+}
+
+
+static ngx_uint_t
+ngx_mlsec_require_equal(const json_t *claim, const ngx_str_t *value)
+{
+    if (json_is_string(claim)) {
+        return json_string_length(claim) == value->len
+               && ngx_memcmp(json_string_value(claim), value->data,
+                             value->len)
+                  == 0;
+    }
+
+    if (json_is_boolean(claim)) {
+        return json_is_true(claim)
+               ? value->len == 4 && ngx_memcmp(value->data, "true", 4) == 0
+               : value->len == 5 && ngx_memcmp(value->data, "false", 5) == 0;
+    }
+
+    return ngx_mlsec_require_compare(NGX_MLSEC_OP_EQ, claim, value);
+}
+
+
+static ngx_uint_t
+ngx_mlsec_require_in(const json_t *claim, const ngx_str_t *list)
+{
+    u_char     *p, *last, *comma;
+    ngx_str_t   one;
+
+    p = list->data;
+    last = p + list->len;
+
+    for ( ;; ) {
+        comma = ngx_strlchr(p, last, ',');
+        one.data = p;
+        one.len = (comma ? comma : last) - p;
+
+        if (ngx_mlsec_require_equal(claim, &one)) {
+            return 1;
+        }
+
+        if (comma == NULL) {
+            return 0;
+        }
+
+        p = comma + 1;
+    }
+}
+
+
+/* Numbers; whatever is none does not compare. */
+
+static ngx_uint_t
+ngx_mlsec_require_compare(ngx_mlsec_op_e op, const json_t *claim,
+    const ngx_str_t *value)
+{
+    char    buf[32], *end;
+    double  a, b;
+
+    if (!json_is_number(claim) || value->len == 0
+        || value->len >= sizeof(buf))
+    {
+        return 0;
+    }
+
+    ngx_memcpy(buf, value->data, value->len);
+    buf[value->len] = '\0';
+
+    a = json_number_value(claim);
+    b = strtod(buf, &end);
+
+    if (end != buf + value->len) {
+        return 0;
+    }
+
+    switch (op) {
+    case NGX_MLSEC_OP_EQ: return !(a < b) && !(a > b);
+    case NGX_MLSEC_OP_GT: return a > b;
+    case NGX_MLSEC_OP_GE: return a >= b;
+    case NGX_MLSEC_OP_LT: return a < b;
+    default:              return a <= b;
+    }
+}

@@ -1,0 +1,201 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <core/ngx_mlsec_identity.h>
+#include <core/ngx_mlsec_compat.h>
+
+
+static ngx_uint_t ngx_mlsec_identity_claims(const ngx_table_elt_t *h);
+static ngx_uint_t ngx_mlsec_identity_same(const ngx_table_elt_t *h,
+    const ngx_str_t *name);
+
+
+/* A name, or with a star at its end how names begin. */
+
+static const ngx_str_t  ngx_mlsec_identity_names[] = {
+    ngx_string("x-user*"),
+    ngx_string("x-auth*"),
+    ngx_string("x-role*"),
+    ngx_string("x-tenant*"),
+    ngx_string("x-identity*"),
+    ngx_string("x-forwarded-user*"),
+    ngx_string("x-forwarded-email"),
+    ngx_string("x-forwarded-groups"),
+    ngx_string("x-forwarded-client-cert"),
+    ngx_string("x-remote-*"),
+    ngx_string("remote-user"),
+    ngx_string("x-client-cert*"),
+    ngx_string("x-client-verify"),
+    ngx_string("x-ssl-*"),
+    ngx_string("x-original-url"),
+    ngx_string("x-rewrite-url"),
+    ngx_string("x-http-method*"),
+    ngx_string("x-method-override"),
+    ngx_null_string
+};
+
+
+/* Which headers are the gateway's own is known by the address of "lowcase". */
+
+static const struct {
+    ngx_str_t    name;
+    u_char      *lowcase;
+} ngx_mlsec_identity_own[] = {
+    { ngx_string("X-User-Id"), (u_char *) "x-user-id" },
+    { ngx_string("X-User-Roles"), (u_char *) "x-user-roles" },
+    { ngx_string("X-Tenant-Id"), (u_char *) "x-tenant-id" }
+};
+
+
+#define NGX_MLSEC_IDENTITY_OWN                                                \
+    (sizeof(ngx_mlsec_identity_own) / sizeof(ngx_mlsec_identity_own[0]))
+
+
+void
+ngx_mlsec_identity_strip(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (ngx_mlsec_identity_claims(&h[i])) {
+                ngx_mlsec_identity_hide(&h[i]);
+            }
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_mlsec_identity_claims(const ngx_table_elt_t *h)
+{
+    const ngx_str_t  *name;
+
+    /* most names do not begin like any of these */
+
+    if (h->key.len < 6 || (h->lowcase_key[0] != 'x'
+                           && h->lowcase_key[0] != 'r'))
+    {
+        return 0;
+    }
+
+    for (name = ngx_mlsec_identity_names; name->len; name++) {
+        if (ngx_mlsec_identity_same(h, name)) {
+            return !ngx_mlsec_identity_is_own(h);
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * "_" counts as "-": to many services both are one letter, whether nginx lets
+ * such names through is underscores_in_headers.
+ */
+
+static ngx_uint_t
+ngx_mlsec_identity_same(const ngx_table_elt_t *h, const ngx_str_t *name)
+{
+    u_char  c;
+    size_t  i;
+
+    for (i = 0; i < name->len; i++) {
+
+        if (name->data[i] == '*') {
+            return 1;
+        }
+
+        if (i == h->key.len) {
+            return 0;
+        }
+
+        c = h->lowcase_key[i] == '_' ? '-' : h->lowcase_key[i];
+
+        if (c != name->data[i]) {
+            return 0;
+        }
+    }
+
+    return i == h->key.len;
+}
+
+
+/*
+ * nginx's list of headers has no way to take one out, other structures point
+ * at its elements, and modules that send headers on do not look at "hash".  So
+ * the element becomes one that every one of them leaves out, since it is hop
+ * by hop.
+ */
+
+void
+ngx_mlsec_identity_hide(ngx_table_elt_t *h)
+{
+    ngx_str_set(&h->key, "Keep-Alive");
+    h->lowcase_key = (u_char *) "keep-alive";
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    ngx_str_set(&h->value, "");
+}
+
+
+ngx_int_t
+ngx_mlsec_identity_set(ngx_http_request_t *r, ngx_mlsec_identity_e which,
+    ngx_str_t *value)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].lowcase_key == ngx_mlsec_identity_own[which].lowcase) {
+                ngx_mlsec_identity_hide(&h[i]);
+            }
+        }
+    }
+
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->key = ngx_mlsec_identity_own[which].name;
+    h->lowcase_key = ngx_mlsec_identity_own[which].lowcase;
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    h->value = *value;
+    ngx_mlsec_elt_last(h);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_mlsec_identity_is_own(const ngx_table_elt_t *h)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MLSEC_IDENTITY_OWN; i++) {
+        if (h->lowcase_key == ngx_mlsec_identity_own[i].lowcase) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

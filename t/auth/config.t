@@ -1,0 +1,322 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Directives of src/auth: bad values with their exact text, defaults,
+# inheritance, what a load warns of.
+
+use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Token;
+
+repeat_each(1);
+
+our $T = MlsecTest::Token->new;
+our $Good = $T->token;
+
+$ENV{TEST_NGINX_KEYS} = $T->dir;
+$T->write('empty', '');
+$T->write('none.json', '{"keys":[]}');
+$T->write('weak.json', '{"keys":[{"kty":"RSA","n":"DKE","e":"AQ"}]}');
+$T->write('bad_keys', "# x\n{\"id\":\"a b\"}\n");
+$T->write('bad_revoked', "\nfoo\n");
+($main::Line) = $T->api_key('ci');
+$T->write('api_keys', $main::Line);
+
+our $Jwt = <<'EOT';
+    mlsec_auth jwt;
+    mlsec_jwt_key_file $TEST_NGINX_KEYS/jwks.json;
+    mlsec_jwt_issuer any;
+    mlsec_jwt_audience any;
+EOT
+
+no_long_string();
+no_shuffle();
+no_root_location();
+run_tests();
+
+__DATA__
+
+=== mlsec_auth: a word that is none
+--- config
+    mlsec_auth password;
+--- must_die
+--- error_log
+invalid value "password" in "mlsec_auth", expected "off" or a list of "jwt", "api_key", "mtls", which "any" or "all" may end
+
+=== mlsec_auth: no way at all
+--- config
+    mlsec_auth any;
+--- must_die
+--- error_log
+"mlsec_auth" names no way to authenticate, expected "jwt", "api_key" or "mtls"
+
+=== mlsec_auth jwt without keys
+--- config
+    mlsec_auth jwt;
+--- must_die
+--- error_log
+"mlsec_auth jwt" without "mlsec_jwt_key_file"
+
+=== without issuer
+--- config
+    mlsec_auth jwt;
+    mlsec_jwt_key_file $TEST_NGINX_KEYS/jwks.json;
+    mlsec_jwt_audience any;
+--- must_die
+--- error_log
+"mlsec_auth jwt" without "mlsec_jwt_issuer", name who issues tokens or write "any"
+
+=== without audience
+--- config
+    mlsec_auth jwt;
+    mlsec_jwt_key_file $TEST_NGINX_KEYS/jwks.json;
+    mlsec_jwt_issuer https://id.example;
+--- must_die
+--- error_log
+"mlsec_auth jwt" without "mlsec_jwt_audience", name who tokens are for or write "any"
+
+=== mlsec_auth api_key without keys
+--- config
+    mlsec_auth api_key;
+--- must_die
+--- error_log
+"mlsec_auth api_key" without "mlsec_api_key"
+
+=== key file: missing
+--- config
+    mlsec_jwt_key_file $TEST_NGINX_KEYS/absent;
+--- must_die
+--- error_log
+/absent" of "mlsec_jwt_key_file": there is no such file
+
+=== key file: empty
+--- config
+    mlsec_jwt_key_file $TEST_NGINX_KEYS/empty;
+--- must_die
+--- error_log
+/empty" of "mlsec_jwt_key_file": it is neither JSON nor PEM
+
+=== key file: no keys
+--- config
+    mlsec_jwt_key_file $TEST_NGINX_KEYS/none.json;
+--- must_die
+--- error_log
+/none.json" of "mlsec_jwt_key_file": it has no keys
+
+=== key file: a weak one alone
+--- config
+    mlsec_jwt_key_file $TEST_NGINX_KEYS/weak.json;
+--- must_die
+--- error_log
+/weak.json" of "mlsec_jwt_key_file": RSA of less than 2048 or more than 8192 bits
+
+=== key file: a private key
+--- config
+    mlsec_jwt_key_file $TEST_NGINX_KEYS/key.pem;
+--- must_die
+--- error_log
+/key.pem" of "mlsec_jwt_key_file": it is a private key, expected the public one
+
+=== API keys: a bad line
+--- config
+    mlsec_api_key $TEST_NGINX_KEYS/bad_keys;
+--- must_die
+--- error_log
+/bad_keys" of "mlsec_api_key", line 2: "id" is not 1 to 64 of A-Z a-z 0-9 _ -
+
+=== API keys: a bad parameter
+--- config
+    mlsec_api_key $TEST_NGINX_KEYS/api_keys query=key;
+--- must_die
+--- error_log
+invalid parameter "query=key" in "mlsec_api_key", expected "header=NAME"
+
+=== revocations: a bad line
+--- config
+    mlsec_jwt_revoke $TEST_NGINX_KEYS/bad_revoked;
+--- must_die
+--- error_log
+/bad_revoked" of "mlsec_jwt_revoke", line 2: expected "jti ID" or "sub NAME SECONDS"
+
+=== mlsec_jwt_cache: a size that is none
+--- http_config
+    mlsec_jwt_cache tokens:1k;
+--- config
+--- must_die
+--- error_log
+invalid zone "tokens:1k" in "mlsec_jwt_cache", expected a name and a size of at least 64k such as "tokens:4m"
+
+=== mlsec_jwt_cache: a time that is none
+--- http_config
+    mlsec_jwt_cache tokens:64k ttl=0;
+--- config
+--- must_die
+--- error_log
+invalid parameter "ttl=0" in "mlsec_jwt_cache", expected "ttl=TIME" of at least 1s
+
+=== mlsec_jwt_alg
+--- config
+    mlsec_jwt_alg RS256 none;
+--- must_die
+--- error_log
+unknown algorithm "none" in "mlsec_jwt_alg", expected a list out of RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA HS256 HS384 HS512
+
+=== mlsec_jwt_leeway
+--- config
+    mlsec_jwt_leeway 301s;
+--- must_die
+--- error_log
+"mlsec_jwt_leeway" is too long, expected at most "300s"
+
+=== mlsec_jwt_source
+--- config
+    mlsec_jwt_source header;
+--- must_die
+--- error_log
+invalid value "header" in "mlsec_jwt_source", expected a list of "bearer", "websocket", "cookie=NAME", "query=NAME"
+
+=== mlsec_jwt_claim
+--- config
+    mlsec_jwt_claim name sub;
+--- must_die
+--- error_log
+invalid value "name" in "mlsec_jwt_claim", expected "identity", "roles" or "tenant"
+
+=== mlsec_jwt_claim: path
+--- config
+    mlsec_jwt_claim roles a..b;
+--- must_die
+--- error_log
+invalid path "a..b" in "mlsec_jwt_claim", expected up to 8 names with dots between, or a JSON pointer
+
+=== mlsec_jwt_require
+--- config
+    mlsec_jwt_require a like b;
+--- must_die
+--- error_log
+invalid "mlsec_jwt_require", expected PATH "exists", or PATH, one of "eq", "ne", "in", "has", "gt", "ge", "lt", "le", and a value
+
+=== mlsec_jwt_require: error=
+--- config
+    mlsec_jwt_require a eq b error=404;
+--- must_die
+--- error_log
+invalid value "error=404" in "mlsec_jwt_require", expected "error=401" or "error=403"
+
+=== mlsec_role: a role that is not declared
+--- http_config
+    mlsec_role viewer;
+--- config
+    location / { mlsec_allow GET veiwer; mlsec_respond '{}'; }
+--- must_die
+--- error_log
+unknown role "veiwer" in "mlsec_allow", declare it with "mlsec_role veiwer;"
+
+=== mlsec_role: includes one that is not declared
+--- http_config
+    mlsec_role admin operator;
+--- config
+--- must_die
+--- error_log
+unknown role "operator" in "mlsec_role" or "mlsec_mtls", declare it with "mlsec_role operator;"
+
+=== mlsec_role: twice
+--- http_config
+    mlsec_role admin;
+    mlsec_role admin;
+--- config
+--- must_die
+--- error_log
+role "admin" is declared twice in "mlsec_role"
+
+=== mlsec_role: not a word
+--- http_config
+    mlsec_role "a b";
+--- config
+--- must_die
+--- error_log
+invalid role "a b" in "mlsec_role", expected letters, digits and . _ : -
+
+=== mlsec_allow: not a word
+--- config
+    location / { mlsec_allow GET a,b; mlsec_respond '{}'; }
+--- must_die
+--- error_log
+invalid role "a,b" in "mlsec_allow", expected letters, digits and . _ : -
+
+=== a location without a policy: a warning, and 403 for everybody
+--- config eval
+$main::Jwt . <<'EOT'
+    location = /open { mlsec_respond '{}'; }
+    location = /public { mlsec_auth off; mlsec_respond '{}'; }
+EOT
+--- request eval
+["GET /open", "GET /public", "GET /open"]
+--- more_headers eval
+["Authorization: Bearer $main::Good", "", ""]
+--- error_code eval
+[403, 200, 401]
+
+=== the warning
+--- config eval
+$main::Jwt . "location = /open { mlsec_respond '{}'; }"
+--- request
+GET /open
+--- error_code: 401
+--- error_log
+mlsec auth: location "/open" refuses everything, it has no "mlsec_allow" and no "mlsec_auth off"
+
+=== inheritance: a location has its own lines or those of the server
+--- config eval
+$main::Jwt . <<'EOT'
+    mlsec_allow GET viewer;
+
+    location / {
+        mlsec_respond '{}';
+        location /a/ {
+            mlsec_allow GET admin;
+            mlsec_respond '{}';
+            location /a/b/ { mlsec_respond '{}'; }
+        }
+        location /issuer/ {
+            mlsec_jwt_issuer https://other;
+            mlsec_respond '{}';
+        }
+        location /claim/ {
+            mlsec_jwt_claim roles /realm/roles;
+            mlsec_respond '{}';
+        }
+        location /alg/ { mlsec_jwt_alg ES256; mlsec_respond '{}'; }
+        location /age/ { mlsec_jwt_max_age 1s; mlsec_jwt_leeway 0s;
+                         mlsec_respond '{}'; }
+    }
+EOT
+--- request eval
+["GET /", "GET /a/", "GET /a/b/", "GET /issuer/", "GET /claim/", "GET /claim/",
+ "GET /alg/", "GET /age/"]
+--- more_headers eval
+my $nested = $main::T->token(roles => undef, realm => { roles => ['viewer'] });
+my $old = $main::T->token(iat => time - 5);
+[map { "Authorization: Bearer $_" } ($main::Good) x 5, $nested, $main::Good,
+ $old]
+--- error_code eval
+[200, 403, 403, 401, 403, 200, 401, 401]
+
+=== satisfy any: an address is enough, and then nobody is known
+--- config eval
+$main::Jwt . <<'EOT'
+    mlsec_allow GET;
+    location = /t {
+        satisfy any;
+        allow 127.0.0.1;
+        deny all;
+        mlsec_respond '{"i":"$mlsec_identity"}';
+    }
+EOT
+--- request eval
+["GET /t", "GET /t"]
+--- more_headers eval
+["", "Authorization: Bearer $main::Good"]
+--- error_code eval
+[200, 200]
+--- response_body eval
+['{"i":""}', '{"i":"ann"}']

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Files of keys and revocations that change under a running nginx: what is new
+# counts in every worker, what cannot be read changes nothing.
+
+use strict;
+use warnings;
+use Test::More;
+use Time::HiRes qw(sleep);
+use lib 't/lib';
+use MlsecTest::Instance;
+use MlsecTest::Token;
+
+my $t = MlsecTest::Token->new;
+my ($line, $key) = $t->api_key('ci');
+my ($line2, $key2) = $t->api_key('new');
+
+$t->write('api_keys', $line);
+$t->write('revoked', '');
+
+my $nginx = MlsecTest::Instance->start(workers => 2,
+    http => 'mlsec_jwt_cache tokens:64k;', server => <<"END");
+    location / {
+        mlsec_auth jwt api_key;
+        mlsec_jwt_key_file @{[$t->dir]}/jwks.json;
+        mlsec_jwt_issuer any;
+        mlsec_jwt_audience any;
+        mlsec_jwt_revoke @{[$t->dir]}/revoked;
+        mlsec_api_key @{[$t->dir]}/api_keys;
+        mlsec_allow GET;
+        mlsec_respond '{}';
+
+        location = /debug {
+            error_log @{[$t->dir]}/debug.log debug;
+            mlsec_respond '{}';
+        }
+
+        location = /alg {
+            error_log @{[$t->dir]}/debug.log debug;
+            mlsec_jwt_alg RS256;
+            mlsec_respond '{}';
+        }
+    }
+END
+
+sub status {
+    my ($header, $path) = (@_, '/');
+    my $client = IO::Socket::UNIX->new(Peer => $nginx->socket) or die $!;
+    print {$client} "GET $path HTTP/1.0\r\n$header\r\n\r\n";
+    local $/;
+    return (<$client> =~ m{^HTTP/1.1 (\d+)})[0];
+}
+
+# In all workers, in at most 20 s: so many times in a row.
+sub becomes {
+    my ($header, $want, $name) = @_;
+    my $row = 0;
+    for (1 .. 400) {
+        $row = status($header) == $want ? $row + 1 : 0;
+        last if $row == 20;
+        sleep 0.05 if $row == 0;
+    }
+    is($row, 20, $name);
+}
+
+my $old = 'Authorization: Bearer ' . $t->token(jti => 'one');
+my $api = "X-API-Key: $key";
+
+is(status($old), 200, 'a token');
+is(status($api), 200, 'an API key');
+is(status("X-API-Key: $key2"), 401, 'not yet');
+
+# what the cache says: unknown, known; under other algorithms unknown; a bad
+# signature unknown, known to be bad
+
+my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+
+SKIP: {
+    skip 'nginx without --with-debug', 1
+        if `$binary -V 2>&1` !~ /--with-debug/;
+
+    my $fresh = 'Authorization: Bearer ' . $t->token(sub => 'bob');
+    my $bad = $fresh =~ s/\.e/.f/r;
+
+    status(@$_) for [$fresh, '/debug'], [$fresh, '/debug'], [$fresh, '/alg'],
+                    [$bad, '/debug'], [$bad, '/debug'];
+
+    my @said = $t->read('debug.log') =~ /cache of signatures says (-?\d+)/g;
+    is("@said", '-1 0 -1 -1 -5', 'what the cache says');
+}
+
+$t->write('api_keys', $line2);
+becomes("X-API-Key: $key2", 200, 'a new API key');
+becomes($api, 401, 'the old one is gone');
+
+$t->write('revoked', "jti one\n");
+becomes($old, 401, 'a revoked token');
+is(status('Authorization: Bearer ' . $t->token(jti => 'two')), 200,
+    'another one');
+
+my $other = MlsecTest::Token->new;
+my $new = 'Authorization: Bearer '
+          . $other->sign('{"alg":"RS256","kid":"k2"}', $other->payload);
+is(status($new), 401, 'a key that is not there');
+$t->write('jwks.json', $other->jwks('k2'));
+becomes($new, 200, 'a new key');
+is(status('Authorization: Bearer ' . $t->token), 401, 'the old one is gone');
+
+# bad files: nothing changes, and it is said
+
+$t->write('jwks.json', '{"keys":[]}');
+$t->write('api_keys', "{\n");
+unlink $t->dir . '/revoked';
+my $log = $nginx->dir . '/logs/error.log';
+my $said = 0;
+for (1 .. 400) {
+    open my $f, '<', $log or die $!;
+    local $/;
+    my $text = <$f>;
+    $said = () = $text =~ /file cannot be used, what it said before stays/g;
+    last if $said >= 6;
+    sleep 0.05;
+}
+is($said, 6, 'three files, two workers, said once each');
+becomes($new, 200, 'keys stay');
+becomes("X-API-Key: $key2", 200, 'API keys stay');
+is(status($old), 401, 'revocations stay');
+
+open my $f, '<', $log or die $!;
+my $text = do { local $/; <$f> };
+unlike($text, qr/eyJ|secret-of/, 'no token and no key in the log');
+
+$nginx->finish;
+done_testing();

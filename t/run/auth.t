@@ -1,0 +1,100 @@
+#!/usr/bin/perl
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Sign-in to the shipped configuration in front of the demo: what is public,
+# which role may do what, and what the logs do not have.
+
+use strict;
+use warnings;
+
+use FindBin '$Bin';
+use lib $Bin, "$Bin/../lib";
+use MlsecTest::Token;
+use Run;
+use Test::More;
+
+plan skip_all => 'the module is not built: make build' if !with_module();
+
+my $t = MlsecTest::Token->new;
+my $dir = run_dir();
+my $port = free_port();
+my ($line, $key) = $t->api_key('ci', roles => ['service']);
+
+$t->write('api_keys', $line);
+
+my %env = (SERVICE_PORT => $port, DEMO_SPEED => 1,
+           JWT_KEY_FILE => $t->dir . '/jwks.json',
+           JWT_ISSUER => 'https://id.example', JWT_AUDIENCE => 'gateway',
+           API_KEYS_FILE => $t->dir . '/api_keys');
+
+END {
+    my $code = $?;
+    run({%env}, 'util/gateway', 'stop') if defined $dir;
+    $? = $code;
+}
+
+my ($status, $out, $err) = run({%env}, 'util/gateway', 'start');
+is($status, 0, 'start') or BAIL_OUT("$out$err");
+unlike(slurp("$dir/logs/error.log"), qr/refuses everything/,
+    'every location says who may use it');
+
+sub status {
+    my ($method, $path, %headers) = @_;
+    return http($port, $method, $path, $method eq 'POST' ? '{}' : undef,
+        { 'Content-Type' => 'application/json', %headers })->{status};
+}
+
+# ---- public ----
+
+is(status('GET', $_), 200, "$_ is public") for '/health', '/', '/ui/app.js';
+is(status('GET', $_), 401, "$_ is not")
+    for '/models', '/dashboard/metrics', '/dashboard/overview',
+        '/services/training/training/jobs', '/api/v1/models';
+
+my $none = http($port, 'GET', '/models');
+is($none->{headers}{'www-authenticate'}, 'Bearer realm="mlsec"', 'challenge');
+
+# ---- who may do what; what is allowed is not 401 or 403 ----
+
+my @routes = (
+    # method, path, roles that may
+    ['GET', '/models', 'viewer analyst operator admin'],
+    ['GET', '/dashboard/metrics', 'viewer analyst operator admin'],
+    ['POST', '/models/predict', 'analyst operator admin service'],
+    ['POST', '/models/unload', 'operator admin'],
+    ['POST', '/training/stop/none', 'operator admin'],
+    ['DELETE', '/data/cleanup-old-data', 'admin'],
+    ['GET', '/admin/logs', 'admin'],
+    ['GET', '/services/training/training/jobs',
+     'viewer analyst operator admin'],
+    ['POST', '/services/training/none', 'operator admin'],
+    ['DELETE', '/services/training/none', 'admin'],
+);
+
+for my $role (qw(viewer analyst operator admin service)) {
+    my $bearer = 'Bearer ' . $t->token(roles => [$role]);
+
+    for (@routes) {
+        my ($method, $path, $may) = @$_;
+        my $got = status($method, $path, Authorization => $bearer);
+        my $want = $may =~ /\b$role\b/;
+        ok($want ? $got != 401 && $got != 403 : $got == 403,
+           "$role: $method $path") or diag $got;
+    }
+}
+
+my $expired = 'Bearer ' . $t->token(exp => time - 100);
+is(status('GET', '/models', Authorization => $expired), 401, 'expired');
+is(status('POST', '/models/predict', 'X-API-Key' => $key), 422, 'API key');
+is(status('GET', '/models', 'X-API-Key' => $key), 403, 'of a service');
+is(status('GET', '/models', 'X-API-Key' => "${key}x"), 401, 'wrong');
+
+# ---- nothing in the logs ----
+
+for my $log ('access', 'error') {
+    unlike(slurp("$dir/logs/$log.log"), qr/eyJ|secret-of/,
+        "no token and no key in the $log log");
+}
+
+done_testing();
