@@ -57,6 +57,7 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@util/build
 	@bench/run
 	@bench/platform
+	@bench/filter
 
 image-test: ## build the container image, run it, look at it (root)
 	@util/deps image
