@@ -42,6 +42,21 @@ static int mlsec_fd_delete(mlsec_fx_t *fx, mlsec_fd_note_t *note);
 static int mlsec_fd_delete_elements(mlsec_fx_t *fx, mlsec_fd_note_t *note);
 
 
+static int
+mlsec_fd_check_path(mlsec_fx_t *fx, mlsec_fv_t path)
+{
+    if (!mlsec_fv_is_array(path)) {
+        return mlsec_fx_raise(fx, "Path must be specified as an array");
+    }
+
+    if (mlsec_fv_count(path) > MLSEC_FV_MAX_PATH) {
+        return mlsec_fx_raise(fx, "Path too deep");
+    }
+
+    return MLSEC_OK;
+}
+
+
 int
 mlsec_fv_delete_paths(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t paths,
     mlsec_fv_t *out)
@@ -63,8 +78,10 @@ mlsec_fv_delete_paths(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t paths,
     }
 
     for (i = 0; i < n; i++) {
-        if (!mlsec_fv_is_array(items[i])) {
-            return mlsec_fx_raise(fx, "Path must be specified as an array");
+        rc = mlsec_fd_check_path(fx, items[i]);
+
+        if (rc != MLSEC_OK) {
+            return rc;
         }
     }
 

@@ -537,6 +537,9 @@ int mlsec_fx_put(mlsec_fx_t *fx, mlsec_fx_text_t *text, const void *data,
 
 /* Paths: mlsec_filter_path.c */
 
+#define MLSEC_FV_MAX_PATH  10000       /* keys that getpath, setpath, delpaths
+                                          take, as jq's */
+
 /*
  * Takes the value at one key: a string of an object, an index of an array, a
  * slice {"start","end"} of an array or string, or an array to look for.
