@@ -43,14 +43,18 @@ static int mlsec_fd_delete_elements(mlsec_fx_t *fx, mlsec_fd_note_t *note);
 
 
 static int
-mlsec_fd_check_path(mlsec_fx_t *fx, mlsec_fv_t path)
+mlsec_fd_check_paths(mlsec_fx_t *fx, const mlsec_fv_t *paths, uint32_t n)
 {
-    if (!mlsec_fv_is_array(path)) {
-        return mlsec_fx_raise(fx, "Path must be specified as an array");
-    }
+    uint32_t  i;
 
-    if (mlsec_fv_count(path) > MLSEC_FV_MAX_PATH) {
-        return mlsec_fx_raise(fx, "Path too deep");
+    for (i = 0; i < n; i++) {
+        if (!mlsec_fv_is_array(paths[i])) {
+            return mlsec_fx_raise(fx, "Path must be specified as an array");
+        }
+
+        if (mlsec_fv_count(paths[i]) > MLSEC_FV_MAX_PATH) {
+            return mlsec_fx_raise(fx, "Path too deep");
+        }
     }
 
     return MLSEC_OK;
@@ -62,7 +66,7 @@ mlsec_fv_delete_paths(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t paths,
     mlsec_fv_t *out)
 {
     int               rc;
-    uint32_t          i, n;
+    uint32_t          n;
     mlsec_fv_t       *list;
     mlsec_fd_note_t  *todo, *done, *note;
     const mlsec_fv_t *items;
@@ -77,12 +81,10 @@ mlsec_fv_delete_paths(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t paths,
         return MLSEC_FX_FATAL;
     }
 
-    for (i = 0; i < n; i++) {
-        rc = mlsec_fd_check_path(fx, items[i]);
+    rc = mlsec_fd_check_paths(fx, items, n);
 
-        if (rc != MLSEC_OK) {
-            return rc;
-        }
+    if (rc != MLSEC_OK) {
+        return rc;
     }
 
     if (n == 0) {
