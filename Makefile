@@ -59,6 +59,7 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@bench/platform
 	@bench/service
 	@bench/limits
+	@bench/filter
 
 image-test: ## build the container image, run it, look at it (root)
 	@util/deps image

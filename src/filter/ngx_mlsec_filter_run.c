@@ -20,6 +20,8 @@
 typedef struct {
     ngx_mlsec_json_t   text;
     size_t             left;           /* bytes that may still come */
+    size_t             guess;          /* bytes: the first time that the text
+                                          has to grow, 0 afterwards */
 } ngx_mlsec_filter_out_t;
 
 
@@ -28,7 +30,10 @@ static ngx_int_t ngx_mlsec_filter_start(ngx_http_request_t *r,
     ngx_mlsec_filter_job_t *job, mlsec_filter_run_t **run);
 static ngx_int_t ngx_mlsec_filter_take(ngx_http_request_t *r,
     mlsec_filter_run_t *run, ngx_mlsec_filter_job_t *job);
+static size_t ngx_mlsec_filter_input_size(const mlsec_filter_value_t *input);
 static int ngx_mlsec_filter_put(void *ctx, const unsigned char *data,
+    size_t len);
+static void ngx_mlsec_filter_out_grow(ngx_mlsec_filter_out_t *out,
     size_t len);
 static ngx_int_t ngx_mlsec_filter_failed(ngx_http_request_t *r,
     mlsec_filter_run_t *run, ngx_mlsec_filter_job_t *job, int rc);
@@ -146,6 +151,7 @@ ngx_mlsec_filter_take(ngx_http_request_t *r, mlsec_filter_run_t *run,
     }
 
     out.left = job->max_size;
+    out.guess = ngx_mlsec_filter_input_size(&job->input);
 
     rc = mlsec_filter_write(run, &style, ngx_mlsec_filter_put, &out);
 
@@ -166,6 +172,22 @@ ngx_mlsec_filter_take(ngx_http_request_t *r, mlsec_filter_run_t *run,
 }
 
 
+static size_t
+ngx_mlsec_filter_input_size(const mlsec_filter_value_t *input)
+{
+    size_t      size;
+    ngx_uint_t  i;
+
+    size = input->text.len;
+
+    for (i = 0; i < input->nparts; i++) {
+        size += input->parts[i].text.len;
+    }
+
+    return size;
+}
+
+
 static int
 ngx_mlsec_filter_put(void *ctx, const unsigned char *data, size_t len)
 {
@@ -175,11 +197,44 @@ ngx_mlsec_filter_put(void *ctx, const unsigned char *data, size_t len)
         return MLSEC_DECLINED;
     }
 
+    if (out->guess != 0 && len > (size_t) (out->text.end - out->text.pos)) {
+        ngx_mlsec_filter_out_grow(out, len);
+    }
+
     out->left -= len;
 
     ngx_mlsec_json_raw(&out->text, data, len);
 
     return MLSEC_OK;
+}
+
+
+/*
+ * Most programs give a few numbers, or most of what came in.  So what does
+ * not fit the first block gets one for all, instead of doubling up to it.
+ * Without memory the text is marked as failed.
+ */
+
+static void
+ngx_mlsec_filter_out_grow(ngx_mlsec_filter_out_t *out, size_t len)
+{
+    size_t            size;
+    ngx_mlsec_json_t  old;
+
+    old = out->text;
+    size = ngx_min(out->guess, out->left) + len;
+    out->guess = 0;
+
+    if (ngx_mlsec_json_init(&out->text, old.pool,
+                            (size_t) (old.pos - old.start) + size)
+        != NGX_OK)
+    {
+        out->text = old;
+        out->text.failed = 1;
+        return;
+    }
+
+    ngx_mlsec_json_raw(&out->text, old.start, (size_t) (old.pos - old.start));
 }
 
 
@@ -239,6 +294,7 @@ ngx_mlsec_filter_thrown(ngx_http_request_t *r, mlsec_filter_run_t *run,
     }
 
     out.left = job->max_size;
+    out.guess = 0;
 
     if (mlsec_filter_write_error(run, ngx_mlsec_filter_put, &out) != MLSEC_OK)
     {

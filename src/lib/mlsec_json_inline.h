@@ -222,6 +222,16 @@ mlsec_json_string_plain(const unsigned char *p, const unsigned char *end)
 static inline const unsigned char *
 mlsec_json_digits(const unsigned char *p, const unsigned char *end)
 {
+    int  i;
+
+    /* most numbers are short: a register of 16 bytes would come too late */
+
+    for (i = 0; i < 4; i++, p++) {
+        if (p == end || !mlsec_json_is_digit(*p)) {
+            return p;
+        }
+    }
+
 #if defined(MLSEC_SSE2)
 
     while (end - p >= 16) {

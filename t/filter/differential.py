@@ -31,7 +31,7 @@ SCALARS = ['null', 'true', 'false', '0', '1', '-1', '2', '3.5', '-0.25',
 KEYS = ['a', 'b', 'c', 'k']
 # Where we follow a newer jq, or say so in docs/filter-language.md.
 DELIBERATE = re.compile(r'\blast\(|\berror\b|\* ?0|\blimit\(|\bnth\(|\bisempty'
-                        r'|\bimplode|\* \(|"\) \*')
+                        r'|trimstr\(|\bimplode|\* \(|"\) \*')
 UNARY = ['length', 'keys', 'type', 'not', 'tostring', 'tojson', 'sort',
          'reverse', 'add', 'unique', 'min', 'max', 'to_entries', 'flatten',
          'ascii_downcase', 'ascii_upcase', 'explode', 'floor', 'sqrt',

@@ -42,12 +42,31 @@ static int mlsec_fd_delete(mlsec_fx_t *fx, mlsec_fd_note_t *note);
 static int mlsec_fd_delete_elements(mlsec_fx_t *fx, mlsec_fd_note_t *note);
 
 
+static int
+mlsec_fd_check_paths(mlsec_fx_t *fx, const mlsec_fv_t *paths, uint32_t n)
+{
+    uint32_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (!mlsec_fv_is_array(paths[i])) {
+            return mlsec_fx_raise(fx, "Path must be specified as an array");
+        }
+
+        if (mlsec_fv_count(paths[i]) > MLSEC_FV_MAX_PATH) {
+            return mlsec_fx_raise(fx, "Path too deep");
+        }
+    }
+
+    return MLSEC_OK;
+}
+
+
 int
 mlsec_fv_delete_paths(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t paths,
     mlsec_fv_t *out)
 {
     int               rc;
-    uint32_t          i, n;
+    uint32_t          n;
     mlsec_fv_t       *list;
     mlsec_fd_note_t  *todo, *done, *note;
     const mlsec_fv_t *items;
@@ -62,10 +81,10 @@ mlsec_fv_delete_paths(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t paths,
         return MLSEC_FX_FATAL;
     }
 
-    for (i = 0; i < n; i++) {
-        if (!mlsec_fv_is_array(items[i])) {
-            return mlsec_fx_raise(fx, "Path must be specified as an array");
-        }
+    rc = mlsec_fd_check_paths(fx, items, n);
+
+    if (rc != MLSEC_OK) {
+        return rc;
     }
 
     if (n == 0) {

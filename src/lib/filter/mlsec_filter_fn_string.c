@@ -11,6 +11,7 @@
 #include <lib/filter/mlsec_filter_text.h>
 #include <lib/mlsec_json.h>
 #include <lib/mlsec_json_inline.h>
+#include <lib/mlsec_json_inline.h>
 #include <math.h>
 
 
@@ -126,9 +127,9 @@ mlsec_fn_strip(mlsec_fx_t *fx, const mlsec_fv_t *args, int ends,
     part = args[1];
 
     if (!mlsec_fv_is_string(s) || !mlsec_fv_is_string(part)) {
-        return ends != 3 ? MLSEC_OK
-                         : mlsec_fx_raise(fx, "trimstr() requires string "
-                                          "inputs");
+        return mlsec_fx_raise(fx, "%s() requires string inputs",
+                              ends == 1 ? "startswith"
+                              : ends == 2 ? "endswith" : "trimstr");
     }
 
     if (mlsec_fv_decode(fx, &s) != MLSEC_OK
@@ -559,6 +560,38 @@ mlsec_fn_toboolean(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 }
 
 
+/* Whether a text is one word, of the bytes of numbers and literals. */
+
+static int
+mlsec_fn_is_word(mlsec_str_t text)
+{
+    size_t         i;
+    unsigned char  c;
+
+    for (i = 0; i < text.len; i++) {
+        c = text.data[i];
+
+        if (!mlsec_json_is_digit(c) && c != '+' && c != '-' && c != '.'
+            && ((c | 0x20) < 'a' || (c | 0x20) > 'z'))
+        {
+            return 0;
+        }
+    }
+
+    return text.len != 0;
+}
+
+
+/* Whether a word that is wrong looks like true, false or null. */
+
+static int
+mlsec_fn_is_literal(mlsec_str_t text)
+{
+    return *text.data == 't' || *text.data == 'f'
+           || (*text.data == 'n' && (text.len == 1 || text.data[1] != 'a'));
+}
+
+
 int
 mlsec_fn_fromjson(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 {
@@ -593,6 +626,13 @@ mlsec_fn_fromjson(mlsec_fx_t *fx, const mlsec_fv_t *args, mlsec_fv_t *out)
 
     if (rc == MLSEC_FX_FATAL) {
         return MLSEC_FX_FATAL;
+    }
+
+    if (mlsec_fn_is_word(text)) {
+        return mlsec_fx_raise(fx, "Invalid %s at EOF at line 1, column %d "
+                              "(while parsing '%S')",
+                              mlsec_fn_is_literal(text) ? "literal"
+                              : "numeric literal", (int) text.len, &s);
     }
 
     rc = mlsec_json_scan(text, MLSEC_JSON_MAX_DEPTH, NULL, &offset);

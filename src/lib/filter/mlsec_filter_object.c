@@ -285,13 +285,8 @@ mlsec_fv_get_raw(mlsec_fv_t object, mlsec_fv_t key, mlsec_fv_t *out)
 
             if (e->val == want) {
                 p = doc->text + e->pos + 1;
-
-                if (key.n == 0
-                    || (*p == *key.u.str
-                        && memcmp(p, key.u.str, key.n) == 0))
-                {
-                    found = e + 1;
-                }
+                found = mlsec_fv_same_bytes(p, key.u.str, key.n) ? e + 1
+                                                                 : found;
             }
 
             e++;

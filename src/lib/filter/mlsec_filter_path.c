@@ -271,6 +271,10 @@ mlsec_fv_get_path(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t path,
         return mlsec_fx_raise(fx, "Path must be specified as an array");
     }
 
+    if (mlsec_fv_count(path) > MLSEC_FV_MAX_PATH) {
+        return mlsec_fx_raise(fx, "Path too deep");
+    }
+
     mlsec_fv_iter(&it, path);
     *out = v;
 
@@ -473,6 +477,10 @@ mlsec_fv_set_path(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t path,
 
     if (!mlsec_fv_is_array(path)) {
         return mlsec_fx_raise(fx, "Path must be specified as an array");
+    }
+
+    if (mlsec_fv_count(path) > MLSEC_FV_MAX_PATH) {
+        return mlsec_fx_raise(fx, "Path too deep");
     }
 
     pending = NULL;

@@ -289,7 +289,7 @@ mlsec_fm_step_equal(mlsec_fm_t *m, const mlsec_fi_t *i)
     b = mlsec_fm_value(m, i->c);
 
     if (a.type == MLSEC_FV_STRING && b.type == MLSEC_FV_STRING) {
-        order = a.n != b.n || (a.n != 0 && memcmp(a.u.str, b.u.str, a.n) != 0);
+        order = a.n != b.n || !mlsec_fv_same_bytes(a.u.str, b.u.str, a.n);
 
     } else if (mlsec_fv_compare(&m->fx, a, b, &order) != MLSEC_OK) {
         return mlsec_fm_fail(m, MLSEC_FX_FATAL);

@@ -269,6 +269,43 @@ mlsec_fv_share(mlsec_fv_t v)
 
 
 /*
+ * Returns 1 if both hold the same "n" bytes, else 0.  Keys and words are
+ * short: for them two loads that overlap cost less than a call.
+ */
+static inline int
+mlsec_fv_same_bytes(const unsigned char *a, const unsigned char *b, size_t n)
+{
+    uint32_t  a4, b4, c4, d4;
+    uint64_t  a8, b8, c8, d8;
+
+    if (n > 16) {
+        return memcmp(a, b, n) == 0;
+    }
+
+    if (n >= 8) {
+        memcpy(&a8, a, 8);
+        memcpy(&b8, b, 8);
+        memcpy(&c8, a + n - 8, 8);
+        memcpy(&d8, b + n - 8, 8);
+
+        return ((a8 ^ b8) | (c8 ^ d8)) == 0;
+    }
+
+    if (n >= 4) {
+        memcpy(&a4, a, 4);
+        memcpy(&b4, b, 4);
+        memcpy(&c4, a + n - 4, 4);
+        memcpy(&d4, b + n - 4, 4);
+
+        return ((a4 ^ b4) | (c4 ^ d4)) == 0;
+    }
+
+    return n == 0 || (a[0] == b[0] && a[n - 1] == b[n - 1]
+                      && a[n / 2] == b[n / 2]);
+}
+
+
+/*
  * Allocates from the arena of the run, aligned to 8 bytes.
  * Returns NULL, with fx->rc set, if a bound is reached.
  */
@@ -499,6 +536,9 @@ int mlsec_fx_put(mlsec_fx_t *fx, mlsec_fx_text_t *text, const void *data,
 
 
 /* Paths: mlsec_filter_path.c */
+
+#define MLSEC_FV_MAX_PATH  10000       /* keys that getpath, setpath, delpaths
+                                          take, as jq's */
 
 /*
  * Takes the value at one key: a string of an object, an index of an array, a

@@ -94,8 +94,22 @@ static const filter_case_t  strings[] = {
     { "ascii_upcase, ascii_downcase", "\"aB\xc3\xa9\"",
       "\"AB\xc3\xa9\"\n\"ab\xc3\xa9\"\n" },
     { "startswith(\"ab\"), endswith(\"ab\")", "\"abc\"", "true\nfalse\n" },
-    { "ltrimstr(\"a\"), rtrimstr(\"a\"), trimstr(\"a\"), ltrimstr(1)",
-      "\"aba\"", "\"ba\"\n\"ab\"\n\"b\"\n\"aba\"\n" },
+    { "ltrimstr(\"a\"), rtrimstr(\"a\"), trimstr(\"a\")",
+      "\"aba\"", "\"ba\"\n\"ab\"\n\"b\"\n" },
+    { "try ltrimstr(1) catch ., try (1 | rtrimstr(\"a\")) catch .",
+      "\"aba\"", "\"startswith() requires string inputs\"\n"
+      "\"endswith() requires string inputs\"\n" },
+    { "\"NaN1\", \"nul\", \"1.e\" | try fromjson catch .", "null",
+      "\"Invalid numeric literal at EOF at line 1, column 4 "
+      "(while parsing 'NaN1')\"\n"
+      "\"Invalid literal at EOF at line 1, column 3 "
+      "(while parsing 'nul')\"\n"
+      "\"Invalid numeric literal at EOF at line 1, column 3 "
+      "(while parsing '1.e')\"\n" },
+    { "[range(10001) | 0] as $p | try getpath($p) catch ., "
+      "try setpath($p; 1) catch ., try delpaths([$p]) catch ., "
+      "getpath($p[1:])", "null", "\"Path too deep\"\n"
+      "\"Path too deep\"\n\"Path too deep\"\nnull\n" },
     { "trim, ltrim, rtrim", "\" a\\u00a0 \"",
       "\"a\"\n\"a\xc2\xa0 \"\n\" a\"\n" },
     { "explode, (explode | implode)", "\"a\xe2\x82\xac\"",
