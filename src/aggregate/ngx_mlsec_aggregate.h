@@ -227,6 +227,8 @@ typedef struct {
 
     ngx_uint_t                  attempts;    /* in all */
     ngx_uint_t                  past;        /* of subrequests before */
+    ngx_array_t                *tried;       /* of ngx_array_t *, the states
+                                                of those; explained */
 
     ngx_mlsec_retry_t          *retry;       /* NULL: is called once */
     ngx_msec_t                  again_at;    /* ngx_current_msec */
@@ -657,6 +659,12 @@ char *ngx_mlsec_explain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 ngx_uint_t ngx_mlsec_explain_wanted(ngx_http_request_t *r,
     const ngx_mlsec_aggregate_loc_conf_t *conf);
+
+/*
+ * Keeps what is known of the attempts of a part that is about to be called
+ * again, if somebody wants to know.
+ */
+void ngx_mlsec_explain_again(ngx_mlsec_part_t *part);
 
 /*
  * Answers an aggregate with what has become of its parts.  status: that the

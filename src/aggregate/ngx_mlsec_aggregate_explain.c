@@ -25,6 +25,8 @@ static void ngx_mlsec_explain_items(ngx_mlsec_part_t *part,
     ngx_mlsec_json_t *w);
 static const char *ngx_mlsec_explain_decision(const ngx_mlsec_part_t *part);
 static ngx_uint_t ngx_mlsec_explain_cached(const ngx_mlsec_part_t *part);
+static void ngx_mlsec_explain_states(const ngx_mlsec_part_t *part,
+    const ngx_array_t *states, ngx_uint_t *n, ngx_mlsec_json_t *w);
 static void ngx_mlsec_explain_attempts(ngx_mlsec_part_t *part,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_explain_attempt(const ngx_http_upstream_state_t *state,
@@ -372,31 +374,83 @@ ngx_mlsec_explain_cached(const ngx_mlsec_part_t *part)
 
 
 /*
+ * A part that is called again gets another subrequest, and its states with it.
+ */
+
+void
+ngx_mlsec_explain_again(ngx_mlsec_part_t *part)
+{
+    ngx_array_t         **states;
+    ngx_http_request_t   *r, *sr;
+
+    r = part->aggregate->request;
+    sr = part->capture.request;
+
+    if (!part->aggregate->explain || sr == NULL || sr->upstream_states == NULL)
+    {
+        return;
+    }
+
+    if (part->tried == NULL) {
+        part->tried = ngx_array_create(r->pool, 2, sizeof(ngx_array_t *));
+        if (part->tried == NULL) {
+            return;
+        }
+    }
+
+    states = ngx_array_push(part->tried);
+
+    if (states != NULL) {
+        *states = sr->upstream_states;
+    }
+}
+
+
+static void
+ngx_mlsec_explain_attempts(ngx_mlsec_part_t *part, ngx_mlsec_json_t *w)
+{
+    ngx_uint_t            i, n;
+    ngx_array_t         **states;
+    ngx_http_request_t   *sr;
+
+    n = 0;
+    sr = part->capture.request;
+
+    ngx_mlsec_json_lit(w, ",\"attempts\":[");
+
+    if (part->tried != NULL) {
+        states = part->tried->elts;
+
+        for (i = 0; i < part->tried->nelts; i++) {
+            ngx_mlsec_explain_states(part, states[i], &n, w);
+        }
+    }
+
+    if (sr != NULL && sr->upstream_states != NULL) {
+        ngx_mlsec_explain_states(part, sr->upstream_states, &n, w);
+    }
+
+    ngx_mlsec_json_lit(w, "]");
+}
+
+
+/*
  * The peers that were tried.  Where none was left nginx names the upstream
  * itself, which is no attempt.
  */
 
 static void
-ngx_mlsec_explain_attempts(ngx_mlsec_part_t *part, ngx_mlsec_json_t *w)
+ngx_mlsec_explain_states(const ngx_mlsec_part_t *part,
+    const ngx_array_t *states, ngx_uint_t *n, ngx_mlsec_json_t *w)
 {
     ngx_str_t                  *name;
-    ngx_uint_t                  i, n;
-    ngx_http_request_t         *sr;
+    ngx_uint_t                  i;
     ngx_http_upstream_state_t  *state;
 
-    sr = part->capture.request;
-
-    ngx_mlsec_json_lit(w, ",\"attempts\":[");
-
-    if (sr == NULL || sr->upstream_states == NULL) {
-        ngx_mlsec_json_lit(w, "]");
-        return;
-    }
-
     name = part->call->upstream ? &part->call->upstream->host : NULL;
-    state = sr->upstream_states->elts;
+    state = states->elts;
 
-    for (i = 0, n = 0; i < sr->upstream_states->nelts; i++) {
+    for (i = 0; i < states->nelts; i++) {
 
         if (state[i].peer == NULL
             || (name != NULL && state[i].peer->len == name->len
@@ -406,14 +460,12 @@ ngx_mlsec_explain_attempts(ngx_mlsec_part_t *part, ngx_mlsec_json_t *w)
             continue;
         }
 
-        if (n++) {
+        if ((*n)++) {
             ngx_mlsec_json_lit(w, ",");
         }
 
         ngx_mlsec_explain_attempt(&state[i], w);
     }
-
-    ngx_mlsec_json_lit(w, "]");
 }
 
 

@@ -177,6 +177,7 @@ ngx_mlsec_part_retry(ngx_mlsec_part_t *part)
 void
 ngx_mlsec_part_renew(ngx_mlsec_part_t *part)
 {
+    ngx_mlsec_explain_again(part);
     ngx_mlsec_capture_renew(&part->capture);
 
     part->again = 0;

@@ -77,6 +77,10 @@ static const char *const  ngx_mlsec_refused_labels[] = {
     "reason=\"circuit_open\"", "reason=\"shed\""
 };
 
+static const char *const  ngx_mlsec_retry_labels[] = {
+    "decision=\"made\"", "decision=\"refused\""
+};
+
 static const char *const  ngx_mlsec_transition_labels[] = {
     "to=\"open\"", "to=\"closed\""
 };
@@ -96,8 +100,16 @@ static const ngx_mlsec_family_t  ngx_mlsec_service_families[] = {
 
     { NGX_MLSEC_COUNTER, "mlsec_upstream_refused",
       "Calls that were not made, by why.",
-      4, 2, ngx_mlsec_refused_labels, 1, 0 }
+      4, 2, ngx_mlsec_refused_labels, 1, 0 },
+
+    { NGX_MLSEC_COUNTER, "mlsec_upstream_retries",
+      "Further attempts: made, or refused since the budget was spent.",
+      6, 2, ngx_mlsec_retry_labels, 1, 0 }
 };
+
+
+#define NGX_MLSEC_SERVICE_FAMILIES                                            \
+    (sizeof(ngx_mlsec_service_families) / sizeof(ngx_mlsec_family_t))
 
 
 /* what it knows of a peer, see ngx_mlsec_service_peer_value() */
@@ -217,7 +229,7 @@ ngx_mlsec_service_collector(ngx_http_request_t *r, ngx_mlsec_exposition_t *e)
 
     conf = mcf->services.elts;
 
-    for (f = 0; f < 4; f++) {
+    for (f = 0; f < NGX_MLSEC_SERVICE_FAMILIES; f++) {
         family = &ngx_mlsec_service_families[f];
 
         ngx_mlsec_metrics_family(e, family);
@@ -287,9 +299,17 @@ ngx_mlsec_service_value(const ngx_mlsec_service_conf_t *conf,
         *value = mlsec_atomic_load(&slot->refused);
         return conf->breaks;
 
-    default:
+    case 5:
         *value = mlsec_atomic_load(&slot->shed);
         return conf->max_inflight > 0;
+
+    case 6:
+        *value = mlsec_atomic_load(&slot->budget.made);
+        return conf->retries;
+
+    default:
+        *value = mlsec_atomic_load(&slot->budget.refused);
+        return conf->retries;
     }
 }
 

@@ -31,6 +31,8 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     upstream u { server @{[$faulty->address]}; mlsec_service training;
                  mlsec_breaker volume=100; }
     upstream two { server 127.0.0.1:1 max_fails=0; server @{[$faulty->address]} backup; }
+    upstream again { server @{[$faulty->address]} max_fails=0; mlsec_service again;
+                     mlsec_retry tries=3 base=1ms; }
     upstream opens { server @{[$faulty->address]}; mlsec_service opens;
                      mlsec_breaker volume=2 open=60s; }
     mlsec_explain on;
@@ -65,6 +67,7 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
         proxy_pass http://@{[$faulty->address]}/ok/x;
         proxy_cache c; proxy_cache_valid 200 1h;
     }
+    location = /again { mlsec_call a http://again/status/503; mlsec_call b /b; }
     location = /cached { mlsec_call a /cached-part; }
     location = /each {
         mlsec_call l /list; mlsec_call i http://u/ok/\$mlsec_item foreach=l;
@@ -182,6 +185,10 @@ is($json->{parts}[0]{decision}, 'failed', 'its part');
 is($json->{parts}[0]{error_type}, 'timeout', 'one that is late');
 cmp_ok($json->{parts}[0]{elapsed_ms}, '>=', 50, 'how late');
 is($json->{parts}[0]{attempts}[0]{header_ms}, undef, 'without a header');
+
+($r, $json) = explained('/again');
+is(join(' ', map { $_->{status} } @{ $json->{parts}[0]{attempts} }),
+   '503 503 503', 'each attempt of a part that is called again');
 
 ($r, $json) = explained('/wrong');
 is("$r->{status} $json->{status}", '200 500', 'a program that fails');

@@ -276,8 +276,8 @@ sub delayed {
     return $reply->{status} == 200 ? 200
         : "$reply->{status} " . ($e->{message} // '');
 }
-is(delayed('GET', '/models'), '504 Gateway Timeout', 'a plain route: 30 s');
-is(delayed('POST', '/predict'), '504 Gateway Timeout', 'a prediction: 10 s');
+is(delayed('GET', '/models'), '504 Service model-api did not answer in time', 'a plain route: 30 s');
+is(delayed('POST', '/predict'), '504 Service model-api did not answer in time', 'a prediction: 10 s');
 is(delayed('POST', '/training/train'), 200, 'training: 300 s');
 is(delayed('GET', '/data/download-file/x'), 200, 'a download: 300 s');
 is(delayed('POST', '/data/upload', 'Content-Type' => 'multipart/form-data'), 200,

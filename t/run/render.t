@@ -173,6 +173,7 @@ my %active = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
     LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
     TRUSTED_PROXIES => '10.0.0.0/8', PROMETHEUS_ENABLED => 'false',
+    API_KEYS_FILE => $ca,
     CORS_ORIGINS => 'http://a.example, http://A.example,http://b:1');
 ($status, $out, $err) = render(%idle, %active);
 is(join("\n", sort split /\n/, $out),
@@ -192,6 +193,12 @@ like($text, qr{set_real_ip_from 10\.0\.0\.0/8;},
      'TRUSTED_PROXIES counts');
 unlike($text, qr/\$\{[A-Z_]+\}(?! are)/m, 'nothing is left to fill')
     or diag($text =~ /(.*\$\{[A-Z_]+\}.*)/);
+
+($status, $out, $err) = render(JWT_JWKS_URL => 'https://a/keys');
+isnt($status, 0, 'JWT_JWKS_URL alone: no start without sign-in');
+is($err, "mlsec: JWT_JWKS_URL is set, but keys are not fetched yet and nobody"
+   . " would be asked to sign in: set JWT_KEY_FILE to a file with the set of"
+   . " keys\n", 'and why');
 
 # ---- demo or real ----
 
@@ -243,7 +250,7 @@ sub rendered {
 }
 
 my $there = qr/upstream red-team \{\n(?:.*\n){4}    /;
-my ($upstreams, $http, $services);
+my ($http, $services);
 
 ($status, $out, $upstreams, $http, $services)
     = rendered(RED_TEAM_URL => 'http://red-team:1', RESOLVER => '127.0.0.9:54,[::1]');

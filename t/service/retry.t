@@ -151,6 +151,7 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     mlsec_errors on;
     client_max_body_size 1m;
     location = /state { mlsec_services; }
+    location = /metrics { mlsec_metrics; }
     location = /b { mlsec_respond 1; }
     location /plain/ {
         mlsec_via three; proxy_pass http://three/; proxy_http_version 1.1;
@@ -502,6 +503,12 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset']) {
 
     is($retries->{made}, $n - 10, 'budget: made');
     cmp_ok($retries->{refused}, '>=', 7, 'budget: refused');
+
+    my %told = $nginx->get('/metrics')->{body}
+        =~ /^mlsec_upstream_retries_total\{service="down",.*decision="(\w+)"\} (\d+)$/mg;
+
+    is("$told{made} $told{refused}", "$retries->{made} $retries->{refused}",
+       'budget: the metrics say so too');
     is($retries->{now}, 0, 'budget: none runs');
 
     $n = calls('/status/503/seq');
