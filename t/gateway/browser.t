@@ -92,7 +92,7 @@ END
 is((run(\%env, 'util/demo/control', 'kill', 'training'))[0], 0,
    'training is killed');
 $browser->refresh;
-shows('Service', qr/^502\s+Bad Gateway\s+[0-9a-f]{32}$/m,
+shows('Service', qr/^502\s+Service training cannot be connected to\s+[0-9a-f]{32}$/m,
       'the error is shown: status, message and id of the envelope');
 $browser->click('a[href="/"]');
 shows('Overview', qr/^jobs\s+failed$/m, 'the overview has the part that failed');

@@ -68,6 +68,7 @@ sub hold {
         $held[-1]->request('/via/hang/held');
     }
 
+    $faulty->wait_for('request', '/hang/held', 5, $n);
     until_ok(5, sub { state_of()->{inflight} == $n }, "$n in flight");
 }
 
