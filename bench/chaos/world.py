@@ -154,6 +154,7 @@ class Service:
             await server.serve_forever()
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         asyncio.run(serve())
 
     def kill(self):
@@ -336,6 +337,7 @@ class Load:
 
     def _run(self, there):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         asyncio.run(self._offer())
         there.send(self.results)
 
