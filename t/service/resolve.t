@@ -137,6 +137,7 @@ sub clients {
 
             while (!$stop) {
                 my $r = eval { $nginx->get($path) };
+                last if !$r && $stop;      # the signal broke off its wait
                 $n{$r ? $r->{status} : 'none'}++;
                 sleep 0.001;
             }
