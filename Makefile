@@ -7,7 +7,7 @@
 .DEFAULT_GOAL := help
 
 .PHONY: help run start stop demo-kill demo-start build test unit asan fuzz \
-	bench image-test lint fmt clean
+	bench chaos image-test lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' \
@@ -60,6 +60,11 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@bench/service
 	@bench/limits
 	@bench/filter
+
+chaos: ## services, DNS and clock fail under load: bench/chaos/run (S=dns)
+	@util/deps build run test
+	@util/build
+	@bench/chaos/run $(S)
 
 image-test: ## build the container image, run it, look at it (root)
 	@util/deps image
