@@ -180,12 +180,10 @@ ngx_mlsec_explain_wanted(ngx_http_request_t *r,
 ngx_int_t
 ngx_mlsec_aggregate_explain(ngx_mlsec_aggregate_t *a, ngx_uint_t status)
 {
-    ngx_buf_t            *b;
-    ngx_str_t             text, id, value;
-    ngx_uint_t            i;
-    ngx_chain_t           out;
-    ngx_mlsec_json_t      w;
-    ngx_http_request_t   *r;
+    ngx_str_t            text, id, value;
+    ngx_uint_t           i;
+    ngx_mlsec_json_t     w;
+    ngx_http_request_t  *r;
 
     r = a->request;
 
@@ -218,26 +216,16 @@ ngx_mlsec_aggregate_explain(ngx_mlsec_aggregate_t *a, ngx_uint_t status)
 
     ngx_mlsec_json_lit(&w, "]}");
 
-    b = ngx_calloc_buf(r->pool);
     ngx_str_set(&value, "no-store");
 
-    if (b == NULL || ngx_mlsec_json_text(&w, &text) != NGX_OK
+    if (ngx_mlsec_json_text(&w, &text) != NGX_OK
         || ngx_mlsec_aggregate_add_header(r, "Cache-Control", &value)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->pos = text.data;
-    b->last = text.data + text.len;
-    b->memory = 1;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_mlsec_respond_send(r, NGX_HTTP_OK, &out, text.len);
+    return ngx_mlsec_respond_text(r, &text);
 }
 
 

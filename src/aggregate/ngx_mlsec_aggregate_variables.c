@@ -10,6 +10,7 @@
 
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
+#include <core/ngx_mlsec_conf.h>
 
 
 /* data of the getters: which of the values is asked for */
@@ -90,19 +91,7 @@ static ngx_http_variable_t  ngx_mlsec_aggregate_variables[] = {
 ngx_int_t
 ngx_mlsec_aggregate_variables_add(ngx_conf_t *cf)
 {
-    ngx_http_variable_t  *var, *v;
-
-    for (v = ngx_mlsec_aggregate_variables; v->name.len; v++) {
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-        var->data = v->data;
-    }
-
-    return NGX_OK;
+    return ngx_mlsec_conf_variables(cf, ngx_mlsec_aggregate_variables);
 }
 
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <auth/ngx_mlsec_auth.h>
+#include <core/ngx_mlsec_conf.h>
 
 
 static ngx_int_t ngx_mlsec_auth_variable(ngx_http_request_t *r,
@@ -51,19 +52,7 @@ static ngx_http_variable_t  ngx_mlsec_auth_variables[] = {
 ngx_int_t
 ngx_mlsec_auth_variables_add(ngx_conf_t *cf)
 {
-    ngx_http_variable_t  *var, *v;
-
-    for (v = ngx_mlsec_auth_variables; v->name.len; v++) {
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-        var->data = v->data;
-    }
-
-    return NGX_OK;
+    return ngx_mlsec_conf_variables(cf, ngx_mlsec_auth_variables);
 }
 
 

@@ -307,3 +307,49 @@ ngx_mlsec_conf_read_file(ngx_conf_t *cf, const char *directive,
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_mlsec_conf_variables(ngx_conf_t *cf, const ngx_http_variable_t *table)
+{
+    ngx_str_t             name;
+    ngx_http_variable_t  *var;
+
+    for ( /* void */ ; table->name.len; table++) {
+        name = table->name;
+
+        var = ngx_http_add_variable(cf, &name, table->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = table->get_handler;
+        var->data = table->data;
+    }
+
+    return NGX_OK;
+}
+
+
+ssize_t
+ngx_mlsec_conf_zone(const ngx_str_t *value, ngx_str_t *name)
+{
+    u_char     *colon, *last;
+    ngx_str_t   size;
+
+    *name = *value;
+    last = value->data + value->len;
+
+    colon = ngx_strlchr(value->data, last, ':');
+
+    if (colon == NULL || colon == value->data) {
+        return NGX_ERROR;
+    }
+
+    name->len = colon - value->data;
+
+    size.data = colon + 1;
+    size.len = last - size.data;
+
+    return ngx_parse_size(&size);
+}

@@ -118,5 +118,23 @@ ngx_int_t ngx_mlsec_conf_read_file(ngx_conf_t *cf, const char *directive,
  */
 void ngx_mlsec_conf_here(ngx_conf_t *cf, ngx_mlsec_conf_place_t *place);
 
+/*
+ * Registers the variables of a table that ngx_http_null_variable ends.  To be
+ * called in preconfiguration.
+ *
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_conf_variables(ngx_conf_t *cf,
+    const ngx_http_variable_t *table);
+
+/*
+ * Takes "NAME:SIZE" of a shared zone apart.
+ *
+ * name: set to the part of value before the colon; all of value without one.
+ *
+ * The size in bytes, or NGX_ERROR: no name, no size, or none that nginx knows.
+ */
+ssize_t ngx_mlsec_conf_zone(const ngx_str_t *value, ngx_str_t *name);
+
 
 #endif /* _NGX_MLSEC_CONF_H_INCLUDED_ */

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_deadline.h>
+#include <core/ngx_mlsec_conf.h>
 #include <lib/mlsec_deadline.h>
 
 
@@ -69,18 +70,7 @@ ngx_mlsec_deadline(ngx_http_request_t *r)
 ngx_int_t
 ngx_mlsec_deadline_add(ngx_conf_t *cf)
 {
-    ngx_http_variable_t  *var, *v;
-
-    for (v = ngx_mlsec_deadline_variables; v->name.len; v++) {
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-    }
-
-    return NGX_OK;
+    return ngx_mlsec_conf_variables(cf, ngx_mlsec_deadline_variables);
 }
 
 

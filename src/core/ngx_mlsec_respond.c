@@ -136,13 +136,35 @@ ngx_mlsec_respond_send(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+ngx_int_t
+ngx_mlsec_respond_text(ngx_http_request_t *r, const ngx_str_t *text)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->memory = 1;
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_mlsec_respond_send(r, NGX_HTTP_OK, &out, text->len);
+}
+
+
 static ngx_int_t
 ngx_mlsec_respond_handler(ngx_http_request_t *r)
 {
     ngx_int_t                            rc;
     ngx_str_t                            body;
-    ngx_buf_t                           *b;
-    ngx_chain_t                          out;
     ngx_mlsec_error_t                    error;
     const ngx_mlsec_respond_loc_conf_t  *lcf;
 
@@ -167,21 +189,7 @@ ngx_mlsec_respond_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b->pos = body.data;
-    b->last = body.data + body.len;
-    b->memory = 1;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_mlsec_respond_send(r, NGX_HTTP_OK, &out, body.len);
+    return ngx_mlsec_respond_text(r, &body);
 }
 
 

@@ -30,6 +30,16 @@
 ngx_int_t ngx_mlsec_respond_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_chain_t *out, off_t size);
 
+/*
+ * The same with status 200, for a body in one piece.
+ *
+ * text: its bytes must live in r->pool or longer.
+ *
+ * As above, or 500 without memory.
+ */
+ngx_int_t ngx_mlsec_respond_text(ngx_http_request_t *r,
+    const ngx_str_t *text);
+
 
 extern ngx_module_t  ngx_mlsec_respond_module;
 

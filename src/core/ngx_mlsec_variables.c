@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_variables.h>
+#include <core/ngx_mlsec_conf.h>
 #include <openssl/rand.h>
 
 #include <lib/mlsec_siphash.h>
@@ -85,21 +86,14 @@ static uint64_t   ngx_mlsec_request_id_count;
 ngx_int_t
 ngx_mlsec_variables_add(ngx_conf_t *cf)
 {
-    ngx_str_t             name;
-    ngx_http_variable_t  *var, *v;
+    ngx_str_t  name;
 
     if (ngx_mlsec_started == 0) {
         ngx_mlsec_started = ngx_time();
     }
 
-    for (v = ngx_mlsec_variables; v->name.len; v++) {
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-        var->data = v->data;
+    if (ngx_mlsec_conf_variables(cf, ngx_mlsec_variables) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     /* indexed, so that it is made once and stays what it is */

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_template.h>
 #include <limit/ngx_mlsec_limit_conf.h>
 #include <openssl/rand.h>
@@ -186,21 +187,7 @@ static ngx_int_t
 ngx_mlsec_limit_zone_size(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *name,
     ssize_t *size)
 {
-    u_char     *colon;
-    ngx_str_t   text;
-
-    *size = NGX_ERROR;
-    *name = *value;
-
-    colon = ngx_strlchr(value->data, value->data + value->len, ':');
-
-    if (colon != NULL && colon != value->data) {
-        text.data = colon + 1;
-        text.len = value->data + value->len - text.data;
-        name->len = colon - value->data;
-
-        *size = ngx_parse_size(&text);
-    }
+    *size = ngx_mlsec_conf_zone(value, name);
 
     if (*size == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -326,20 +313,7 @@ ngx_mlsec_limit_status_line(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_mlsec_limit_variables(ngx_conf_t *cf)
 {
-    ngx_http_variable_t  *v, *var;
-
-    for (v = ngx_mlsec_limit_vars; v->name.len; v++) {
-
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-        var->data = v->data;
-    }
-
-    return NGX_OK;
+    return ngx_mlsec_conf_variables(cf, ngx_mlsec_limit_vars);
 }
 
 

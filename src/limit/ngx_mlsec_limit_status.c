@@ -52,9 +52,7 @@ ngx_mlsec_limit_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
     ngx_str_t                     text;
-    ngx_buf_t                    *b;
     ngx_uint_t                    i;
-    ngx_chain_t                   out;
     ngx_mlsec_json_t              w;
     ngx_mlsec_limit_zone_t      **zone;
     ngx_mlsec_limit_main_conf_t  *mcf;
@@ -87,22 +85,11 @@ ngx_mlsec_limit_status_handler(ngx_http_request_t *r)
 
     ngx_mlsec_json_lit(&w, "]}");
 
-    b = ngx_calloc_buf(r->pool);
-
-    if (b == NULL || ngx_mlsec_json_text(&w, &text) != NGX_OK) {
+    if (ngx_mlsec_json_text(&w, &text) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->pos = text.data;
-    b->last = text.data + text.len;
-    b->memory = 1;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_mlsec_respond_send(r, NGX_HTTP_OK, &out, text.len);
+    return ngx_mlsec_respond_text(r, &text);
 }
 
 

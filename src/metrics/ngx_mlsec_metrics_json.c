@@ -24,9 +24,7 @@ ngx_int_t
 ngx_mlsec_metrics_json_handler(ngx_http_request_t *r)
 {
     ngx_int_t         rc;
-    ngx_buf_t        *b;
     ngx_str_t         text;
-    ngx_chain_t       out;
     ngx_mlsec_json_t  w;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -43,22 +41,11 @@ ngx_mlsec_metrics_json_handler(ngx_http_request_t *r)
 
     ngx_mlsec_metrics_json_write(r, &w);
 
-    b = ngx_calloc_buf(r->pool);
-
-    if (b == NULL || ngx_mlsec_json_text(&w, &text) != NGX_OK) {
+    if (ngx_mlsec_json_text(&w, &text) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->pos = text.data;
-    b->last = text.data + text.len;
-    b->memory = 1;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_mlsec_respond_send(r, NGX_HTTP_OK, &out, text.len);
+    return ngx_mlsec_respond_text(r, &text);
 }
 
 

@@ -148,29 +148,13 @@ ngx_mlsec_services_respond(ngx_http_request_t *r,
 ngx_int_t
 ngx_mlsec_services_send(ngx_http_request_t *r, ngx_mlsec_json_t *w)
 {
-    ngx_buf_t    *b;
-    ngx_str_t     text;
-    ngx_chain_t   out;
+    ngx_str_t  text;
 
     if (ngx_mlsec_json_text(w, &text) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b->pos = text.data;
-    b->last = text.data + text.len;
-    b->memory = 1;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_mlsec_respond_send(r, NGX_HTTP_OK, &out, text.len);
+    return ngx_mlsec_respond_text(r, &text);
 }
 
 

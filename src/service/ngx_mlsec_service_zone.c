@@ -42,27 +42,15 @@ ngx_mlsec_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mlsec_service_main_conf_t  *mcf = conf;
 
-    u_char     *colon;
     ssize_t     size;
-    ngx_str_t  *value, name, text;
+    ngx_str_t  *value, name;
 
     if (mcf->zone != NULL) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
-    name = value[1];
-    size = NGX_ERROR;
-
-    colon = ngx_strlchr(name.data, name.data + name.len, ':');
-
-    if (colon != NULL && colon != name.data) {
-        text.data = colon + 1;
-        text.len = name.data + name.len - text.data;
-        name.len = colon - name.data;
-
-        size = ngx_parse_size(&text);
-    }
+    size = ngx_mlsec_conf_zone(&value[1], &name);
 
     if (size == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
