@@ -20,7 +20,6 @@
 #define NGX_MLSEC_VALIDATE_ERRORS  100                 /* told to a client */
 
 
-static ngx_uint_t ngx_mlsec_validate_is_json(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_validate_json(ngx_mlsec_validate_t *v,
     mlsec_str_t text);
 static ngx_int_t ngx_mlsec_validate_unique(ngx_mlsec_validate_t *v,
@@ -79,7 +78,7 @@ ngx_mlsec_validate_body(ngx_mlsec_validate_t *v)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_mlsec_validate_is_json(ngx_http_request_t *r)
 {
     ngx_str_t  type;

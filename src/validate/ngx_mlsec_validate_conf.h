@@ -158,6 +158,11 @@ ngx_int_t ngx_mlsec_validate_announced(ngx_mlsec_validate_t *v);
  */
 ngx_int_t ngx_mlsec_validate_body(ngx_mlsec_validate_t *v);
 
+/*
+ * Whether the request says that its body is JSON: 1 or 0.
+ */
+ngx_uint_t ngx_mlsec_validate_is_json(ngx_http_request_t *r);
+
 
 /* ngx_mlsec_validate_metrics.c */
 

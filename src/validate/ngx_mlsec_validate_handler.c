@@ -43,7 +43,10 @@ static ngx_mlsec_validate_t *ngx_mlsec_validate_create(
     ngx_http_request_t *r);
 static void ngx_mlsec_validate_cleanup(void *data);
 static ngx_int_t ngx_mlsec_validate_start(ngx_mlsec_validate_t *v);
+static ngx_uint_t ngx_mlsec_validate_anything(
+    const ngx_mlsec_validate_loc_conf_t *conf, ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_validate_has_body(ngx_http_request_t *r);
+static ngx_uint_t ngx_mlsec_validate_reads(const ngx_mlsec_validate_t *v);
 static void ngx_mlsec_validate_resume(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_validate_finish(ngx_mlsec_validate_t *v,
     ngx_int_t rc);
@@ -77,7 +80,7 @@ ngx_mlsec_validate_handler(ngx_http_request_t *r)
 
     conf = ngx_http_get_module_loc_conf(r, ngx_mlsec_validate_module);
 
-    if (!conf->set || r != r->main) {
+    if (!conf->set || r != r->main || !ngx_mlsec_validate_anything(conf, r)) {
         return NGX_DECLINED;
     }
 
@@ -199,7 +202,7 @@ ngx_mlsec_validate_start(ngx_mlsec_validate_t *v)
         return ngx_mlsec_validate_finish(v, rc);
     }
 
-    if (!body) {
+    if (!body || !ngx_mlsec_validate_reads(v)) {
         return ngx_mlsec_validate_finish(v, ngx_mlsec_validate_body(v));
     }
 
@@ -212,6 +215,35 @@ ngx_mlsec_validate_start(ngx_mlsec_validate_t *v)
     ngx_http_finalize_request(r, NGX_DONE);
 
     return NGX_DONE;
+}
+
+
+/*
+ * Most requests have no body, and most locations ask nothing else: they cost
+ * no more than this.
+ */
+
+static ngx_uint_t
+ngx_mlsec_validate_anything(const ngx_mlsec_validate_loc_conf_t *conf,
+    ngx_http_request_t *r)
+{
+    return conf->rules != NULL || ngx_mlsec_validate_has_body(r)
+           || conf->terms.args || conf->terms.args_size
+           || conf->terms.headers || conf->terms.header_size;
+}
+
+
+/*
+ * Whether the body has to be here.  One of another type than JSON is only
+ * measured, and that may be told by its header: an upload is not kept here
+ * for nothing.
+ */
+
+static ngx_uint_t
+ngx_mlsec_validate_reads(const ngx_mlsec_validate_t *v)
+{
+    return v->conf->rules != NULL || ngx_mlsec_validate_is_json(v->request)
+           || (v->conf->terms.max_size && v->request->headers_in.chunked);
 }
 
 

@@ -55,16 +55,18 @@ ngx_mlsec_validate_query(ngx_mlsec_validate_t *v)
                                          "bytes", terms->args_size);
     }
 
-    n = 0;
+    if (!terms->args || query.len == 0) {
+        return NGX_OK;
+    }
 
-    if (query.len != 0 && mlsec_args_check(query, &n) != MLSEC_OK) {
+    if (mlsec_args_check(query, &n) != MLSEC_OK) {
         return ngx_mlsec_validate_refuse(v, NGX_MLSEC_VALIDATE_QUERY,
                                          NGX_MLSEC_VALIDATE_NOWHERE, NULL,
                                          "Query should be UTF-8, "
                                          "percent-encoded, without NUL");
     }
 
-    if (terms->args && n > terms->args) {
+    if (n > terms->args) {
         return ngx_mlsec_validate_refuse(v, NGX_MLSEC_VALIDATE_ARGS,
                                          NGX_MLSEC_VALIDATE_NOWHERE, NULL,
                                          "Query should have at most %ui "
