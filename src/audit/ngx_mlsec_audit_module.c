@@ -274,6 +274,17 @@ ngx_mlsec_audit_same(ngx_conf_t *cf, ngx_mlsec_audit_file_t *file,
 }
 
 
+ngx_uint_t
+ngx_mlsec_audit_used(ngx_conf_t *cf)
+{
+    const ngx_mlsec_audit_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_audit_module);
+
+    return mcf->files.nelts != 0;
+}
+
+
 static void *
 ngx_mlsec_audit_create_main_conf(ngx_conf_t *cf)
 {
