@@ -15,6 +15,7 @@
  *   ngx_mlsec_filter_module          src/filter/ngx_mlsec_filter_module.c
  *   ngx_mlsec_auth_module            src/auth/ngx_mlsec_auth_module.c
  *   ngx_mlsec_limit_module           src/limit/ngx_mlsec_limit_module.c
+ *   ngx_mlsec_audit_module           src/audit/ngx_mlsec_audit_module.c
  *   ngx_mlsec_validate_module        src/validate/ngx_mlsec_validate_module.c
  *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
  *   ngx_mlsec_error_filter_module    src/core/ngx_mlsec_error.c
@@ -29,6 +30,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <audit/ngx_mlsec_audit.h>
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_deadline.h>
@@ -68,7 +70,9 @@ static const struct {
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_validate_handler },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via },
+    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_audit_precontent },
     { NGX_HTTP_LOG_PHASE, ngx_mlsec_limit_log },
+    { NGX_HTTP_LOG_PHASE, ngx_mlsec_audit_log },
     { NGX_HTTP_LOG_PHASE, ngx_mlsec_metrics_log }
 };
 
@@ -84,7 +88,9 @@ static const struct {
 } ngx_mlsec_needs[] = {
     { ngx_mlsec_limit_address, ngx_mlsec_limit_used },
     { ngx_mlsec_limit_identity, ngx_mlsec_limit_used },
-    { ngx_mlsec_limit_log, ngx_mlsec_limit_used }
+    { ngx_mlsec_limit_log, ngx_mlsec_limit_used },
+    { ngx_mlsec_audit_precontent, ngx_mlsec_audit_used },
+    { ngx_mlsec_audit_log, ngx_mlsec_audit_used }
 };
 
 

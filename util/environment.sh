@@ -362,6 +362,10 @@ check_environment() {
         [ -z "$v" ] || { [ -f "$v" ] && [ -r "$v" ]; } \
             || bad "$name" 'a file that can be read'
     done
+    case ${AUDIT_LOG-} in
+        ''|off|/*) ;;
+        *) bad AUDIT_LOG 'an absolute path, or off' ;;
+    esac
     for name in JWT_ISSUER JWT_AUDIENCE; do
         case $(value_of "$name") in
             *[!!-~]*|*[\"\\]*) bad "$name" 'printable characters, no blanks' ;;
@@ -395,7 +399,8 @@ $SERVICES
 END
 
     for v in "$RUN_DIR" "$CONF_DIR" "$MODULE" "$HTML" "$CA_FILE" \
-             "${ACCESS_LOG-}" "${ERROR_LOG-}" "${DASHBOARD_ROOT-}"
+             "${ACCESS_LOG-}" "${ERROR_LOG-}" "${AUDIT_LOG-}" \
+             "${DASHBOARD_ROOT-}"
     do
         case $v in
             *[\"\\\$\;{}]*|*[!\ -~]*)

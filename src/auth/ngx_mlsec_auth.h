@@ -172,6 +172,7 @@ typedef struct {
     ngx_str_t               claims;        /* JSON, empty: none */
     mlsec_jwt_t             jwt;           /* jwt.claims NULL: no token */
     const char             *reason;        /* of a refusal, for the log */
+    const char             *policy;        /* NULL: mlsec_auth */
     ngx_uint_t              bad_request;
     ngx_uint_t              known;         /* access has been granted */
     ngx_uint_t              broken;        /* a token was bad */

@@ -12,6 +12,7 @@
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_identity.h>
+#include <core/ngx_mlsec_refusal.h>
 
 
 static ngx_int_t ngx_mlsec_auth_who(ngx_http_request_t *r,
@@ -28,6 +29,8 @@ static ngx_int_t ngx_mlsec_auth_tell(ngx_http_request_t *r,
 static ngx_int_t ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status);
+static void ngx_mlsec_auth_note(ngx_http_request_t *r,
+    const ngx_mlsec_auth_ctx_t *ctx, ngx_uint_t status);
 static ngx_int_t ngx_mlsec_auth_header(ngx_http_request_t *r,
     ngx_table_elt_t **slot, const char *name, const char *value);
 static void ngx_mlsec_auth_cleanup(void *data);
@@ -152,7 +155,14 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
         }
 
         if (rc != NGX_OK) {
-            ctx->reason = one.reason ? one.reason : ctx->reason;
+            /* that one is bad says more than that another is not there */
+
+            if (one.reason != NULL
+                && (ctx->reason == NULL || rc != NGX_DECLINED))
+            {
+                ctx->reason = one.reason;
+            }
+
             ctx->bad_request |= one.bad_request;
             ctx->broken |= rc != NGX_DECLINED;
 
@@ -254,6 +264,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (lcf->rules == NULL) {
         ctx->reason = "the location has no \"mlsec_allow\"";
+        ctx->policy = "mlsec_allow";
         return NGX_HTTP_FORBIDDEN;
     }
 
@@ -271,6 +282,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (i == lcf->rules->nelts) {
         ctx->reason = "a role is missing";
+        ctx->policy = "mlsec_allow";
         return NGX_HTTP_FORBIDDEN;
     }
 
@@ -278,6 +290,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (rc != NGX_OK && rc != NGX_ERROR) {
         ctx->reason = "a claim that is required is another one";
+        ctx->policy = "mlsec_jwt_require";
         ctx->broken = 1;
     }
 
@@ -317,9 +330,8 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status)
 {
-    const char         *challenge;
-    ngx_str_t           none;
-    ngx_mlsec_error_t   error;
+    const char  *challenge;
+    ngx_str_t    none;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "mlsec auth: refused with %ui, reason: \"%s\"", status,
@@ -362,12 +374,39 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_mlsec_auth_note(r, ctx, status);
+
+    return status;
+}
+
+
+/* The variables say nothing of somebody who was refused; the record does. */
+
+static void
+ngx_mlsec_auth_note(ngx_http_request_t *r, const ngx_mlsec_auth_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    ngx_mlsec_error_t     error;
+    ngx_mlsec_refusal_t  *refusal;
+
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = status;
+    error.policy = ctx->policy ? ctx->policy : "mlsec_auth";
+
+    if (ctx->reason != NULL) {
+        error.reason.data = (u_char *) ctx->reason;
+        error.reason.len = ngx_strlen(ctx->reason);
+    }
 
     (void) ngx_mlsec_error_set(r, &error);
 
-    return status;
+    refusal = ngx_mlsec_refusal(r);
+
+    if (refusal != NULL && refusal->identity.len == 0) {
+        refusal->identity = ctx->identity;
+        refusal->tenant = ctx->tenant;
+        (void) ngx_mlsec_role_names(r, ctx->roles, &refusal->roles);
+    }
 }
 
 

@@ -259,6 +259,8 @@ ngx_mlsec_limit_refuse(ngx_http_request_t *r,
 
     ngx_mlsec_limit_message(r, item, error.retry_after, &error.message);
     ngx_mlsec_limit_details(r, item, error.retry_after, &error.details);
+    error.policy = item->limit->kind == MLSEC_LIMIT_COUNT ? "mlsec_limit_conn"
+                                                          : "mlsec_limit";
 
     if (ngx_mlsec_error_set(r, &error) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

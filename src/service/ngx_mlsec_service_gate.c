@@ -457,7 +457,7 @@ ngx_mlsec_gate_bury(const ngx_mlsec_service_conf_t *conf)
 {
     mlsec_process_t  process;
 
-    ngx_mlsec_service_process(&process);
+    ngx_mlsec_process(&process);
     mlsec_registry_bury(conf->main->registry, &process);
 }
 

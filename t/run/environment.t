@@ -82,6 +82,7 @@ my %effect = (
     JWT_AUDIENCE => ['gw', qr/^mlsec_jwt_audience gw;/m,
                      { JWT_KEY_FILE => $ca }],
     API_KEYS_FILE => [$ca, qr/^mlsec_auth api_key;\nmlsec_api_key "\Q$ca\E";/m],
+    AUDIT_LOG => ['/dev/null', qr{^mlsec_audit_log "/dev/null";}m],
     UPSTREAM_CA_FILE => [$ca, qr/proxy_ssl_trusted_certificate "\Q$ca\E";/,
                          { RED_TEAM_URL => 'https://127.0.0.1' }],
     ACCESS_LOG => ['/dev/null', qr{access_log "/dev/null" }],

@@ -86,6 +86,7 @@ my @bad = (
         qw(JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
     (map { [$_, 'a b', 'printable characters, no blanks'] }
         qw(JWT_ISSUER JWT_AUDIENCE)),
+    (map { ['AUDIT_LOG', $_, 'an absolute path, or off'] } 'audit.log', 'on'),
     ['MLSEC_DEMO', 'on', 'auto or off'],
     (map { [$_->[0], $_->[1],
             'postgresql://[user[:password]@]host[:port]/database', $_->[2]] }
@@ -191,6 +192,8 @@ like($text, qr{^    "http://a\.example" 1;\n    "http://b:1" 1;\n\}}m,
      'CORS_ORIGINS counts, each once');
 like($text, qr{set_real_ip_from 10\.0\.0\.0/8;},
      'TRUSTED_PROXIES counts');
+like($text, qr{^mlsec_audit_log "\Q$dir\E/logs/audit\.log";}m,
+     'with sign-in there is an audit log');
 unlike($text, qr/\$\{[A-Z_]+\}(?! are)/m, 'nothing is left to fill')
     or diag($text =~ /(.*\$\{[A-Z_]+\}.*)/);
 
