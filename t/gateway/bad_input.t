@@ -89,6 +89,14 @@ sub refused {
     return $head;
 }
 
+sub wrong_type {
+    my ($path, $message) = @_;
+    return envelope(415, $message, $path, '"error_type":"validation","errors":'
+        . '[{"type":"content_type","loc":["header","content-type"],'
+        . qq("msg":"$message"}]));
+}
+my $is_json = 'The Content-Type must be application/json';
+
 my $tail = "Host: a\r\nConnection: close\r\n";
 my $json = "Content-Type: application/json\r\n";
 
@@ -110,11 +118,12 @@ $head = refused("TRACE /models HTTP/1.1\r\n$tail\r\n",
 like($head, qr/^Allow: GET, HEAD\r?$/m, 'Allow');
 
 refused("POST /load HTTP/1.1\r\n${tail}Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
-    415, envelope(415, 'Unsupported Media Type', '/load'), 'a type');
+    415, wrong_type('/load', $is_json), 'a type');
 refused("POST /load HTTP/1.1\r\n${tail}Content-Length: 2\r\n\r\n{}",
-    415, envelope(415, 'Unsupported Media Type', '/load'), 'no type');
+    415, wrong_type('/load', $is_json), 'no type');
 refused("POST /data/upload HTTP/1.1\r\n$tail${json}Content-Length: 2\r\n\r\n{}",
-    415, envelope(415, 'Unsupported Media Type', '/data/upload'), 'no upload');
+    415, wrong_type('/data/upload', 'This Content-Type is not taken here'),
+    'no upload');
 refused("POST /load HTTP/1.1\r\n$tail${json}Transfer-Encoding: chunked\r\n\r\n"
     . "100001\r\n" . 'x' x 0x100001 . "\r\n0\r\n\r\n",
     413, envelope(413, 'Content Too Large', '/load'), 'too large, in chunks');
@@ -268,9 +277,12 @@ is($call && $call->{body}, 'md5:' . md5_hex('u' x $size), 'all of it arrives');
 
 # ---- services that are slow: what each kind may take ----
 
+# what the rules in conf/validate take of each route that is asked here
+my $good = '{"text":"a","model_name":"m","training_data_path":"p"}';
+
 sub delayed {
     my ($method, $path, %headers) = @_;
-    my $reply = http($port, $method, $path, $method eq 'POST' ? '{}' : undef,
+    my $reply = http($port, $method, $path, $method eq 'POST' ? $good : undef,
         { 'X-Want-Delay' => 3, 'Content-Type' => 'application/json', %headers });
     my $e = json($reply->{body});
     return $reply->{status} == 200 ? 200

@@ -67,7 +67,7 @@ for my $origin ('https://a.example', 'http://b.example:3000') {
            "$path: $origin may read");
     }
     for (['GET', '/none', 404], ['PUT', '/health', 405], ['GET', '/models', 503],
-         ['GET', '/monitoring/logs', 501], ['POST', '/load', 503])
+         ['GET', '/monitoring/logs', 501], ['POST', '/load', 422])
     {
         my ($method, $path, $status) = @$_;
         is((seen($method, $path, Origin => $origin))[0],
