@@ -202,6 +202,11 @@ typedef struct {
 ngx_int_t ngx_mlsec_auth_rewrite(ngx_http_request_t *r);
 
 /*
+ * Whether somebody is asked who it is anywhere in r's server.
+ */
+ngx_uint_t ngx_mlsec_auth_used(ngx_http_request_t *r);
+
+/*
  * THE handler of the access phase.
  *
  * NGX_DECLINED: the location has no mlsec_auth, or off.  NGX_OK: granted, the

@@ -36,14 +36,21 @@ static ngx_int_t ngx_mlsec_auth_header(ngx_http_request_t *r,
 static void ngx_mlsec_auth_cleanup(void *data);
 
 
-ngx_int_t
-ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+ngx_uint_t
+ngx_mlsec_auth_used(ngx_http_request_t *r)
 {
     const ngx_mlsec_auth_srv_conf_t  *scf;
 
     scf = ngx_http_get_module_srv_conf(r, ngx_mlsec_auth_module);
 
-    if (scf->used && r == r->main) {
+    return scf->used;
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+{
+    if (ngx_mlsec_auth_used(r) && r == r->main) {
         ngx_mlsec_identity_strip(r);
     }
 

@@ -119,6 +119,7 @@ for (['MODEL_API_URL', 'http://127.0.0.1:1'], ['MODEL_API_URL', 'http://[::1]:80
      ['SERVICE_HOST', 'localhost'], ['LOG_LEVEL', 'wArning'],
      ['CORS_ORIGINS', '["http://a", "https://b:3000"]'],
      ['CORS_ORIGINS', 'http://a,https://b:3000'], ['CORS_ORIGINS', '*'],
+     ['REQUIRE_HTTPS', 'redirect'], ['REQUIRE_HTTPS', 'off'],
      ['TRUSTED_PROXIES', '10.0.0.0/8, fd00::/8 192.0.2.1'],
      ['RESOLVER', '127.0.0.11, [::1]:53 10.0.0.2:5353'], ['RESOLVER', 'off'],
      ['POSTGRES_URL', 'postgresql://u:p%40@db:5432/x?sslmode=disable'],
@@ -175,7 +176,8 @@ my %active = (
     LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
     TRUSTED_PROXIES => '10.0.0.0/8', PROMETHEUS_ENABLED => 'false',
     API_KEYS_FILE => $ca,
-    CORS_ORIGINS => 'http://a.example, http://A.example,http://b:1');
+    CORS_ORIGINS => 'http://a.example, http://A.example,http://b:1'
+                    . ' https://c:443 http://d:80 https://e:80');
 ($status, $out, $err) = render(%idle, %active);
 is(join("\n", sort split /\n/, $out),
    join("\n", sort map { "mlsec: $_ has no effect yet" } keys %idle),
@@ -188,8 +190,8 @@ like($text, qr/\$websocket_refused \{\n    default           upgrade;\n    "~\*\
      'ENABLE_WEBSOCKET counts');
 like($text, qr/^location = \/metrics \{ return 404; \}$/m,
      'PROMETHEUS_ENABLED counts');
-like($text, qr{^    "http://a\.example" 1;\n    "http://b:1" 1;\n\}}m,
-     'CORS_ORIGINS counts, each once');
+like($text, qr{^ +mlsec_cors http://a\.example http://b:1 https://c http://d https://e:80;$}m,
+     'CORS_ORIGINS counts, each once, as browsers say it');
 like($text, qr{set_real_ip_from 10\.0\.0\.0/8;},
      'TRUSTED_PROXIES counts');
 like($text, qr{^mlsec_audit_log "\Q$dir\E/logs/audit\.log";}m,
