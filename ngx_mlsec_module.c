@@ -11,6 +11,7 @@
  *   ngx_mlsec_endpoint_module        src/core/ngx_mlsec_endpoint.c
  *   ngx_mlsec_respond_module         src/core/ngx_mlsec_respond.c
  *   ngx_mlsec_metrics_module         src/metrics/ngx_mlsec_metrics_module.c
+ *   ngx_mlsec_redis_module           src/redis/ngx_mlsec_redis_module.c
  *   ngx_mlsec_service_module         src/service/ngx_mlsec_service.c
  *   ngx_mlsec_filter_module          src/filter/ngx_mlsec_filter_module.c
  *   ngx_mlsec_auth_module            src/auth/ngx_mlsec_auth_module.c

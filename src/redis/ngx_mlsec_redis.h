@@ -196,6 +196,7 @@ void ngx_mlsec_redis_script(ngx_mlsec_redis_script_t *script,
  *
  * MLSEC_REDIS_OK: done() will be called.  MLSEC_REDIS_UNAVAILABLE, _FULL,
  * _NOMEM: it was not sent, done() will not be called; counted as an error.
+ * MLSEC_REDIS_REFUSED: no or too many commands.
  *
  * While a connection is made for the first time, or at once after one was
  * lost, calls wait in the queue.  When that attempt has failed they are

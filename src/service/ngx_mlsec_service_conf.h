@@ -21,7 +21,7 @@
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_match.c   what the body of a probe has to be
- * ngx_mlsec_service_tls.c     TLS of a probe
+ * ngx_mlsec_service_tls.c     what TLS of a probe needs
  * ngx_mlsec_service_status.c  mlsec_services
  * ngx_mlsec_service_metrics.c what is counted of calls, told to mlsec_metrics
  * ngx_mlsec_service_admin.c   mlsec_services admin
@@ -41,6 +41,7 @@
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_json.h>
+#include <core/ngx_mlsec_tls.h>
 #include <lib/filter/mlsec_filter.h>
 #include <lib/mlsec_body.h>
 #include <lib/mlsec_discovery.h>
@@ -91,7 +92,7 @@ typedef struct {
     const mlsec_filter_t          *program;  /* of both; NULL: none */
     ngx_str_t                      sni;      /* empty: by the Host */
     ngx_str_t                      trusted;  /* file of CAs; empty: no check */
-    void                          *tls;      /* ngx_ssl_t; NULL: without */
+    ngx_mlsec_tls_t                tls;
     uint64_t                       interval; /* ms */
     uint64_t                       timeout;  /* ms */
     unsigned                       jitter;   /* %, of the interval */
@@ -674,13 +675,6 @@ void ngx_mlsec_probe_start(ngx_mlsec_probe_t *probe);
 void ngx_mlsec_probe_stop(ngx_mlsec_probe_t *probe);
 
 
-/*
- * Goes on with a probe when its handshake has ended.  error: why it failed,
- * NULL if it has not.
- */
-void ngx_mlsec_probe_secured(ngx_mlsec_probe_t *probe, const char *error);
-
-
 /* ngx_mlsec_service_match.c */
 
 #define NGX_MLSEC_MATCH_BODY  65536              /* bytes, at most */
@@ -706,19 +700,8 @@ const char *ngx_mlsec_match(const ngx_mlsec_health_t *health,
  * Makes what "tls" of mlsec_health needs.  NGX_OK, or NGX_ERROR after an
  * [emerg].
  */
-ngx_int_t ngx_mlsec_tls_prepare(ngx_conf_t *cf,
+ngx_int_t ngx_mlsec_service_tls(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf);
-
-/*
- * Begins the handshake of a probe that is connected; calls
- * ngx_mlsec_probe_secured() once: later, or before it returns.
- */
-void ngx_mlsec_tls_start(ngx_mlsec_probe_t *probe);
-
-/*
- * To be called before the connection of a probe is closed.
- */
-void ngx_mlsec_tls_stop(ngx_connection_t *c);
 
 
 /* ngx_mlsec_service_status.c */

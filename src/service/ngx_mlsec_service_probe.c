@@ -25,6 +25,7 @@
 
 
 static void ngx_mlsec_probe_handler(ngx_event_t *ev);
+static void ngx_mlsec_probe_secured(ngx_connection_t *c, const char *error);
 static void ngx_mlsec_probe_go(ngx_mlsec_probe_t *probe);
 static ngx_int_t ngx_mlsec_probe_connected(ngx_connection_t *c);
 static const char *ngx_mlsec_probe_send(ngx_mlsec_probe_t *probe);
@@ -136,8 +137,9 @@ ngx_mlsec_probe_handler(ngx_event_t *ev)
 
         probe->connected = 1;
 
-        if (probe->conf->health.tls != NULL) {
-            ngx_mlsec_tls_start(probe);
+        if (probe->conf->health.tls.ssl != NULL) {
+            ngx_mlsec_tls_start(c, &probe->conf->health.tls,
+                                ngx_mlsec_probe_secured);
             return;
         }
     }
@@ -146,10 +148,12 @@ ngx_mlsec_probe_handler(ngx_event_t *ev)
 }
 
 
-void
-ngx_mlsec_probe_secured(ngx_mlsec_probe_t *probe, const char *error)
+static void
+ngx_mlsec_probe_secured(ngx_connection_t *c, const char *error)
 {
-    ngx_connection_t  *c;
+    ngx_mlsec_probe_t  *probe;
+
+    probe = c->data;
 
     if (error != NULL) {
         ngx_mlsec_probe_end(probe, error);
@@ -158,7 +162,6 @@ ngx_mlsec_probe_secured(ngx_mlsec_probe_t *probe, const char *error)
 
     /* those of the handshake are nginx's own */
 
-    c = probe->pc.connection;
     c->read->handler = ngx_mlsec_probe_handler;
     c->write->handler = ngx_mlsec_probe_handler;
 
