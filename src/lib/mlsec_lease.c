@@ -8,7 +8,7 @@
 
 
 #define MLSEC_LEASE_BITS     28
-#define MLSEC_LEASE_BYTE     0xffull             /* of the generation */
+#define MLSEC_LEASE_NONE     255ull              /* a generation of nobody */
 
 /* what is used is told when it is this part of a lease */
 
@@ -21,10 +21,19 @@ typedef struct {
 } mlsec_lease_parts_t;
 
 
+/* 1 to 254: 0 is a word that nobody has written */
+
+static uint64_t
+mlsec_lease_generation(const mlsec_lease_t *lease)
+{
+    return 1 + lease->generation % (MLSEC_LEASE_NONE - 1);
+}
+
+
 static uint64_t
 mlsec_lease_pack(const mlsec_lease_t *lease, const mlsec_lease_parts_t *parts)
 {
-    return (lease->generation & MLSEC_LEASE_BYTE) << (2 * MLSEC_LEASE_BITS)
+    return mlsec_lease_generation(lease) << (2 * MLSEC_LEASE_BITS)
            | parts->used << MLSEC_LEASE_BITS
            | parts->left;
 }
@@ -34,11 +43,9 @@ static void
 mlsec_lease_unpack(const mlsec_lease_t *lease, uint64_t word,
     mlsec_lease_parts_t *parts)
 {
-    if (word >> (2 * MLSEC_LEASE_BITS)
-        != (lease->generation & MLSEC_LEASE_BYTE))
-    {
+    if (word >> (2 * MLSEC_LEASE_BITS) != mlsec_lease_generation(lease)) {
         parts->used = 0;
-        parts->left = lease->size;
+        parts->left = word == 0 ? lease->size : 0;
         return;
     }
 
@@ -88,6 +95,37 @@ mlsec_lease_when(const mlsec_lease_t *lease, const mlsec_lease_parts_t *parts)
 
     return parts->used > lease->size / MLSEC_LEASE_TELL
            ? MLSEC_LEASE_DUE : MLSEC_LEASE_QUIET;
+}
+
+
+int
+mlsec_lease_settle(mlsec_atomic_t *word, const mlsec_lease_t *lease)
+{
+    uint64_t             old;
+    mlsec_lease_parts_t  none = { 0, 0 };
+
+    old = mlsec_atomic_load(word);
+
+    if (old == 0
+        || old >> (2 * MLSEC_LEASE_BITS) == mlsec_lease_generation(lease))
+    {
+        return 0;
+    }
+
+    return mlsec_atomic_cas(word, &old, mlsec_lease_pack(lease, &none));
+}
+
+
+void
+mlsec_lease_distrust(mlsec_atomic_t *word)
+{
+    uint64_t  none;
+
+    none = MLSEC_LEASE_NONE << (2 * MLSEC_LEASE_BITS);
+
+    if (mlsec_atomic_load(word) != none) {
+        mlsec_atomic_store(word, none);
+    }
 }
 
 

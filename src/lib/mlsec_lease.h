@@ -11,8 +11,10 @@
  *   generation (8 bits) | used and not told (28) | left (28)
  *
  * used + left is never more than the lease, which is what bounds how much all
- * gateways together admit too much: docs/internals/leases.md.  A word of
- * another generation is a whole lease of which nothing was used.
+ * gateways together admit too much: docs/internals/leases.md.  A word of 0 is
+ * a key that nothing was said about yet: a whole lease.  One of another
+ * generation has nothing left, and its bucket is not to be believed either:
+ * mlsec_lease_settle().
  */
 
 
@@ -33,7 +35,7 @@
 typedef struct {
     uint64_t    size;            /* units of a whole lease; 0: there are none,
                                   * every unit is asked for */
-    uint64_t    generation;      /* its lowest 8 bits count */
+    uint64_t    generation;      /* modulo 254 */
 } mlsec_lease_t;
 
 
@@ -60,6 +62,18 @@ typedef enum {
  * At least one unit, at most MLSEC_LEASE_MAX; 0 only for a share of 0.
  */
 uint64_t mlsec_lease_size(uint64_t limit, uint64_t share);
+
+/*
+ * Before anything else: makes a word of another generation one of this one,
+ * with nothing used and nothing left.
+ *
+ * 1: it was another one's, and the bucket is to be made a full one: what it
+ * says is of a time when there was nobody to ask.  0: all is well.
+ */
+int mlsec_lease_settle(mlsec_atomic_t *word, const mlsec_lease_t *lease);
+
+/* Makes a word one of no generation: the bucket is filled without asking. */
+void mlsec_lease_distrust(mlsec_atomic_t *word);
 
 /*
  * Takes "cost" units.  Whatever is left is enough for any cost: the last

@@ -4,6 +4,7 @@
  */
 
 
+#include <lib/mlsec_redis.h>
 #include <lib/mlsec_shared_key.h>
 #include <lib/mlsec_text.h>
 #include <openssl/evp.h>
@@ -13,51 +14,29 @@
 static const char  mlsec_shared_key_hex[] = "0123456789ABCDEF";
 
 
-static int
-mlsec_shared_key_plain(unsigned char c)
-{
-    unsigned char  lower;
-
-    lower = (unsigned char) (c | 0x20);
-
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9')
-           || c == '_' || c == '-' || c == '.' || c == '@';
-}
-
-
 /* NULL: it does not fit. */
 
 static unsigned char *
 mlsec_shared_key_part(unsigned char *p, const unsigned char *end,
     mlsec_str_t part)
 {
-    size_t         i;
-    unsigned char  c;
+    size_t         len;
+    unsigned char  text[3 * MLSEC_SHARED_KEY_TEXT];
 
-    if (end - p < 1) {
+    if (part.len > MLSEC_SHARED_KEY_TEXT) {
+        return NULL;
+    }
+
+    len = (size_t) (mlsec_redis_key_part(text, part) - text);
+
+    if ((size_t) (end - p) < 1 + len) {
         return NULL;
     }
 
     *p++ = ':';
+    memcpy(p, text, len);
 
-    for (i = 0; i < part.len; i++) {
-        c = part.data[i];
-
-        if (end - p < (mlsec_shared_key_plain(c) ? 1 : 3)) {
-            return NULL;
-        }
-
-        if (mlsec_shared_key_plain(c)) {
-            *p++ = c;
-            continue;
-        }
-
-        *p++ = '%';
-        *p++ = (unsigned char) mlsec_shared_key_hex[c >> 4];
-        *p++ = (unsigned char) mlsec_shared_key_hex[c & 15];
-    }
-
-    return p;
+    return p + len;
 }
 
 

@@ -27,7 +27,7 @@
 #define MLSEC_SYNC_FAILURES  3
 
 
-/* What was decided how, in units of requests. */
+/* How a decision about a shared limit came about. */
 
 typedef enum {
     MLSEC_SYNC_LEASED = 0,       /* by a lease, at once */
@@ -46,10 +46,9 @@ typedef struct {
     mlsec_atomic_t    nodes;             /* that were alive; 0: not known */
     mlsec_atomic_t    node;              /* this one's number, random */
     mlsec_atomic_t    transitions;       /* to being alone */
-    mlsec_atomic_t    batches;           /* sent */
+    mlsec_atomic_t    batches;           /* that were sent and have ended */
     mlsec_atomic_t    failed;            /* of them */
     mlsec_atomic_t    keys;              /* told in them */
-    mlsec_atomic_t    decisions[MLSEC_SYNC_HOWS];
 } __attribute__((aligned(64))) mlsec_sync_t;
 
 

@@ -182,6 +182,10 @@ world_local(world_t *w, world_gateway_t *g)
                                                  w->conf->gateways),
                       1, &local);
 
+    if (w->conf->way == WORLD_LEASES) {
+        mlsec_lease_distrust(&g->lease);
+    }
+
     if (mlsec_gcra_take(&g->tat, &local, world_now(w), 1, &state) == MLSEC_OK) {
         world_admit(w, (unsigned) (g - w->gateways));
     }
@@ -199,6 +203,10 @@ world_request_leases(world_t *w, world_gateway_t *g)
     if (mlsec_sync_alone(&g->sync)) {
         world_local(w, g);
         return;
+    }
+
+    if (mlsec_lease_settle(&g->lease, &w->lease)) {
+        mlsec_atomic_store(&g->tat, 0);
     }
 
     if (mlsec_gcra_take(&g->tat, &w->gcra, world_now(w), 1, &state)

@@ -83,8 +83,32 @@ test_take(void)
     lease.generation++;
     tap_is((long long) mlsec_lease_used(&w, &lease), 0,
            "generation: nothing is told of the one before");
+    tap_is(mlsec_lease_take(&w, &lease, 1, &due), MLSEC_DECLINED,
+           "generation: nothing is left of it");
+    tap_is(mlsec_lease_settle(&w, &lease), 1,
+           "generation: the bucket is not believed");
+    tap_is(mlsec_lease_settle(&w, &lease), 0, "generation: said once");
+    mlsec_lease_grant(&w, &lease, 5);
     tap_is(mlsec_lease_take(&w, &lease, 1, &due), MLSEC_OK,
            "generation: a new lease");
+    mlsec_lease_distrust(&w);
+    tap_is(mlsec_lease_take(&w, &lease, 1, &due), MLSEC_DECLINED,
+           "distrust: nothing is left");
+    tap_is(mlsec_lease_settle(&w, &lease), 1,
+           "distrust: the bucket is not believed");
+
+    for (lease.generation = 0, n = 0; lease.generation < 600;
+         lease.generation++)
+    {
+        mlsec_lease_distrust(&w);
+        n += (unsigned) mlsec_lease_settle(&w, &lease);
+        n += w.word == 0;
+    }
+
+    tap_is(n, 600, "generation: none of them is 0 or nobody's");
+
+    w.word = 0;
+    tap_is(mlsec_lease_settle(&w, &lease), 0, "new: nothing to believe yet");
 
     lease.size = 0;
     lease.generation++;
