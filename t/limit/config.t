@@ -268,8 +268,8 @@ GET /x
 === sync without redis
 --- http_config
     mlsec_limit_sync on;
---- error_log
-"mlsec_limit_sync" needs "mlsec_redis"
+--- error_log eval
+qr/"mlsec_limit_sync" in \S+nginx\.conf:\d+ needs "mlsec_redis URL;" in "http"/
 
 
 
