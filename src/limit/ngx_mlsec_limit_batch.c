@@ -149,7 +149,7 @@ ngx_mlsec_limit_batch_ask(ngx_mlsec_limit_batch_t *batch,
     rc = ngx_mlsec_limit_batch_question(batch, ctx, first, ctx->nitems, NULL);
 
     for (i = first; i < ctx->nitems && rc == NGX_OK; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (item->asks && item->limit->dry) {
             rc = ngx_mlsec_limit_batch_question(batch, ctx, i, i + 1, item);
@@ -183,7 +183,7 @@ ngx_mlsec_limit_batch_question(ngx_mlsec_limit_batch_t *batch,
     question->first = batch->nparts;
 
     for (i = first; i < last; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (!item->asks || (item->limit->dry && dry == NULL)) {
             continue;
@@ -372,7 +372,7 @@ ngx_mlsec_limit_batch_verdict(const ngx_mlsec_limit_question_t *question,
     refused = 0;
 
     for (i = question->waiter->since; i < ctx->nitems; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (!item->asks || item->limit->dry) {
             continue;

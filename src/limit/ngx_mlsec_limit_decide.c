@@ -44,11 +44,11 @@ ngx_mlsec_limit_decide(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
 
     ngx_mlsec_limit_clock(&clock);
 
-    refused = (ctx->nitems - first == 1 && !ctx->items[first].later)
+    refused = (ctx->nitems - first == 1 && !ctx->items[first]->later)
               ? NULL : ngx_mlsec_limit_look_all(r, ctx, first, clock.now);
 
     for (i = first; i < ctx->nitems && refused == NULL; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (item->later || item->refused) {
             continue;
@@ -86,7 +86,7 @@ ngx_mlsec_limit_look_all(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
     refused = NULL;
 
     for (i = first; i < ctx->nitems; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (ngx_mlsec_limit_look(item, now) == MLSEC_DECLINED) {
             ngx_mlsec_limit_note(r, item);
@@ -275,7 +275,7 @@ ngx_mlsec_limit_give_back(ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first,
     ngx_mlsec_limit_item_t  *item;
 
     for (i = first; i < last; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (!item->taken) {
             continue;

@@ -163,8 +163,8 @@ ngx_mlsec_limit_wait(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
 
     for (i = first; i < ctx->nitems; i++) {
 
-        if (ctx->items[i].asks) {
-            timeout = ngx_min(timeout, ctx->items[i].sync->timeout);
+        if (ctx->items[i]->asks) {
+            timeout = ngx_min(timeout, ctx->items[i]->sync->timeout);
         }
     }
 
