@@ -104,6 +104,7 @@ my %effect = (
     CRITICAL_SERVICES => ['training', qr/mlsec_service training timeout=\S+ host=\S+[^;]* critical/],
     RESOLVER => ['192.0.2.1', qr/^resolver 192\.0\.2\.1[ ;]/m],
     RESOLV_CONF => ["$dir/resolv.conf", qr/^resolver 192\.0\.2\.2[ ;]/m],
+    REDIS_URL => ['redis://127.0.0.1:1/2', qr/mlsec_limit_sync on;/],
     MLSEC_DEMO => ['off', qr/server 127\.0\.0\.1:9 down;/, { MLFLOW_URL => '' }],
 );
 is(system('cp', '-r', "$Bin/../../conf", "$dir/conf2"), 0, 'a copy of conf');
@@ -113,7 +114,7 @@ close $f;
 
 my %idle = (
     WEBSOCKET_CLEANUP_INTERVAL => 300, POSTGRES_URL => 'postgres://a/b',
-    DATABASE_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
+    DATABASE_URL => 'postgres://a/b',
     JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318',
     API_TIMEOUT => 30, CACHE_TTL => 300, ENABLE_CACHING => 'true',

@@ -167,7 +167,7 @@ unlike($out, qr/differ/, 'two names that agree: nothing to say');
 
 my %idle = (
     WEBSOCKET_CLEANUP_INTERVAL => 300,
-    POSTGRES_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
+    POSTGRES_URL => 'postgres://a/b',
     JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
     );
@@ -175,7 +175,7 @@ my %active = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
     LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
     TRUSTED_PROXIES => '10.0.0.0/8', PROMETHEUS_ENABLED => 'false',
-    API_KEYS_FILE => $ca,
+    API_KEYS_FILE => $ca, REDIS_URL => 'redis://:p"\\@127.0.0.1:1/2',
     CORS_ORIGINS => 'http://a.example, http://A.example,http://b:1'
                     . ' https://c:443 http://d:80 https://e:80');
 ($status, $out, $err) = render(%idle, %active);
@@ -183,6 +183,9 @@ is(join("\n", sort split /\n/, $out),
    join("\n", sort map { "mlsec: $_ has no effect yet" } keys %idle),
    'exactly what has no effect is named');
 my $text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
+like($text, qr{^mlsec_redis "redis://:p\\"\\\\\@127\.0\.0\.1:1/2";$}m, 'REDIS_URL counts');
+like($text, qr/^include redis\.conf;\nmlsec_limit_sync on;$/m, 'REDIS_URL: limits are shared');
+is((stat "$dir/conf/redis.conf")[2] & 077, 0, 'REDIS_URL: nobody else can read its password');
 like($text, qr/listen\s+127\.0\.0\.1:8123;/, 'SERVICE_HOST, SERVICE_PORT count');
 like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
 like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
