@@ -88,4 +88,4 @@ xargs -P "$jobs" -L 1 sh -ec '
     $cc $flags -DMLSEC_SIMD="$2" "$1" -o "$out/$(basename "$1" .c)${3-}" \
         "$obj/simd$2/libmlsec.a" $libs' program < "$obj/programs"
 
-exec prove --exec '' "$out"/test_*
+exec prove -j"$jobs" --exec '' "$out"/test_*
