@@ -223,6 +223,13 @@ ngx_mlsec_part_set_deadline(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
     ngx_list_part_t  *rest;
     ngx_table_elt_t  *h;
 
+    static ngx_uint_t  hash;
+
+    if (hash == 0) {
+        hash = ngx_hash_key((u_char *) "x-request-deadline-ms",
+                            sizeof(NGX_MLSEC_DEADLINE_HEADER) - 1);
+    }
+
     p = ngx_pnalloc(part->aggregate->request->pool, NGX_INT64_LEN);
     h = ngx_palloc(part->aggregate->request->pool, sizeof(ngx_table_elt_t));
     rest = ngx_palloc(part->aggregate->request->pool, sizeof(ngx_list_part_t));
@@ -238,7 +245,7 @@ ngx_mlsec_part_set_deadline(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
     h->value.data = p;
     h->value.len = ngx_sprintf(p, "%M", (ngx_msec_t) left) - p;
     h->lowcase_key = (u_char *) "x-request-deadline-ms";
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    h->hash = hash;
     ngx_mlsec_elt_last(h);
 
     *rest = in->headers.part;
