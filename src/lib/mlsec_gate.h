@@ -70,7 +70,9 @@ typedef struct {
  */
 int mlsec_gate_enter(const mlsec_gate_t *g, unsigned kind);
 
-/* Gives it back. */
+/*
+ * Gives a place back.
+ */
 void mlsec_gate_leave(const mlsec_gate_t *g);
 
 /*

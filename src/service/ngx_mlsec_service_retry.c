@@ -683,8 +683,9 @@ ngx_int_t
 ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
     const ngx_mlsec_failure_t *failure, ngx_msec_t *delay)
 {
-    uint64_t    wait;
-    ngx_uint_t  on;
+    uint64_t                         wait;
+    ngx_uint_t                       on;
+    const ngx_mlsec_service_conf_t  *conf;
 
     on = failure->on ? failure->on
                      : ngx_mlsec_retry_on_status(failure->status);
@@ -713,7 +714,23 @@ ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
         wait += (uint64_t) failure->retry_after * 1000;
     }
 
-    if (wait >= failure->left || !ngx_mlsec_retry_grant(retry)) {
+    if (wait >= failure->left) {
+        return NGX_DECLINED;
+    }
+
+    /* one request has no more of the budget than if it were alone */
+
+    conf = retry->conf;
+
+    if (failure->again >= ngx_max(conf->retry.budget.min,
+                                  failure->calls * conf->retry.budget.share
+                                  / 100))
+    {
+        mlsec_atomic_add(&conf->live->slot->budget.refused, 1);
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_mlsec_retry_grant(retry)) {
         return NGX_DECLINED;
     }
 

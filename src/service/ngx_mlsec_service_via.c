@@ -10,6 +10,7 @@
 
 #include <core/ngx_mlsec_capture.h>
 #include <core/ngx_mlsec_deadline.h>
+#include <service/ngx_mlsec_service_gate.h>
 #include <service/ngx_mlsec_service_peer.h>
 
 
