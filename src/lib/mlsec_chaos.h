@@ -22,30 +22,11 @@
 #ifdef NGX_MLSEC_CHAOS
 
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-
-static inline void
-mlsec_chaos_point(const char *name)
-{
-    char         path[512];
-    const char  *folder;
-
-    folder = getenv("MLSEC_CHAOS");
-
-    if (folder == NULL) {
-        return;
-    }
-
-    (void) snprintf(path, sizeof(path), "%s/%s", folder, name);
-
-    if (unlink(path) == 0) {
-        (void) kill(getpid(), SIGKILL);
-    }
-}
+/*
+ * Ends the process if the point is the one that was asked for; name: the words
+ * of a file.
+ */
+void mlsec_chaos_point(const char *name);
 
 
 #else

@@ -4,8 +4,8 @@
  */
 
 
-#include <lib/mlsec_chaos.h>
 #include <lib/mlsec_discovery.h>
+#include <lib/mlsec_chaos.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,8 +4,8 @@
  */
 
 
-#include <lib/mlsec_chaos.h>
 #include <lib/mlsec_gate.h>
+#include <lib/mlsec_chaos.h>
 
 
 #define MLSEC_GATE_TRIES      4

@@ -71,7 +71,7 @@ typedef struct {
 int mlsec_gate_enter(const mlsec_gate_t *g, unsigned kind);
 
 /*
- * Gives a place back.
+ * Gives back a place that mlsec_gate_enter() has given.
  */
 void mlsec_gate_leave(const mlsec_gate_t *g);
 

@@ -4,8 +4,8 @@
  */
 
 
-#include <lib/mlsec_chaos.h>
 #include <lib/mlsec_peer_state.h>
+#include <lib/mlsec_chaos.h>
 #include <string.h>
 
 

@@ -11,6 +11,7 @@
  * ngx_mlsec_service_zone.c    the shared zone, services and peers in it
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
  * ngx_mlsec_service_retry.c   whether there is another attempt
+ * ngx_mlsec_service_masks.c   what nginx reads about another attempt
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_admit.c   leave for a call: breaker, place
@@ -105,6 +106,7 @@ typedef struct {
 
 typedef struct ngx_mlsec_probe_s  ngx_mlsec_probe_t;
 typedef struct ngx_mlsec_lookup_s  ngx_mlsec_lookup_t;
+typedef struct ngx_mlsec_masks_s  ngx_mlsec_masks_t;
 
 
 /* mlsec_resolve of an upstream{} */
@@ -188,6 +190,8 @@ typedef struct {
     ngx_uint_t                     usable;   /* peers that are not empty */
     ngx_mlsec_lookup_t            *lookup;   /* of the leader */
 
+    ngx_mlsec_masks_t             *masks;    /* mlsec_retry: list, one for
+                                                each location */
     mlsec_gate_t                   gate;     /* mlsec_max_inflight */
     ngx_queue_t                    lines[2]; /* ngx_mlsec_waiter_t, of each
                                                 MLSEC_GATE_* */

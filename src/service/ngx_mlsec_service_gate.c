@@ -30,8 +30,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <core/ngx_mlsec_wake.h>
 #include <service/ngx_mlsec_service_gate.h>
+#include <core/ngx_mlsec_wake.h>
 
 
 #define NGX_MLSEC_GATE_LOOK  100             /* ms */
