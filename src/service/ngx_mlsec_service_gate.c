@@ -31,6 +31,7 @@
 #include <ngx_http.h>
 
 #include <service/ngx_mlsec_service_gate.h>
+#include <core/ngx_mlsec_process.h>
 #include <core/ngx_mlsec_wake.h>
 
 
@@ -457,7 +458,7 @@ ngx_mlsec_gate_bury(const ngx_mlsec_service_conf_t *conf)
 {
     mlsec_process_t  process;
 
-    ngx_mlsec_service_process(&process);
+    ngx_mlsec_process(&process);
     mlsec_registry_bury(conf->main->registry, &process);
 }
 
