@@ -64,6 +64,7 @@ bench: ## side-by-side figures, raw results in build/bench/
 chaos: ## services, DNS and clock fail under load: bench/chaos/run (S=dns)
 	@util/deps build run test
 	@util/build
+	@CHAOS=1 util/build
 	@bench/chaos/run $(S)
 
 image-test: ## build the container image, run it, look at it (root)

@@ -5,6 +5,7 @@
 
 
 #include <lib/mlsec_gate.h>
+#include <lib/mlsec_chaos.h>
 
 
 #define MLSEC_GATE_TRIES      4
@@ -77,6 +78,7 @@ mlsec_gate_enter(const mlsec_gate_t *g, unsigned kind)
 
         mlsec_atomic_add(&g->cell->calls, 1);
         mlsec_atomic_fence();
+        mlsec_chaos_point("place-asked");
 
         if (mlsec_registry_inflight(g->registry, g->service) <= max) {
             return 1;
@@ -155,6 +157,7 @@ mlsec_gate_join(const mlsec_gate_t *g, unsigned kind,
         }
 
         mlsec_gate_tell(g, kind, line);
+        mlsec_chaos_point("line-joined");
 
         if (mlsec_gate_waiting(g->registry, g->service) <= max) {
             return 1;

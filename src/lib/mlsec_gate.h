@@ -70,7 +70,9 @@ typedef struct {
  */
 int mlsec_gate_enter(const mlsec_gate_t *g, unsigned kind);
 
-/* Gives it back. */
+/*
+ * Gives back a place that mlsec_gate_enter() has given.
+ */
 void mlsec_gate_leave(const mlsec_gate_t *g);
 
 /*

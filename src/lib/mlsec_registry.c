@@ -5,6 +5,7 @@
 
 
 #include <lib/mlsec_registry.h>
+#include <lib/mlsec_chaos.h>
 #include <string.h>
 
 
@@ -278,6 +279,7 @@ mlsec_registry_lock(mlsec_registry_t *r, const mlsec_process_t *process)
         }
 
         if (mlsec_atomic_cas(&r->writer, &old, process->self)) {
+            mlsec_chaos_point("registry-locked");
             return 1;
         }
     }
@@ -295,8 +297,10 @@ mlsec_slot_write(mlsec_slot_t *slot, size_t width, uint32_t pid,
 
     mlsec_atomic_store(&slot->generation, generation);
     slot->group = key->group;
+    mlsec_chaos_point("slot-half-written");
     slot->len = (uint32_t) key->name.len;
     memcpy(slot->name, key->name.data, key->name.len);
+    mlsec_chaos_point("slot-written");
 
     mlsec_atomic_store(&slot->owner, MLSEC_SLOT_READY | key->hash);
 }

@@ -8,11 +8,14 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <service/ngx_mlsec_service_gate.h>
 #include <service/ngx_mlsec_service_peer.h>
 
 
 static ngx_int_t ngx_mlsec_service_leave(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t *ticket, uint64_t *wait);
+static ngx_int_t ngx_mlsec_ticket_guard(ngx_pool_t *pool,
+    ngx_mlsec_ticket_t *ticket);
 static void ngx_mlsec_ticket_neutral(ngx_mlsec_ticket_t *ticket);
 static void ngx_mlsec_ticket_cleanup(void *data);
 static time_t ngx_mlsec_service_seconds(uint64_t wait);
@@ -24,7 +27,6 @@ ngx_mlsec_service_admit(const ngx_mlsec_ask_t *ask,
 {
     ngx_int_t                        rc;
     ngx_mlsec_ticket_t              *t;
-    ngx_pool_cleanup_t              *cln;
     const ngx_mlsec_service_conf_t  *conf;
 
     conf = ngx_mlsec_service_conf(ask->upstream);
@@ -39,24 +41,27 @@ ngx_mlsec_service_admit(const ngx_mlsec_ask_t *ask,
         return NGX_OK;
     }
 
-    cln = ngx_pool_cleanup_add(ask->pool, sizeof(ngx_mlsec_ticket_t));
+    t = ngx_pcalloc(ask->pool, sizeof(ngx_mlsec_ticket_t));
 
     /* without memory it is asked for when a peer is chosen */
 
-    if (cln == NULL) {
+    if (t == NULL) {
         return NGX_OK;
     }
 
-    cln->handler = ngx_mlsec_ticket_cleanup;
-
-    t = cln->data;
-    ngx_memzero(t, sizeof(ngx_mlsec_ticket_t));
     t->conf = conf;
 
     rc = ngx_mlsec_ticket_breaker(t, retry_after);
 
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if ((conf->max_inflight || t->ticket.trial)
+        && ngx_mlsec_ticket_guard(ask->pool, t) != NGX_OK)
+    {
+        ngx_mlsec_ticket_neutral(t);
+        return NGX_OK;
     }
 
     if (conf->max_inflight) {
@@ -133,6 +138,27 @@ ngx_mlsec_ticket_breaker(ngx_mlsec_ticket_t *ticket, time_t *retry_after)
     *retry_after = ngx_mlsec_service_seconds(wait);
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * Has a ticket given back that is not used.
+ */
+
+static ngx_int_t
+ngx_mlsec_ticket_guard(ngx_pool_t *pool, ngx_mlsec_ticket_t *ticket)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_mlsec_ticket_cleanup;
+    cln->data = ticket;
+
+    return NGX_OK;
 }
 
 

@@ -11,6 +11,7 @@
  * ngx_mlsec_service_zone.c    the shared zone, services and peers in it
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
  * ngx_mlsec_service_retry.c   whether there is another attempt
+ * ngx_mlsec_service_masks.c   what nginx reads about another attempt
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_admit.c   leave for a call: breaker, place
@@ -106,6 +107,7 @@ typedef struct {
 
 typedef struct ngx_mlsec_probe_s  ngx_mlsec_probe_t;
 typedef struct ngx_mlsec_lookup_s  ngx_mlsec_lookup_t;
+typedef struct ngx_mlsec_masks_s  ngx_mlsec_masks_t;
 
 
 /* mlsec_resolve of an upstream{} */
@@ -189,6 +191,8 @@ typedef struct {
     ngx_uint_t                     usable;   /* peers that are not empty */
     ngx_mlsec_lookup_t            *lookup;   /* of the leader */
 
+    ngx_mlsec_masks_t             *masks;    /* mlsec_retry: list, one for
+                                                each location */
     mlsec_gate_t                   gate;     /* mlsec_max_inflight */
     ngx_queue_t                    lines[2]; /* ngx_mlsec_waiter_t, of each
                                                 MLSEC_GATE_* */
@@ -281,31 +285,6 @@ typedef struct {
 } ngx_mlsec_peer_view_t;
 
 
-/* one that waits for its place, see ngx_mlsec_ask_t */
-
-typedef struct {
-    ngx_queue_t                    queue;    /* in a line of its worker's */
-    ngx_event_t                    event;    /* its time; posted: it is told */
-    ngx_mlsec_ticket_t            *ticket;
-    ngx_msec_t                     since;    /* ngx_current_msec */
-    ngx_uint_t                     optional; /* 0 or 1, MLSEC_GATE_* */
-    ngx_int_t                      rc;       /* NGX_AGAIN: it waits */
-    time_t                         retry_after; /* s; 0: 1 */
-    ngx_mlsec_admitted_pt          handler;
-    void                          *data;
-    unsigned                       late:1;   /* the time is the client's */
-} ngx_mlsec_waiter_t;
-
-
-struct ngx_mlsec_ticket_s {
-    const ngx_mlsec_service_conf_t  *conf;
-    ngx_mlsec_waiter_t            *waiter;   /* NULL: it does not wait */
-    mlsec_breaker_ticket_t         ticket;
-    unsigned                       placed:1; /* has a place */
-    unsigned                       used:1;   /* all of it is somebody else's */
-};
-
-
 #define ngx_mlsec_service_conf(uscf)                                          \
     ((ngx_mlsec_service_conf_t *)                                             \
          ngx_http_conf_upstream_srv_conf(uscf, ngx_mlsec_service_module))
@@ -365,11 +344,12 @@ typedef struct {
 
 /*
  * Reads the parameters of the directive that nginx is at, which needs a zone,
- * from argument "first" on.  expected: the names, for the error.  NGX_CONF_OK, or NGX_CONF_ERROR after an
- * [emerg].
+ * from argument "first" on.  expected: the names, for the error.  NGX_CONF_OK,
+ * or NGX_CONF_ERROR after an [emerg].
  */
 char *ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
-    ngx_uint_t first, const ngx_mlsec_param_t *params, const char *expected);
+    ngx_uint_t first, const ngx_mlsec_param_t *params,
+    const char *expected);
 
 
 /* ngx_mlsec_service_retry_conf.c */
@@ -579,74 +559,6 @@ char *ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 ngx_int_t ngx_mlsec_via_resolve(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf);
-
-
-/* ngx_mlsec_service_admit.c */
-
-/*
- * Asks the breaker.  NGX_OK with *ticket, or NGX_DECLINED with *wait, ms; a
- * refusal is counted.
- */
-ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
-    mlsec_breaker_ticket_t *ticket, uint64_t *wait);
-
-/*
- * The same for a further attempt of a call that has been let through, whose
- * refusal is no refused call.
- */
-ngx_int_t ngx_mlsec_service_ask_again(const ngx_mlsec_service_conf_t *conf,
-    mlsec_breaker_ticket_t *ticket);
-
-/*
- * Tells the breaker, and the log if that has changed it.
- */
-void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
-    mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
-    ngx_log_t *log);
-
-/*
- * Asks the breaker for a ticket that has its place.  NGX_OK or NGX_DECLINED
- * with *retry_after, s.
- */
-ngx_int_t ngx_mlsec_ticket_breaker(ngx_mlsec_ticket_t *ticket,
-    time_t *retry_after);
-
-/*
- * Whether it is plain that a call would be refused at once; changes nothing
- * but counts.  As ngx_mlsec_service_admit(), which may still refuse what was
- * NGX_OK here.
- */
-ngx_int_t ngx_mlsec_service_refuses(const ngx_mlsec_service_conf_t *conf,
-    time_t *retry_after);
-
-
-/* ngx_mlsec_service_gate.c */
-
-/* When a worker begins. */
-void ngx_mlsec_gate_begin(ngx_cycle_t *cycle,
-    ngx_mlsec_service_main_conf_t *mcf);
-
-/*
- * A place for a ticket of an upstream with mlsec_max_inflight.
- *
- * NGX_OK: it has one.  NGX_AGAIN: it waits; ask->handler will be called, unless
- * the ticket is withdrawn.  NGX_BUSY: neither; that is counted.
- */
-ngx_int_t ngx_mlsec_gate_ask(const ngx_mlsec_service_conf_t *conf,
-    const ngx_mlsec_ask_t *ask, ngx_mlsec_ticket_t *ticket);
-
-/* A place without a ticket and without waiting: 1 or 0. */
-ngx_uint_t ngx_mlsec_gate_enter(const ngx_mlsec_service_conf_t *conf,
-    ngx_uint_t optional);
-
-/* Gives a place back, to who waits for one. */
-void ngx_mlsec_gate_leave(const ngx_mlsec_service_conf_t *conf);
-
-/* Has whoever is next take the room that there may be. */
-void ngx_mlsec_gate_next(const ngx_mlsec_service_conf_t *conf);
-
-/* Takes a ticket out of its line, if it is in one. */
-void ngx_mlsec_gate_withdraw(ngx_mlsec_ticket_t *ticket);
 
 
 /* ngx_mlsec_service_error.c */

@@ -30,8 +30,9 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <service/ngx_mlsec_service_gate.h>
+#include <core/ngx_mlsec_process.h>
 #include <core/ngx_mlsec_wake.h>
-#include <service/ngx_mlsec_service_conf.h>
 
 
 #define NGX_MLSEC_GATE_LOOK  100             /* ms */
@@ -72,7 +73,7 @@ ngx_mlsec_gate_begin(ngx_cycle_t *cycle, ngx_mlsec_service_main_conf_t *mcf)
         live->gate.max = conf[i]->max_inflight;
         live->gate.queue = conf[i]->queue;
 
-        /* beyond the last cell workers share one, and a line cannot be shared */
+        /* beyond the last cell workers share one; a line cannot be shared */
 
         if (ngx_process_slot >= MLSEC_REGISTRY_WORKERS) {
             live->gate.queue = 0;

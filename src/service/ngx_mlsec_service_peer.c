@@ -10,6 +10,7 @@
 
 #include <service/ngx_mlsec_service_peer.h>
 #include <core/ngx_mlsec_capture.h>
+#include <service/ngx_mlsec_service_gate.h>
 
 
 static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);

@@ -40,7 +40,7 @@ static const char  *ngx_mlsec_lookups[] = {
 
 static void ngx_mlsec_services_write(ngx_http_request_t *r,
     ngx_mlsec_json_t *w);
-static void ngx_mlsec_services_queue(const ngx_mlsec_service_conf_t *conf,
+static void ngx_mlsec_services_places(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_one(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w);
@@ -186,12 +186,20 @@ ngx_mlsec_services_write(ngx_http_request_t *r, ngx_mlsec_json_t *w)
 
 
 static void
-ngx_mlsec_services_queue(const ngx_mlsec_service_conf_t *conf,
+ngx_mlsec_services_places(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_json_t *w)
 {
     const mlsec_atomic_t  *waited;
 
     waited = conf->live->slot->waited;
+
+    ngx_mlsec_services_number(w, "max_inflight", conf->max_inflight);
+    ngx_mlsec_services_number(w, "shed",
+                              mlsec_atomic_load(&conf->live->slot->shed));
+
+    if (conf->queue == 0) {
+        return;
+    }
 
     ngx_mlsec_json_lit(w, ",\"queue\":{\"waiting\":");
     ngx_mlsec_json_int(w, mlsec_gate_waiting(conf->main->registry,
@@ -240,13 +248,7 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
                                                       conf->live->index));
 
     if (conf->max_inflight) {
-        ngx_mlsec_services_number(w, "max_inflight", conf->max_inflight);
-        ngx_mlsec_services_number(w, "shed",
-                                  mlsec_atomic_load(&conf->live->slot->shed));
-    }
-
-    if (conf->queue) {
-        ngx_mlsec_services_queue(conf, w);
+        ngx_mlsec_services_places(conf, w);
     }
 
     ngx_mlsec_json_lit(w, ",\"breaker\":");

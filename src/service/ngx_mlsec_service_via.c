@@ -10,6 +10,7 @@
 
 #include <core/ngx_mlsec_capture.h>
 #include <core/ngx_mlsec_deadline.h>
+#include <service/ngx_mlsec_service_gate.h>
 #include <service/ngx_mlsec_service_peer.h>
 
 
@@ -311,7 +312,9 @@ ngx_mlsec_via_ask(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     ask.pool = r->pool;
     ask.upstream = via->upstream;
     ask.optional = 0;
-    ask.left = ngx_mlsec_deadline(r);
+    ctx->deadline = ngx_mlsec_deadline(r);
+
+    ask.left = ctx->deadline;
     ask.handler = ngx_mlsec_via_admitted;
     ask.data = r;
 

@@ -235,6 +235,7 @@ static void
 test_workers(void)
 {
     uint32_t               a, b;
+    mlsec_cell_t          *cell;
     mlsec_registry_t      *r;
     mlsec_budget_live_t    live;
 
@@ -258,10 +259,11 @@ test_workers(void)
     tap_is((long long) mlsec_registry_inflight(r, b), 0,
            "workers: of all services");
 
-    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, MLSEC_REGISTRY_RETRY);
-    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, MLSEC_REGISTRY_RETRY);
-    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, (uint64_t) -1);
-    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, - MLSEC_REGISTRY_RETRY);
+    cell = mlsec_registry_cell(r, 0, a);
+    mlsec_atomic_add(&cell->calls, MLSEC_REGISTRY_RETRY);
+    mlsec_atomic_add(&cell->calls, MLSEC_REGISTRY_RETRY);
+    mlsec_atomic_add(&cell->calls, (uint64_t) -1);
+    mlsec_atomic_add(&cell->calls, - MLSEC_REGISTRY_RETRY);
     mlsec_registry_live(r, a, &live);
     tap_is((long long) live.calls, 2, "workers: one has ended");
     tap_is((long long) live.retries, 1, "workers: a second one runs");
