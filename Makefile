@@ -6,7 +6,8 @@
 
 .DEFAULT_GOAL := help
 
-.PHONY: help run start stop demo-kill demo-start build test unit asan fuzz \
+.PHONY: help run start stop demo-kill demo-start build test test-oidc unit \
+	asan fuzz \
 	bench chaos image-test lint fmt clean
 
 help: ## this list
@@ -39,6 +40,11 @@ build: ## build/ngx_mlsec_module.so; NGINX_SRC=dir [FULL=1]: for that source
 test: ## everything: build, lint, unit, t/; T=aggregate: that folder or file
 	@util/deps build run test lint
 	@exec util/test
+
+test-oidc: ## an OpenID provider of npm whose keys rotate (network)
+	@util/deps build run oidc
+	@util/build
+	@exec util/test-oidc
 
 unit: ## unit tests of src/lib alone
 	@util/deps build test

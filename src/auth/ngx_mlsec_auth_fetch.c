@@ -263,13 +263,11 @@ static ngx_int_t
 ngx_mlsec_fetch_take(ngx_mlsec_keys_live_t *live, const mlsec_body_t *body,
     const char **error)
 {
-    int64_t                      max_age;
-    uint64_t                     stamp;
-    mlsec_str_t                  text;
     mlsec_process_t              process;
     mlsec_jwk_set_t             *keys;
     ngx_slab_pool_t             *shpool;
     mlsec_key_store_t           *store;
+    mlsec_key_answer_t           answer;
     mlsec_keys_change_e          change;
     const ngx_mlsec_keys_uri_t  *u;
 
@@ -277,20 +275,20 @@ ngx_mlsec_fetch_take(ngx_mlsec_keys_live_t *live, const mlsec_body_t *body,
     store = ngx_mlsec_keys_store(u);
     shpool = (ngx_slab_pool_t *) u->zone->shm.addr;
 
-    text.data = body->data;
-    text.len = body->len;
+    answer.text.data = body->data;
+    answer.text.len = body->len;
+    answer.max_age = -1;
 
-    if (mlsec_jwk_set_parse(text, 0, &keys, error) != MLSEC_OK) {
+    if (mlsec_jwk_set_parse(answer.text, 0, &keys, error) != MLSEC_OK) {
         return NGX_ERROR;
     }
 
-    stamp = ngx_mlsec_auth_stamp(text);
-    max_age = -1;
+    answer.stamp = ngx_mlsec_auth_stamp(answer.text);
 
     if (body->cache.with_max_age) {
-        max_age = body->cache.max_age > NGX_MAX_INT32_VALUE
-                  ? (int64_t) NGX_MAX_INT32_VALUE * 1000
-                  : (int64_t) body->cache.max_age * 1000;
+        answer.max_age = (int64_t) ngx_min(body->cache.max_age,
+                                           (uint64_t) NGX_MAX_INT32_VALUE)
+                         * 1000;
     }
 
     ngx_mlsec_process(&process);
@@ -298,14 +296,13 @@ ngx_mlsec_fetch_take(ngx_mlsec_keys_live_t *live, const mlsec_body_t *body,
     ngx_shmtx_lock(&shpool->mutex);
 
     change = mlsec_key_store_end(store, &process, &u->rule, ngx_current_msec,
-                                 text, stamp, max_age,
-                                 (uint64_t) ngx_random());
+                                 &answer, (uint64_t) ngx_random());
 
     ngx_shmtx_unlock(&shpool->mutex);
 
     live->fetching = 0;
 
-    ngx_mlsec_keys_take(u, keys, stamp,
+    ngx_mlsec_keys_take(u, keys, answer.stamp,
                         mlsec_atomic_load(&store->generation));
     ngx_mlsec_fetch_good(u, change);
     ngx_mlsec_auth_wake();

@@ -54,7 +54,222 @@ invalid value "password" in "mlsec_auth", expected "off" or a list of "jwt", "ap
     mlsec_auth jwt;
 --- must_die
 --- error_log
-"mlsec_auth jwt" without "mlsec_jwt_key_file"
+"mlsec_auth jwt" without "mlsec_jwt_key_file" or "mlsec_jwt_key_uri"
+
+=== mlsec_jwt_key_uri: no scheme
+--- config
+    mlsec_jwt_key_uri id.example/keys;
+--- must_die
+--- error_log
+invalid URI "id.example/keys" in "mlsec_jwt_key_uri", expected "https://HOST[:PORT]/PATH"
+
+=== mlsec_jwt_key_uri: another scheme
+--- config
+    mlsec_jwt_key_uri ftp://id.example/keys;
+--- must_die
+--- error_log
+invalid URI "ftp://id.example/keys" in "mlsec_jwt_key_uri", expected "https://HOST[:PORT]/PATH"
+
+=== mlsec_jwt_key_uri: no host
+--- config
+    mlsec_jwt_key_uri https:///keys;
+--- must_die
+--- error_log
+invalid URI "https:///keys" in "mlsec_jwt_key_uri", expected "https://HOST[:PORT]/PATH"
+
+=== mlsec_jwt_key_uri: a user
+--- config
+    mlsec_jwt_key_uri https://a:b@id.example/keys;
+--- must_die
+--- error_log
+invalid URI "https://a:b@id.example/keys" in "mlsec_jwt_key_uri", expected "https://HOST[:PORT]/PATH"
+
+=== mlsec_jwt_key_uri: a fragment
+--- config
+    mlsec_jwt_key_uri https://id.example/keys#x;
+--- must_die
+--- error_log
+invalid URI "https://id.example/keys#x" in "mlsec_jwt_key_uri", expected "https://HOST[:PORT]/PATH"
+
+=== mlsec_jwt_key_uri: a query without a path
+--- config
+    mlsec_jwt_key_uri https://id.example?x;
+--- must_die
+--- error_log
+invalid URI "https://id.example?x" in "mlsec_jwt_key_uri", expected "https://HOST[:PORT]/PATH"
+
+=== mlsec_jwt_key_uri: a blank
+--- config
+    mlsec_jwt_key_uri "https://id.example/a b";
+--- must_die
+--- error_log
+invalid URI "https://id.example/a b" in "mlsec_jwt_key_uri", expected "https://HOST[:PORT]/PATH"
+
+=== mlsec_jwt_key_uri: a bad port
+--- config
+    mlsec_jwt_key_uri https://id.example:0/;
+--- must_die
+--- error_log
+invalid host "id.example:0" in "mlsec_jwt_key_uri": invalid port
+
+=== mlsec_jwt_key_uri: http
+--- config
+    mlsec_jwt_key_uri http://127.0.0.1/;
+--- must_die
+--- error_log
+"http://127.0.0.1/" in "mlsec_jwt_key_uri" is not "https", and whoever is on the way may change the keys; add "insecure" if that is nobody
+
+=== mlsec_jwt_key_uri: interva=1h
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ interva=1h;
+--- must_die
+--- error_log
+invalid parameter "interva=1h" in "mlsec_jwt_key_uri", expected "interval=TIME", "miss=TIME", "timeout=TIME", "stale=TIME", "wait=TIME", "max_size=SIZE" of 1k to 256k, "trusted=FILE" or "insecure"
+
+=== mlsec_jwt_key_uri: max_size=1023
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ max_size=1023;
+--- must_die
+--- error_log
+invalid parameter "max_size=1023" in "mlsec_jwt_key_uri", expected "interval=TIME", "miss=TIME", "timeout=TIME", "stale=TIME", "wait=TIME", "max_size=SIZE" of 1k to 256k, "trusted=FILE" or "insecure"
+
+=== mlsec_jwt_key_uri: max_size=257k
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ max_size=257k;
+--- must_die
+--- error_log
+invalid parameter "max_size=257k" in "mlsec_jwt_key_uri", expected "interval=TIME", "miss=TIME", "timeout=TIME", "stale=TIME", "wait=TIME", "max_size=SIZE" of 1k to 256k, "trusted=FILE" or "insecure"
+
+=== mlsec_jwt_key_uri: max_size=x
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ max_size=x;
+--- must_die
+--- error_log
+invalid parameter "max_size=x" in "mlsec_jwt_key_uri", expected "interval=TIME", "miss=TIME", "timeout=TIME", "stale=TIME", "wait=TIME", "max_size=SIZE" of 1k to 256k, "trusted=FILE" or "insecure"
+
+=== mlsec_jwt_key_uri: trusted=
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ trusted=;
+--- must_die
+--- error_log
+invalid parameter "trusted=" in "mlsec_jwt_key_uri", expected "interval=TIME", "miss=TIME", "timeout=TIME", "stale=TIME", "wait=TIME", "max_size=SIZE" of 1k to 256k, "trusted=FILE" or "insecure"
+
+=== mlsec_jwt_key_uri: insecur
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ insecur;
+--- must_die
+--- error_log
+invalid parameter "insecur" in "mlsec_jwt_key_uri", expected "interval=TIME", "miss=TIME", "timeout=TIME", "stale=TIME", "wait=TIME", "max_size=SIZE" of 1k to 256k, "trusted=FILE" or "insecure"
+
+=== mlsec_jwt_key_uri: interval=0
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ interval=0;
+--- must_die
+--- error_log
+"interval=" of "mlsec_jwt_key_uri"
+
+=== mlsec_jwt_key_uri: miss=0
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ miss=0;
+--- must_die
+--- error_log
+"miss=" of "mlsec_jwt_key_uri"
+
+=== mlsec_jwt_key_uri: timeout=0
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ timeout=0;
+--- must_die
+--- error_log
+"timeout=" of "mlsec_jwt_key_uri"
+
+=== mlsec_jwt_key_uri: stale=0
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ stale=0;
+--- must_die
+--- error_log
+"stale=" of "mlsec_jwt_key_uri"
+
+=== mlsec_jwt_key_uri: wait=0
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ wait=0;
+--- must_die
+--- error_log
+"wait=" of "mlsec_jwt_key_uri"
+
+=== mlsec_jwt_key_uri: timeout=61s
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ timeout=61s;
+--- must_die
+--- error_log
+"timeout=" or "wait=" of "mlsec_jwt_key_uri" is too long, expected at most "60s"
+
+=== mlsec_jwt_key_uri: wait=61s
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ wait=61s;
+--- must_die
+--- error_log
+"timeout=" or "wait=" of "mlsec_jwt_key_uri" is too long, expected at most "60s"
+
+=== mlsec_jwt_key_uri: miss=2h
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ miss=2h;
+--- must_die
+--- error_log
+"mlsec_jwt_key_uri" expects "miss=" not above "interval=", and that not above "stale="
+
+=== mlsec_jwt_key_uri: interval=2d
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ interval=2d;
+--- must_die
+--- error_log
+"mlsec_jwt_key_uri" expects "miss=" not above "interval=", and that not above "stale="
+
+=== mlsec_jwt_key_uri: other parameters
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/ miss=1s;
+    location /a { mlsec_jwt_key_uri https://127.0.0.1/ miss=2s; }
+--- must_die
+--- error_log
+"https://127.0.0.1/" of "mlsec_jwt_key_uri" has other parameters in
+
+=== mlsec_jwt_key_uri: no resolver
+--- config
+    mlsec_auth jwt; mlsec_jwt_issuer any; mlsec_jwt_audience any; mlsec_allow any; 
+    mlsec_jwt_key_uri https://id.example/;
+--- must_die
+--- error_log
+"mlsec_jwt_key_uri" without "resolver", add "resolver ADDRESS;" with the address of your DNS server, to find "id.example" in
+
+=== mlsec_jwt_key_uri: no CAs
+--- config
+    mlsec_auth jwt; mlsec_jwt_issuer any; mlsec_jwt_audience any; mlsec_allow any; 
+    mlsec_jwt_key_uri https://127.0.0.1/ trusted=$TEST_NGINX_KEYS/absent;
+--- must_die
+--- error_log
+/absent", "trusted=" of "mlsec_jwt_key_uri" in
+
+=== mlsec_jwt_key_uri: too many
+--- config
+    mlsec_jwt_key_uri https://127.0.0.1/0;
+    mlsec_jwt_key_uri https://127.0.0.1/1;
+    mlsec_jwt_key_uri https://127.0.0.1/2;
+    mlsec_jwt_key_uri https://127.0.0.1/3;
+    mlsec_jwt_key_uri https://127.0.0.1/4;
+    mlsec_jwt_key_uri https://127.0.0.1/5;
+    mlsec_jwt_key_uri https://127.0.0.1/6;
+    mlsec_jwt_key_uri https://127.0.0.1/7;
+    mlsec_jwt_key_uri https://127.0.0.1/8;
+    mlsec_jwt_key_uri https://127.0.0.1/9;
+    mlsec_jwt_key_uri https://127.0.0.1/10;
+    mlsec_jwt_key_uri https://127.0.0.1/11;
+    mlsec_jwt_key_uri https://127.0.0.1/12;
+    mlsec_jwt_key_uri https://127.0.0.1/13;
+    mlsec_jwt_key_uri https://127.0.0.1/14;
+    mlsec_jwt_key_uri https://127.0.0.1/15;
+    mlsec_jwt_key_uri https://127.0.0.1/16;
+--- must_die
+--- error_log
+too many "mlsec_jwt_key_uri", expected at most 16 at one level
 
 === without issuer
 --- config

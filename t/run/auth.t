@@ -11,6 +11,7 @@ use warnings;
 use FindBin '$Bin';
 use lib $Bin, "$Bin/../lib";
 use MlsecTest::Audit;
+use MlsecTest::Faulty;
 use MlsecTest::Token;
 use Run;
 use Test::More;
@@ -24,8 +25,11 @@ my ($line, $key) = $t->api_key('ci', roles => ['service']);
 
 $t->write('api_keys', $line);
 
+my $issuer = MlsecTest::Faulty->start(
+    replies => { '/keys' => [MlsecTest::Faulty::json($t->jwks('k1'))] });
+
 my %env = (SERVICE_PORT => $port, DEMO_SPEED => 1,
-           JWT_KEY_FILE => $t->dir . '/jwks.json',
+           JWT_JWKS_URL => 'http://' . $issuer->address . '/keys',
            JWT_ISSUER => 'https://id.example', JWT_AUDIENCE => 'gateway',
            API_KEYS_FILE => $t->dir . '/api_keys');
 

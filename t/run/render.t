@@ -169,7 +169,7 @@ my %idle = (
     WEBSOCKET_CLEANUP_INTERVAL => 300,
     POSTGRES_URL => 'postgres://a/b',
     JAEGER_ENABLED => 'true',
-    OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
+    OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318',
     );
 my %active = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
@@ -202,11 +202,23 @@ like($text, qr{^mlsec_audit_log "\Q$dir\E/logs/audit\.log";}m,
 unlike($text, qr/\$\{[A-Z_]+\}(?! are)/m, 'nothing is left to fill')
     or diag($text =~ /(.*\$\{[A-Z_]+\}.*)/);
 
-($status, $out, $err) = render(JWT_JWKS_URL => 'https://a/keys');
-isnt($status, 0, 'JWT_JWKS_URL alone: no start without sign-in');
-is($err, "mlsec: JWT_JWKS_URL is set, but keys are not fetched yet and nobody"
-   . " would be asked to sign in: set JWT_KEY_FILE to a file with the set of"
-   . " keys\n", 'and why');
+($status, $out, $err) = render(JWT_JWKS_URL => 'http://a.example/keys', RESOLVER => '127.0.0.1',
+                               JWT_ISSUER => 'i', JWT_AUDIENCE => 'a');
+is($out, "mlsec: JWT_JWKS_URL is not https: whoever is on the way may change keys\n",
+   'keys without TLS: it is said');
+like(slurp("$dir/conf/auth.conf"), qr{^mlsec_auth jwt;\nmlsec_jwt_key_uri  "http://a\.example/keys" insecure;$}m,
+     'and done');
+($status, $out, $err) = render(JWT_JWKS_URL => 'https://a.example/keys', RESOLVER => 'off');
+isnt($status, 0, 'a name of an issuer, and no DNS server');
+is($err, 'mlsec: JWT_JWKS_URL has a name that nobody can be asked for: RESOLVER is off,'
+   . " or the machine has no DNS server\n", 'and why');
+render(JWT_JWKS_URL => 'https://127.0.0.1:1/keys', RESOLVER => 'off');
+like(slurp("$dir/conf/auth.conf"), qr{^mlsec_jwt_key_uri  "https://127\.0\.0\.1:1/keys";$}m,
+     'an address needs none; CAs are the system\'s');
+render(JWT_JWKS_URL => 'https://127.0.0.1:1/keys', UPSTREAM_CA_FILE => $ca, JWT_KEY_FILE => $ca);
+like(slurp("$dir/conf/auth.conf"),
+     qr{^mlsec_jwt_key_file "\Q$ca\E";\nmlsec_jwt_key_uri  "https://127\.0\.0\.1:1/keys" "trusted=\Q$ca\E";$}m,
+     'or those of UPSTREAM_CA_FILE; a file may be there too');
 
 # ---- demo or real ----
 

@@ -35,6 +35,7 @@ static EVP_PKEY *mlsec_jwk_fromdata(const char *type, OSSL_PARAM_BLD *build);
 static int mlsec_jwk_bytes(const json_t *jwk, const char *name,
     unsigned char *dst, size_t size, size_t *len);
 static int mlsec_jwk_rsa_ok(EVP_PKEY *pkey, const char **why);
+static int mlsec_jwk_roca(EVP_PKEY *pkey);
 static unsigned mlsec_jwk_ec_algs(EVP_PKEY *pkey, const char **why);
 static int mlsec_jwk_small_order(const unsigned char *point);
 static int mlsec_jwk_context(const mlsec_jwk_set_t *set, mlsec_jwk_t *key,
@@ -321,9 +322,64 @@ mlsec_jwk_rsa_ok(EVP_PKEY *pkey, const char **why)
 
     if (!ok) {
         *why = "it is not a sound RSA key";
+        return 0;
     }
 
-    return ok;
+    if (mlsec_jwk_roca(pkey)) {
+        *why = "its RSA key can be factored (CVE-2017-15361)";
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/*
+ * Chips of one maker made primes out of powers of 65537 modulo a product of
+ * small primes, and products of such primes are powers of it too: modulo each
+ * of the small ones.  All other keys are so for all of these with a chance of
+ * less than 2^-27.
+ */
+
+static int
+mlsec_jwk_roca(EVP_PKEY *pkey)
+{
+    size_t         i;
+    BIGNUM        *n;
+    unsigned long  rest, power;
+
+    static const unsigned char  primes[] = {
+        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67,
+        71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139,
+        149, 151, 157, 163, 167
+    };
+
+    n = NULL;
+
+    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) != 1) {
+        return 0;
+    }
+
+    for (i = 0; i < sizeof(primes); i++) {
+        rest = (unsigned long) BN_mod_word(n, primes[i]);
+        power = 1;
+
+        do {
+            if (power == rest) {
+                break;
+            }
+
+            power = power * 65537 % primes[i];
+        } while (power != 1);
+
+        if (power != rest) {
+            break;
+        }
+    }
+
+    BN_free(n);
+
+    return i == sizeof(primes);
 }
 
 

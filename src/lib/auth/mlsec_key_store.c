@@ -116,8 +116,8 @@ mlsec_key_store_due(const mlsec_key_store_t *store,
 
 mlsec_keys_change_e
 mlsec_key_store_end(mlsec_key_store_t *store, const mlsec_process_t *process,
-    const mlsec_key_rule_t *rule, uint64_t now, mlsec_str_t text,
-    uint64_t stamp, int64_t max_age, uint64_t random)
+    const mlsec_key_rule_t *rule, uint64_t now,
+    const mlsec_key_answer_t *answer, uint64_t random)
 {
     int                changed;
     uint64_t           generation, wait, failures;
@@ -126,13 +126,13 @@ mlsec_key_store_end(mlsec_key_store_t *store, const mlsec_process_t *process,
     generation = mlsec_atomic_load(&store->generation);
     failures = mlsec_atomic_load(&store->failures);
     room = &store->room[generation % 2];
-    changed = generation == 0 || room->stamp != stamp;
+    changed = generation == 0 || room->stamp != answer->stamp;
 
     if (changed) {
         room = &store->room[(generation + 1) % 2];
-        memcpy(room->text, text.data, text.len);
-        room->len = text.len;
-        room->stamp = stamp;
+        memcpy(room->text, answer->text.data, answer->text.len);
+        room->len = answer->text.len;
+        room->stamp = answer->stamp;
     }
 
     mlsec_atomic_store(&store->fetched, now);
@@ -145,9 +145,9 @@ mlsec_key_store_end(mlsec_key_store_t *store, const mlsec_process_t *process,
 
     wait = rule->interval;
 
-    if (max_age >= 0 && (uint64_t) max_age < wait) {
-        wait = (uint64_t) max_age < rule->miss ? rule->miss
-                                               : (uint64_t) max_age;
+    if (answer->max_age >= 0 && (uint64_t) answer->max_age < wait) {
+        wait = (uint64_t) answer->max_age;
+        wait = wait < rule->miss ? rule->miss : wait;
     }
 
     /* gateways that were started together need not ask together */

@@ -73,6 +73,16 @@ typedef struct {
 } mlsec_key_store_t;
 
 
+/* what a good fetch has brought */
+
+typedef struct {
+    mlsec_str_t     text;            /* at most MLSEC_JWK_MAX_SIZE bytes */
+    uint64_t        stamp;           /* a number that another text would have
+                                        another of */
+    int64_t         max_age;         /* ms that it is good, -1: not said */
+} mlsec_key_answer_t;
+
+
 /* what a fetch has changed */
 
 typedef enum {
@@ -107,16 +117,15 @@ int mlsec_key_store_begin(mlsec_key_store_t *store,
 /*
  * A fetch has been good.  To be called under the lock.
  *
- * text: at most MLSEC_JWK_MAX_SIZE bytes, copied; stamp: a number that
- * another text would have another of.  max_age: ms that the answer is good, or
- * -1 if it does not say.  random: any number, to spread the next fetch.
+ * answer: its text is copied.  random: any number, to spread the next fetch.
  */
 mlsec_keys_change_e mlsec_key_store_end(mlsec_key_store_t *store,
     const mlsec_process_t *process, const mlsec_key_rule_t *rule,
-    uint64_t now, mlsec_str_t text, uint64_t stamp, int64_t max_age,
-    uint64_t random);
+    uint64_t now, const mlsec_key_answer_t *answer, uint64_t random);
 
-/* A fetch has failed. */
+/*
+ * A fetch has failed: MLSEC_KEYS_FAILING if the one before it had not.
+ */
 mlsec_keys_change_e mlsec_key_store_failed(mlsec_key_store_t *store,
     const mlsec_process_t *process, const mlsec_key_rule_t *rule,
     uint64_t now);

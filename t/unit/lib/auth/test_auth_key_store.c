@@ -28,10 +28,19 @@ static mlsec_key_store_t       store;
 
 
 static mlsec_keys_change_e
+answered(const mlsec_process_t *process, uint64_t now,
+    mlsec_key_answer_t answer, uint64_t random)
+{
+    return mlsec_key_store_end(&store, process, &rule, now, &answer, random);
+}
+
+
+static mlsec_keys_change_e
 good(uint64_t now, const char *text, uint64_t stamp, int64_t max_age)
 {
-    return mlsec_key_store_end(&store, &us, &rule, now, tap_str(text), stamp,
-                               max_age, 0);
+    mlsec_key_answer_t  answer = { tap_str(text), stamp, max_age };
+
+    return answered(&us, now, answer, 0);
 }
 
 
@@ -99,8 +108,8 @@ test_missed(void)
     tap_is(mlsec_key_store_patience(&store, &rule, 129000), 1000,
            "a second to wait");
     tap_is(begin(&them, 130000, 1), 1, "missed, and it is long ago");
-    tap_is(mlsec_key_store_end(&store, &them, &rule, 130010, tap_str("two"),
-                               2, -1, 99),
+    tap_is(answered(&them, 130010,
+                    (mlsec_key_answer_t) { tap_lit("two"), 2, -1 }, 99),
            MLSEC_KEYS_NEW, "another text");
     tap_ok(has("two"), "it is there");
     tap_is(next(130010), 3600000 - 356400, "sooner by chance");
