@@ -13,6 +13,7 @@
  * ngx_mlsec_auth_cache.c      signatures that have been verified
  * ngx_mlsec_auth_handler.c    THE access handler: who, then whether
  * ngx_mlsec_auth_jwt.c        tokens: where they are, what they say
+ * ngx_mlsec_auth_mint.c       tokens for services
  * ngx_mlsec_auth_other.c      API keys, client certificates
  * ngx_mlsec_auth_variables.c  what others may know of the caller
  */
@@ -135,6 +136,20 @@ typedef struct {
 } ngx_mlsec_auth_rule_t;
 
 
+/* One line of mlsec_upstream_token. */
+
+typedef struct {
+    uint64_t                line;          /* its number; 0: off */
+    ngx_str_t               key;           /* PEM */
+    int                     alg;           /* jwt_alg_t */
+    ngx_str_t               kid;           /* empty: none */
+    ngx_str_t               issuer;
+    ngx_array_t            *audiences;     /* ngx_str_t */
+    time_t                  ttl;           /* seconds */
+    ngx_uint_t              request_id;    /* is a claim: none is kept */
+} ngx_mlsec_mint_t;
+
+
 typedef struct {
     ngx_uint_t              methods;       /* NGX_MLSEC_AUTH_*, 0: not set */
     ngx_array_t            *rules;         /* NULL: nothing is allowed */
@@ -159,6 +174,7 @@ typedef struct {
     ngx_mlsec_auth_file_t  *revoked;
     ngx_mlsec_auth_file_t  *api_keys;
     ngx_str_t               api_key_header;    /* lower case, with a zero */
+    ngx_mlsec_mint_t       *mint;          /* NULL: not set */
 } ngx_mlsec_auth_loc_conf_t;
 
 
@@ -170,6 +186,7 @@ typedef struct {
     uint64_t                roles;         /* as said, without what they
                                               come to */
     ngx_str_t               claims;        /* JSON, empty: none */
+    ngx_str_t               minted;        /* for services, empty: none */
     mlsec_jwt_t             jwt;           /* jwt.claims NULL: no token */
     const char             *reason;        /* of a refusal, for the log */
     ngx_uint_t              bad_request;
@@ -272,6 +289,32 @@ void ngx_mlsec_jwt_cache_put(ngx_http_request_t *r,
 
 /* Setter of mlsec_jwt_cache. */
 char *ngx_mlsec_jwt_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_mlsec_auth_mint.c */
+
+/* Setter of mlsec_upstream_token. */
+char *ngx_mlsec_upstream_token(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Memory for tokens of this worker; to be called when it starts.
+ *
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_mint_init_worker(void);
+
+/*
+ * A token that tells services who is asking, a new one or one that this worker
+ * has signed for the same identity before.
+ *
+ * mint: of the location, or NULL.
+ *
+ * NGX_OK with *token in r->pool, empty without a mlsec_upstream_token;
+ * NGX_ERROR: it cannot be signed, which has been logged, or no memory.
+ */
+ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
+    const ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
 
 
 /* ngx_mlsec_auth_other.c */

@@ -136,6 +136,13 @@ static ngx_command_t  ngx_mlsec_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mlsec_upstream_token"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_mlsec_upstream_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_api_key"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_mlsec_api_key,
@@ -348,6 +355,7 @@ ngx_mlsec_auth_inherit(ngx_mlsec_auth_loc_conf_t *prev,
         ngx_str_set(&conf->api_key_header, "x-api-key");
     }
 
+    conf->mint = conf->mint ? conf->mint : prev->mint;
     conf->keys = conf->keys ? conf->keys : prev->keys;
     conf->issuers = conf->issuers ? conf->issuers : prev->issuers;
     conf->audiences = conf->audiences ? conf->audiences : prev->audiences;
@@ -424,5 +432,5 @@ ngx_mlsec_auth_init_process(ngx_cycle_t *cycle)
 {
     ngx_mlsec_auth_files_watch(cycle);
 
-    return NGX_OK;
+    return ngx_mlsec_mint_init_worker();
 }

@@ -196,6 +196,15 @@ like($text, qr{set_real_ip_from 10\.0\.0\.0/8;},
 unlike($text, qr/\$\{[A-Z_]+\}(?! are)/m, 'nothing is left to fill')
     or diag($text =~ /(.*\$\{[A-Z_]+\}.*)/);
 
+($status, $out, $err) = render(UPSTREAM_KEY_FILE => $ca);
+is("$status|$err", "1|mlsec: UPSTREAM_KEY_FILE is set, and UPSTREAM_CERT_FILE is not\n",
+   'a key without its certificate');
+($status, $out, $err) = render(UPSTREAM_TOKEN_KEY_FILE => $ca);
+like("$out$err", qr/^mlsec: UPSTREAM_TOKEN_KEY_FILE has no effect: nobody is asked to sign in$/m,
+     'a token for services about nobody');
+($status, $out, $err) = render(REQUIRE_HTTPS => 'refuse');
+like("$out$err", qr/^mlsec: REQUIRE_HTTPS is set and TRUSTED_PROXIES is not: nobody is believed to have used https$/m,
+     'https that nobody can use');
 ($status, $out, $err) = render(JWT_JWKS_URL => 'https://a/keys');
 isnt($status, 0, 'JWT_JWKS_URL alone: no start without sign-in');
 is($err, "mlsec: JWT_JWKS_URL is set, but keys are not fetched yet and nobody"
