@@ -189,6 +189,7 @@ typedef struct {
     ngx_str_t               minted;        /* for services, empty: none */
     mlsec_jwt_t             jwt;           /* jwt.claims NULL: no token */
     const char             *reason;        /* of a refusal, for the log */
+    ngx_table_elt_t        *no_store;      /* of a refusal's response */
     ngx_uint_t              bad_request;
     ngx_uint_t              known;         /* access has been granted */
     ngx_uint_t              broken;        /* a token was bad */
@@ -218,6 +219,14 @@ ngx_uint_t ngx_mlsec_auth_used(ngx_http_request_t *r);
  * challenge is set, the reason logged.
  */
 ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
+
+/*
+ * Handler of the precontent phase: a request that was refused and is served
+ * nevertheless, since "satisfy any" had another's word, is not told so.
+ *
+ * NGX_DECLINED always.
+ */
+ngx_int_t ngx_mlsec_auth_passed(ngx_http_request_t *r);
 
 /*
  * The context of the request that the client has sent, NULL: nobody asked.

@@ -107,6 +107,22 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_mlsec_auth_passed(ngx_http_request_t *r)
+{
+    ngx_mlsec_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_auth_module);
+
+    if (ctx != NULL && ctx->no_store != NULL) {
+        ctx->no_store->hash = 0;
+        ctx->no_store = NULL;
+    }
+
+    return NGX_DECLINED;
+}
+
+
 static void
 ngx_mlsec_auth_cleanup(void *data)
 {
@@ -376,7 +392,8 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
          && ngx_mlsec_auth_header(r, &r->headers_out.www_authenticate,
                                   "WWW-Authenticate", challenge)
             != NGX_OK)
-        || ngx_mlsec_auth_header(r, NULL, "Cache-Control", "no-store")
+        || ngx_mlsec_auth_header(r, &ctx->no_store, "Cache-Control",
+                                 "no-store")
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
