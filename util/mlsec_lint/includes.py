@@ -9,7 +9,8 @@ from collections import namedtuple
 from mlsec_lint import csource
 
 LAYERS = [['lib'], ['core'], ['metrics', 'trace'], ['redis', 'postgres'],
-          ['service', 'filter', 'auth', 'edge', 'limit', 'cache', 'ws',
+          ['filter'],
+          ['service', 'auth', 'edge', 'limit', 'validate', 'cache', 'ws',
            'audit'],
           ['aggregate'], ['']]
 RANK = {word: rank for rank, words in enumerate(LAYERS) for word in words}
