@@ -312,8 +312,8 @@ check_environment() {
         *) bad REQUIRE_HTTPS 'off, redirect or refuse' ;;
     esac
     case ${MLSEC_DEMO-} in
-        ''|auto|off) ;;
-        *) bad MLSEC_DEMO 'auto or off' ;;
+        ''|auto|open|off) ;;
+        *) bad MLSEC_DEMO 'auto, open or off' ;;
     esac
 
     [ -z "${WEBSOCKET_CLEANUP_INTERVAL-}" ] \
