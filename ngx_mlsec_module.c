@@ -75,6 +75,7 @@ static const struct {
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite },
     { NGX_HTTP_PREACCESS_PHASE, ngx_mlsec_limit_address },
     { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_access },
+    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_auth_passed },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_validate_handler },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via },

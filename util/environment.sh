@@ -312,8 +312,8 @@ check_environment() {
         *) bad REQUIRE_HTTPS 'off, redirect or refuse' ;;
     esac
     case ${MLSEC_DEMO-} in
-        ''|auto|off) ;;
-        *) bad MLSEC_DEMO 'auto or off' ;;
+        ''|auto|open|off) ;;
+        *) bad MLSEC_DEMO 'auto, open or off' ;;
     esac
 
     [ -z "${WEBSOCKET_CLEANUP_INTERVAL-}" ] \
@@ -361,7 +361,9 @@ check_environment() {
     [ -z "${DASHBOARD_ROOT-}" ] || [ -f "$DASHBOARD_ROOT/index.html" ] \
         || bad DASHBOARD_ROOT 'a folder with an index.html that can be read'
 
-    for name in JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE; do
+    for name in JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE \
+                UPSTREAM_CERT_FILE UPSTREAM_KEY_FILE UPSTREAM_TOKEN_KEY_FILE
+    do
         v=$(value_of "$name")
         [ -z "$v" ] || { [ -f "$v" ] && [ -r "$v" ]; } \
             || bad "$name" 'a file that can be read'
@@ -370,7 +372,11 @@ check_environment() {
         ''|off|/*) ;;
         *) bad AUDIT_LOG 'an absolute path, or off' ;;
     esac
-    for name in JWT_ISSUER JWT_AUDIENCE; do
+    [ -z "${UPSTREAM_KEY_FILE-}" ] || [ -n "${UPSTREAM_CERT_FILE-}" ] \
+        || die 'UPSTREAM_KEY_FILE is set, and UPSTREAM_CERT_FILE is not'
+    for name in JWT_ISSUER JWT_AUDIENCE UPSTREAM_TOKEN_ISSUER \
+                UPSTREAM_TOKEN_AUDIENCE
+    do
         case $(value_of "$name") in
             *[!!-~]*|*[\"\\]*) bad "$name" 'printable characters, no blanks' ;;
         esac

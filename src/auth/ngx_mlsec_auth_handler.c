@@ -25,7 +25,9 @@ static void ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
 static ngx_int_t ngx_mlsec_auth_may(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_auth_tell(ngx_http_request_t *r,
-    ngx_mlsec_auth_ctx_t *ctx);
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+static ngx_int_t ngx_mlsec_auth_set(ngx_http_request_t *r, ngx_str_t *user,
+    ngx_str_t *roles, ngx_str_t *tenant, ngx_str_t *token);
 static ngx_int_t ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status);
@@ -109,7 +111,7 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_mlsec_auth_tell(r, ctx);
+        rc = ngx_mlsec_auth_tell(r, lcf, ctx);
     }
 
     if (rc == NGX_OK) {
@@ -119,6 +121,22 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
 
     return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR
                            : ngx_mlsec_auth_refuse(r, lcf, ctx, rc);
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_passed(ngx_http_request_t *r)
+{
+    ngx_mlsec_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_auth_module);
+
+    if (ctx != NULL && ctx->no_store != NULL) {
+        ctx->no_store->hash = 0;
+        ctx->no_store = NULL;
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -328,16 +346,32 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 /* What services are told.  Headers of an earlier location are replaced. */
 
 static ngx_int_t
-ngx_mlsec_auth_tell(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx)
+ngx_mlsec_auth_tell(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
 {
     ngx_str_t  roles;
 
     if (ngx_mlsec_role_names(r, ctx->roles, &roles) != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, &ctx->identity)
+        || ngx_mlsec_mint(r, lcf->mint, ctx, &ctx->minted) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_mlsec_auth_set(r, &ctx->identity, &roles, &ctx->tenant,
+                              &ctx->minted);
+}
+
+
+static ngx_int_t
+ngx_mlsec_auth_set(ngx_http_request_t *r, ngx_str_t *user, ngx_str_t *roles,
+    ngx_str_t *tenant, ngx_str_t *token)
+{
+    if (ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, user) != NGX_OK
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, roles)
            != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, &roles)
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, tenant)
            != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, &ctx->tenant)
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TOKEN, token)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -366,12 +400,7 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
 
     ngx_str_null(&none);
 
-    if (ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, &none) != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, &none)
-           != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, &none)
-           != NGX_OK)
-    {
+    if (ngx_mlsec_auth_set(r, &none, &none, &none, &none) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -399,7 +428,8 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
          && ngx_mlsec_auth_header(r, &r->headers_out.www_authenticate,
                                   "WWW-Authenticate", challenge)
             != NGX_OK)
-        || ngx_mlsec_auth_header(r, NULL, "Cache-Control", "no-store")
+        || ngx_mlsec_auth_header(r, &ctx->no_store, "Cache-Control",
+                                 "no-store")
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

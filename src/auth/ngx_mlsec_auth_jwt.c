@@ -31,7 +31,8 @@ static ngx_int_t ngx_mlsec_jwt_find(ngx_http_request_t *r,
 static ngx_int_t ngx_mlsec_jwt_bearer(ngx_http_request_t *r,
     ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
 static ngx_int_t ngx_mlsec_jwt_cookie(ngx_http_request_t *r,
-    const ngx_str_t *name, ngx_str_t *token);
+    ngx_mlsec_auth_ctx_t *ctx, const ngx_str_t *name, ngx_str_t *token);
+static ngx_uint_t ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_jwt_websocket(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
@@ -170,7 +171,7 @@ ngx_mlsec_jwt_find(ngx_http_request_t *r,
         rc = source == NGX_MLSEC_SOURCE_BEARER
              ? ngx_mlsec_jwt_bearer(r, ctx, &one)
              : source == NGX_MLSEC_SOURCE_COOKIE
-             ? ngx_mlsec_jwt_cookie(r, &lcf->cookie, &one)
+             ? ngx_mlsec_jwt_cookie(r, ctx, &lcf->cookie, &one)
              : source == NGX_MLSEC_SOURCE_WEBSOCKET
              ? ngx_mlsec_jwt_websocket(r, &one)
              : ngx_mlsec_jwt_query(r, &lcf->query, &one);
@@ -242,8 +243,8 @@ ngx_mlsec_jwt_bearer(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_mlsec_jwt_cookie(ngx_http_request_t *r, const ngx_str_t *name,
-    ngx_str_t *token)
+ngx_mlsec_jwt_cookie(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx,
+    const ngx_str_t *name, ngx_str_t *token)
 {
     u_char                     *p;
     ngx_str_t                   variable;
@@ -264,10 +265,45 @@ ngx_mlsec_jwt_cookie(ngx_http_request_t *r, const ngx_str_t *name,
         return NGX_DECLINED;
     }
 
+    if (ngx_mlsec_jwt_cookie_foreign(r)) {
+        ctx->reason = "a cookie came for a page of another origin, or of "
+                      "none";
+        return NGX_HTTP_FORBIDDEN;
+    }
+
     token->data = v->data;
     token->len = v->len;
 
     return NGX_OK;
+}
+
+
+/*
+ * A browser sends a cookie whoever's page makes it ask.  Such a page may not
+ * read an answer, so reading does no harm; but it may change something, and a
+ * WebSocket is its own to read.  For both of these browsers say which page it
+ * is, so there has to be one, of the gateway's own origin or of mlsec_cors.
+ */
+
+static ngx_uint_t
+ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r)
+{
+    ngx_uint_t                  n;
+    ngx_http_variable_value_t  *v;
+
+    static ngx_str_t  name = ngx_string("mlsec_origin");
+
+    if ((r->main->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        && ngx_mlsec_header_in(r, "upgrade", &n) == NULL)
+    {
+        return 0;
+    }
+
+    v = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+
+    return v == NULL || v->not_found
+           || !((v->len == 4 && ngx_strncmp(v->data, "same", 4) == 0)
+                || (v->len == 6 && ngx_strncmp(v->data, "listed", 6) == 0));
 }
 
 

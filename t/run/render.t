@@ -87,7 +87,7 @@ my @bad = (
     (map { [$_, 'a b', 'printable characters, no blanks'] }
         qw(JWT_ISSUER JWT_AUDIENCE)),
     (map { ['AUDIT_LOG', $_, 'an absolute path, or off'] } 'audit.log', 'on'),
-    ['MLSEC_DEMO', 'on', 'auto or off'],
+    ['MLSEC_DEMO', 'on', 'auto, open or off'],
     (map { [$_->[0], $_->[1],
             'postgresql://[user[:password]@]host[:port]/database', $_->[2]] }
         ['POSTGRES_URL', 'mysql://u:hidden@host/d', 'mysql://***'],
@@ -115,7 +115,8 @@ ok(!-e "$dir/conf", 'what is refused writes nothing');
 
 for (['MODEL_API_URL', 'http://127.0.0.1:1'], ['MODEL_API_URL', 'http://[::1]:80/'],
      ['MODEL_API_URL', 'http://127.0.0.1/a-b_c~/%2f.x/'],
-     ['SERVICE_HOST', '*'], ['SERVICE_HOST', '::'], ['SERVICE_HOST', '[::1]'],
+     (map { ['SERVICE_HOST', $_, MLFLOW_URL => 'http://127.0.0.1:1'] } '*', '::'),
+     ['SERVICE_HOST', '[::1]'],
      ['SERVICE_HOST', 'localhost'], ['LOG_LEVEL', 'wArning'],
      ['CORS_ORIGINS', '["http://a", "https://b:3000"]'],
      ['CORS_ORIGINS', 'http://a,https://b:3000'], ['CORS_ORIGINS', '*'],
@@ -219,6 +220,16 @@ render(JWT_JWKS_URL => 'https://127.0.0.1:1/keys', UPSTREAM_CA_FILE => $ca, JWT_
 like(slurp("$dir/conf/auth.conf"),
      qr{^mlsec_jwt_key_file "\Q$ca\E";\nmlsec_jwt_key_uri  "https://127\.0\.0\.1:1/keys" "trusted=\Q$ca\E";$}m,
      'or those of UPSTREAM_CA_FILE; a file may be there too');
+($status, $out, $err) = render(UPSTREAM_KEY_FILE => $ca);
+is("$status|$err", "1|mlsec: UPSTREAM_KEY_FILE is set, and UPSTREAM_CERT_FILE is not\n",
+   'a key without its certificate');
+($status, $out, $err) = render(UPSTREAM_TOKEN_KEY_FILE => $ca,
+                                MLSEC_DEMO => 'open');
+like("$out$err", qr/^mlsec: UPSTREAM_TOKEN_KEY_FILE has no effect: nobody is asked to sign in$/m,
+     'a token for services about nobody');
+($status, $out, $err) = render(REQUIRE_HTTPS => 'refuse');
+like("$out$err", qr/^mlsec: REQUIRE_HTTPS is set and TRUSTED_PROXIES is not: nobody is believed to have used https$/m,
+     'https that nobody can use');
 
 # ---- demo or real ----
 
@@ -234,6 +245,18 @@ unlike(slurp("$dir/conf/upstreams.conf"), qr/unix:/,
        'one service URL: no demo at all');
 like(slurp("$dir/conf/nginx.conf"), qr/listen\s+0\.0\.0\.0:8007;/,
      'real: on every address');
+render();
+like(slurp("$dir/conf/auth.conf"), qr{^mlsec_auth jwt;\nmlsec_jwt_key_file "\Q$dir\E/demo/jwks\.json";\nmlsec_jwt_issuer   mlsec-demo;\nmlsec_jwt_audience mlsec-gateway;\nmlsec_jwt_source   bearer websocket cookie=mlsec_demo;}m,
+     'the demo asks to sign in');
+like(slurp("$dir/conf/sign_in.conf"), qr{^location = /sign-in\.html \{}m,
+     'and shows how');
+render(MLSEC_DEMO => 'open');
+unlike(slurp("$dir/conf/auth.conf") . slurp("$dir/conf/sign_in.conf"),
+       qr/mlsec_auth|^location/m, 'MLSEC_DEMO=open: it does not');
+render(API_KEYS_FILE => $ca);
+like(slurp("$dir/conf/auth.conf"), qr{^mlsec_auth api_key;$}m,
+     'with keys of its own it asks for those');
+unlike(slurp("$dir/conf/sign_in.conf"), qr/^location/m, 'and has no page for it');
 render(MLSEC_DEMO => 'off');
 unlike(slurp("$dir/conf/upstreams.conf"), qr/unix:/, 'MLSEC_DEMO=off: no demo');
 
