@@ -7,8 +7,7 @@
 .DEFAULT_GOAL := help
 
 .PHONY: help run start stop demo-kill demo-start build test test-oidc unit \
-	asan fuzz \
-	bench chaos image-test lint fmt clean
+	asan fuzz bench timing chaos image-test lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' \
@@ -65,7 +64,13 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@bench/platform
 	@bench/service
 	@bench/limits
+	@bench/auth
 	@bench/filter
+
+timing: ## whether API keys can be guessed by the time of answers
+	@util/deps build run bench
+	@util/build
+	@bench/timing
 
 chaos: ## services, DNS and clock fail under load: bench/chaos/run (S=dns)
 	@util/deps build run test

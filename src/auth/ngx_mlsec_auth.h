@@ -11,6 +11,7 @@
  * ngx_mlsec_auth_roles.c      mlsec_role, the roles of mlsec_allow
  * ngx_mlsec_auth_files.c      keys and revocations, read again when they change
  * ngx_mlsec_auth_cache.c      signatures that have been verified
+ * ngx_mlsec_auth_recent.c    tokens that this worker has seen, parsed
  * ngx_mlsec_auth_handler.c    THE access handler: who, then whether
  * ngx_mlsec_auth_jwt.c        tokens: where they are, what they say
  * ngx_mlsec_auth_mint.c       tokens for services
@@ -310,6 +311,30 @@ ngx_int_t ngx_mlsec_jwt_cache_get(ngx_http_request_t *r,
  */
 void ngx_mlsec_jwt_cache_put(ngx_http_request_t *r,
     const ngx_mlsec_cached_t *token, mlsec_str_t payload);
+
+/* ngx_mlsec_auth_recent.c */
+
+/*
+ * Finds a token that this worker has verified lately.
+ *
+ * token: text and stamp are the caller's.
+ *
+ * NGX_OK: *jwt is to be closed as any other, its text is in r->pool.
+ * NGX_DECLINED: not known.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_recent_get(ngx_http_request_t *r,
+    const ngx_mlsec_cached_t *token, mlsec_jwt_t *jwt);
+
+/*
+ * Keeps a token whose signature is good, where there is a mlsec_jwt_cache.
+ *
+ * jwt: read, stays the caller's to close; nobody may change its claims.
+ */
+void ngx_mlsec_recent_put(ngx_http_request_t *r,
+    const ngx_mlsec_cached_t *token, const mlsec_jwt_t *jwt);
+
+
+/* ngx_mlsec_auth_cache.c */
 
 /* Setter of mlsec_jwt_cache. */
 char *ngx_mlsec_jwt_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

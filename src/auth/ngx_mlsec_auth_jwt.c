@@ -40,6 +40,9 @@ static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
 static mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
     const ngx_str_t *token);
+static mlsec_reason_e ngx_mlsec_jwt_known(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
+    mlsec_jwt_t *jwt, ngx_mlsec_cached_t *cached);
 static uint64_t ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf,
     const ngx_mlsec_sets_t *sets);
 static void ngx_mlsec_jwt_sets(const ngx_mlsec_auth_loc_conf_t *lcf,
@@ -382,7 +385,6 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_str_t *token)
 {
     u_char              buf[43];
-    mlsec_str_t         payload;
     mlsec_reason_e      reason;
     ngx_mlsec_sets_t    sets;
     ngx_mlsec_cached_t  cached;
@@ -393,17 +395,14 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     cached.text.len = token->len;
     cached.stamp = ngx_mlsec_jwt_stamp(lcf, &sets);
 
-    switch (ngx_mlsec_jwt_cache_get(r, &cached, &payload)) {
+    switch (ngx_mlsec_recent_get(r, &cached, jwt)) {
 
     case NGX_OK:
-        reason = mlsec_jwt_read_text(jwt, payload);
+        reason = MLSEC_REASON_OK;
         break;
 
-    case NGX_ABORT:
-        return MLSEC_REASON_SIGNATURE;
-
     case NGX_DECLINED:
-        reason = ngx_mlsec_jwt_signature(r, lcf, &sets, jwt, &cached);
+        reason = ngx_mlsec_jwt_known(r, lcf, &sets, jwt, &cached);
         break;
 
     default: /* NGX_ERROR */
@@ -426,6 +425,41 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
 
     if (reason != MLSEC_REASON_OK) {
         mlsec_jwt_close(jwt);
+    }
+
+    return reason;
+}
+
+
+/* Of a token that this worker has not seen lately: others may have. */
+
+static mlsec_reason_e
+ngx_mlsec_jwt_known(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
+    mlsec_jwt_t *jwt, ngx_mlsec_cached_t *cached)
+{
+    mlsec_str_t     payload;
+    mlsec_reason_e  reason;
+
+    switch (ngx_mlsec_jwt_cache_get(r, cached, &payload)) {
+
+    case NGX_OK:
+        reason = mlsec_jwt_read_text(jwt, payload);
+        break;
+
+    case NGX_ABORT:
+        return MLSEC_REASON_SIGNATURE;
+
+    case NGX_DECLINED:
+        reason = ngx_mlsec_jwt_signature(r, lcf, sets, jwt, cached);
+        break;
+
+    default: /* NGX_ERROR */
+        return MLSEC_REASON_NOMEM;
+    }
+
+    if (reason == MLSEC_REASON_OK) {
+        ngx_mlsec_recent_put(r, cached, jwt);
     }
 
     return reason;
