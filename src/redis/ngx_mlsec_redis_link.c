@@ -323,9 +323,7 @@ ngx_mlsec_redis_link_secured(ngx_connection_t *c, const char *error)
                       "mlsec redis: TLS failed, server: \"%V\", error: \"%s\"",
                       &link->conf->shown, error);
 
-        ngx_mlsec_redis_link_fail(link, c->read->timedout
-                                        ? MLSEC_REDIS_CONNECT
-                                        : MLSEC_REDIS_TLS);
+        ngx_mlsec_redis_link_fail(link, MLSEC_REDIS_TLS);
         return;
     }
 
