@@ -240,10 +240,16 @@ cannot read CAs from "/nowhere/ca.pem", "trusted=" of "mlsec_redis" in
 
 
 
-=== a name without a resolver
---- line: redis://cache.internal
---- error_log
-"mlsec_redis" with the name "cache.internal" without "resolver", add "resolver ADDRESS;" with the address of your DNS server to "http" in
+=== a name that is not there, without a resolver
+--- line: redis://redis.invalid
+--- error_log eval
+qr/host "redis.invalid" of "mlsec_redis" in \S+:\d+ is not found, add "resolver ADDRESS;" with the address of your DNS server to "http" if it comes later/
+
+
+
+=== the same with one
+--- line: redis://redis.invalid
+--- more: resolver 127.0.0.1:1;
 
 
 

@@ -77,6 +77,7 @@ my %case = (
     unix     => ['unix://gateway:word%40of%2Fgateway@' . $redis->socket . '?db=1', 'ok', 'ok', 'ok'],
     database => ["redis://:sesame-open\@127.0.0.1:$port/4711", 'refused'],
     name     => ["redis://:sesame-open\@redis.test:$port", 'ok'],
+    localhost => ["redis://:sesame-open\@localhost:$port", 'ok'],
     unknown  => ["redis://:sesame-open\@unknown.test:$port", 'resolve'],
     tls      => ["rediss://:sesame-open\@redis.test:$tls trusted=$certs/ca.pem", 'ok', 'ok', 'ok'],
     sni      => ["rediss://:sesame-open\@127.0.0.1:$tls sni=redis.test trusted=$certs/ca.pem", 'ok'],
