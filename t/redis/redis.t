@@ -325,4 +325,22 @@ ok(defined until_result('/ping', 'ping', 'ok'), 'the new worker has its own conn
        'and its last request was answered');
 }
 
+# nginx does not wait longer than it was told to, and finds all handlers in place
+{
+    my $other = MlsecTest::Instance->start(main => "worker_shutdown_timeout 200ms;\n",
+        http => 'mlsec_redis unix:' . $redis->socket . ' timeout=8s;',
+        server => 'location = /all { mlsec_redis_status check=ping,write,pubsub; }');
+    my $until = time + 10;
+    sleep 0.02 while $other->get('/all')->{body} !~ /"pubsub":\{"ms":\d+,"result":"ok"/ && time < $until;
+
+    my $client = $other->client;
+    $redis->signal('STOP');
+    $client->request('/all');
+    sleep 0.1;
+    my $start = time;
+    $other->finish('worker_shutdown_timeout');
+    cmp_ok(time - $start, '<', 5, 'it is not waited for');
+    $redis->signal('CONT');
+}
+
 done_testing;
