@@ -18,7 +18,6 @@ static void ngx_mlsec_exchange_handler(ngx_event_t *ev);
 static void ngx_mlsec_exchange_secured(ngx_connection_t *c,
     const char *error);
 static void ngx_mlsec_exchange_go(ngx_mlsec_exchange_t *x);
-static ngx_int_t ngx_mlsec_exchange_connected(ngx_connection_t *c);
 static const char *ngx_mlsec_exchange_send(ngx_mlsec_exchange_t *x);
 static ngx_int_t ngx_mlsec_exchange_read(ngx_mlsec_exchange_t *x,
     const char **error);
@@ -178,7 +177,7 @@ ngx_mlsec_exchange_go(ngx_mlsec_exchange_t *x)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_mlsec_exchange_connected(ngx_connection_t *c)
 {
     int        err;
