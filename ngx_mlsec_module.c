@@ -20,6 +20,7 @@
  *   ngx_mlsec_validate_module        src/validate/ngx_mlsec_validate_module.c
  *   ngx_mlsec_edge_filter_module     src/edge/ngx_mlsec_edge_module.c
  *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
+ *   ngx_mlsec_redact_filter_module   src/redact/ngx_mlsec_redact_module.c
  *   ngx_mlsec_error_filter_module    src/core/ngx_mlsec_error.c
  *   ngx_mlsec_capture_filter_module  src/core/ngx_mlsec_capture.c
  *

@@ -240,7 +240,6 @@ ngx_mlsec_redis_link_connect(ngx_mlsec_redis_link_t *link,
 static void
 ngx_mlsec_redis_link_handler(ngx_event_t *ev)
 {
-    const char              *error;
     ngx_connection_t        *c;
     ngx_mlsec_redis_link_t  *link;
 
