@@ -75,7 +75,7 @@ struct ngx_mlsec_limit_batch_s {
 };
 
 
-/* Makes it empty. */
+/* Makes a batch that has been used, or never, an empty one. */
 void ngx_mlsec_limit_batch_reset(ngx_mlsec_limit_batch_t *batch);
 
 /* Whether it has room for n keys and parts more: 1 or 0. */
