@@ -16,6 +16,7 @@
  *   ngx_mlsec_filter_module          src/filter/ngx_mlsec_filter_module.c
  *   ngx_mlsec_auth_module            src/auth/ngx_mlsec_auth_module.c
  *   ngx_mlsec_limit_module           src/limit/ngx_mlsec_limit_module.c
+ *   ngx_mlsec_validate_module        src/validate/ngx_mlsec_validate_module.c
  *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
  *   ngx_mlsec_error_filter_module    src/core/ngx_mlsec_error.c
  *   ngx_mlsec_capture_filter_module  src/core/ngx_mlsec_capture.c
@@ -37,6 +38,7 @@
 #include <limit/ngx_mlsec_limit.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
+#include <validate/ngx_mlsec_validate.h>
 
 
 static ngx_int_t ngx_mlsec_preconfiguration(ngx_conf_t *cf);
@@ -65,6 +67,7 @@ static const struct {
     { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_auth_access },
     { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_limit_identity },
+    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_validate_handler },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via },
     { NGX_HTTP_LOG_PHASE, ngx_mlsec_limit_log },
     { NGX_HTTP_LOG_PHASE, ngx_mlsec_metrics_log }

@@ -3,10 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#include <string.h>
-
 #include <lib/mlsec_redis.h>
 #include <lib/mlsec_text.h>
+#include <string.h>
 
 
 /*

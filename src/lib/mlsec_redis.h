@@ -111,17 +111,25 @@ const char *mlsec_redis_error_name(mlsec_redis_error_e error);
 
 /*
  * The bytes that mlsec_redis_command_head() writes for a command of n
- * arguments; and mlsec_redis_command_arg() for one of len bytes.
+ * arguments.
  */
 size_t mlsec_redis_command_head_len(size_t n);
+
+/*
+ * The bytes that mlsec_redis_command_arg() writes for an argument of len
+ * bytes.
+ */
 size_t mlsec_redis_command_arg_len(size_t len);
 
 /*
- * Writes a command: its head, then its n arguments one after the other, the
- * first one the command's name.  Arguments are any bytes.  dst: has the room.
- * The byte after what was written.
+ * Writes the beginning of a command of n arguments, the first one of them the
+ * command's name.  dst: has the room.  The byte after what was written.
  */
 unsigned char *mlsec_redis_command_head(unsigned char *dst, size_t n);
+
+/*
+ * Writes the next argument, any bytes, in the same way.
+ */
 unsigned char *mlsec_redis_command_arg(unsigned char *dst, mlsec_str_t arg);
 
 /*

@@ -3,10 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
+#include <lib/mlsec_redis_reader.h>
 #include <hiredis/hiredis.h>
 #include <string.h>
-
-#include <lib/mlsec_redis_reader.h>
 
 
 /* what the functions of a reader get: an int before 1.0 */

@@ -3,9 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#include <string.h>
-
 #include <lib/mlsec_redis_url.h>
+#include <string.h>
 
 
 typedef struct {

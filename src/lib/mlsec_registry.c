@@ -15,8 +15,6 @@
 #define MLSEC_SLOT_CLAIMED       (1ull << 62)
 #define MLSEC_SLOT_READY         (1ull << 63)
 
-#define MLSEC_LEADER_TIME_BITS   40
-
 
 /* What a slot is found by. */
 
@@ -556,43 +554,4 @@ mlsec_registry_inflight(const mlsec_registry_t *r, uint32_t service)
     mlsec_registry_live(r, service, &live);
 
     return live.calls;
-}
-
-
-int
-mlsec_registry_lead(mlsec_registry_t *r, const mlsec_process_t *process,
-    uint64_t now, uint64_t lease)
-{
-    uint64_t  old, pid, until, mine;
-
-    mine = (uint64_t) process->self << MLSEC_LEADER_TIME_BITS;
-    old = mlsec_atomic_load(&r->leader);
-
-    for ( ;; ) {
-        pid = old >> MLSEC_LEADER_TIME_BITS;
-        until = old & ((1ull << MLSEC_LEADER_TIME_BITS) - 1);
-
-        if (pid != 0 && pid != process->self && now < until
-            && process->alive(process->ctx, (uint32_t) pid))
-        {
-            return 0;
-        }
-
-        if (mlsec_atomic_cas(&r->leader, &old, mine | (now + lease))) {
-            return 1;
-        }
-    }
-}
-
-
-void
-mlsec_registry_resign(mlsec_registry_t *r, uint32_t pid)
-{
-    uint64_t  old;
-
-    old = mlsec_atomic_load(&r->leader);
-
-    if (old >> MLSEC_LEADER_TIME_BITS == pid) {
-        (void) mlsec_atomic_cas(&r->leader, &old, 0);
-    }
 }

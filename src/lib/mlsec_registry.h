@@ -22,6 +22,7 @@
 
 #include <lib/mlsec_breaker.h>
 #include <lib/mlsec_budget.h>
+#include <lib/mlsec_leader.h>
 #include <lib/mlsec_peer_state.h>
 #include <lib/mlsec_types.h>
 
@@ -113,18 +114,9 @@ typedef struct {
     uint64_t            npeers;      /* slots */
     mlsec_atomic_t      generation;  /* of configurations */
     mlsec_atomic_t      writer;      /* who claims a slot, pid; 0: nobody */
-    mlsec_atomic_t      leader;      /* pid << 40 | ms until when */
+    mlsec_atomic_t      leader;      /* of mlsec_leader_ask() */
     mlsec_worker_t      workers[MLSEC_REGISTRY_WORKERS];
 } __attribute__((aligned(64))) mlsec_registry_t;
-
-
-/* How a process is told dead: 0, no process has this pid any more. */
-
-typedef struct {
-    int               (*alive)(void *ctx, uint32_t pid);
-    void               *ctx;
-    uint32_t            self;        /* pid of the caller, not 0 */
-} mlsec_process_t;
 
 
 /*
@@ -231,17 +223,5 @@ uint64_t mlsec_registry_inflight(const mlsec_registry_t *r, uint32_t service);
  */
 void mlsec_registry_live(const mlsec_registry_t *r, uint32_t service,
     mlsec_budget_live_t *live);
-
-/*
- * Asks to be the one process that does what only one should do, for the next
- * "lease" ms: 1 if the caller is.  To be asked again well before the lease
- * ends.  A leader that has died is replaced at once.
- */
-int mlsec_registry_lead(mlsec_registry_t *r, const mlsec_process_t *process,
-    uint64_t now, uint64_t lease);
-
-/* Gives it up, if the caller has it. */
-void mlsec_registry_resign(mlsec_registry_t *r, uint32_t pid);
-
 
 #endif /* _MLSEC_REGISTRY_H_INCLUDED_ */

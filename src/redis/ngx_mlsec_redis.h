@@ -234,7 +234,8 @@ ngx_int_t ngx_mlsec_redis_watch(ngx_mlsec_redis_t *redis,
     ngx_mlsec_redis_watch_pt watch, void *data);
 
 /*
- * Fills *view.
+ * Fills *view with what this worker knows at this moment; all 0 where there
+ * is no client, such as in the master.  Costs a few hundred reads.
  */
 void ngx_mlsec_redis_view(const ngx_mlsec_redis_t *redis,
     ngx_mlsec_redis_view_t *view);

@@ -146,8 +146,14 @@ mlsec_redis_error_e ngx_mlsec_redis_call_queue(
     ngx_mlsec_redis_client_t *client, const ngx_mlsec_redis_call_t *call,
     mlsec_breaker_ticket_t leave, ngx_mlsec_redis_ticket_t *ticket);
 
-/* of ngx_mlsec_redis_link_events_t */
+/*
+ * fill() of the link for calls: gives it the bytes of those in the queue.
+ */
 void ngx_mlsec_redis_call_fill(ngx_mlsec_redis_link_t *link);
+
+/*
+ * reply() of the link for calls: it is for the first call that was sent.
+ */
 void ngx_mlsec_redis_call_reply(ngx_mlsec_redis_link_t *link,
     const mlsec_redis_reply_t *reply);
 
@@ -162,10 +168,15 @@ void ngx_mlsec_redis_calls_fail(ngx_mlsec_redis_client_t *client,
 /* ngx_mlsec_redis_client.c */
 
 /*
- * Begins and ends the client of a worker.  NGX_OK or NGX_ERROR.
+ * Makes the client of a worker, which begins to connect.  NGX_OK or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_mlsec_redis_client_begin(ngx_cycle_t *cycle,
     ngx_mlsec_redis_t *redis);
+
+/*
+ * The worker ends: closes its connections, tells nobody.
+ */
 void ngx_mlsec_redis_client_end(ngx_mlsec_redis_t *redis);
 
 /*

@@ -8,7 +8,8 @@
  *
  * ngx_mlsec_redis_module.c  directives
  * ngx_mlsec_redis_server.c  where the server is: URL, password, TLS, resolver
- * ngx_mlsec_redis_link.c    a connection: made, greeted, kept, made again
+ * ngx_mlsec_redis_link.c    a connection: made, kept, made again
+ * ngx_mlsec_redis_greeting.c  what it begins with
  * ngx_mlsec_redis_call.c    calls: queue, replies, times, scripts
  * ngx_mlsec_redis_client.c  whether the server is any good: breaker, watchers
  * ngx_mlsec_redis_pubsub.c  subscriptions
@@ -57,7 +58,7 @@ struct ngx_mlsec_redis_s {
     ngx_resolver_t            *resolver;
     ngx_msec_t                 resolver_timeout;
 
-    ngx_mlsec_tls_t            tls;
+    ngx_mlsec_tls_t           *tls;          /* NULL: without */
     ngx_str_t                  trusted;      /* file; empty: the system's */
     ngx_str_t                  sni;
     ngx_uint_t                 unverified;   /* 1: verify=off */
@@ -206,6 +207,12 @@ ngx_int_t ngx_mlsec_redis_link_put(ngx_mlsec_redis_link_t *link,
     const u_char *data, size_t len);
 
 /*
+ * The same for a command; args: n of them, its name first.
+ */
+ngx_int_t ngx_mlsec_redis_link_command(ngx_mlsec_redis_link_t *link,
+    const mlsec_str_t *args, ngx_uint_t n);
+
+/*
  * How many bytes fill() has appended so far.
  */
 size_t ngx_mlsec_redis_link_pending(const ngx_mlsec_redis_link_t *link);
@@ -232,6 +239,24 @@ void ngx_mlsec_redis_link_renew(ngx_mlsec_redis_link_t *link,
  * Closes it for good; nothing is called any more.
  */
 void ngx_mlsec_redis_link_end(ngx_mlsec_redis_link_t *link);
+
+
+/* ngx_mlsec_redis_greeting.c */
+
+/*
+ * Appends what a link that has just been connected sends first.  NGX_OK or
+ * NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_redis_greet(ngx_mlsec_redis_link_t *link);
+
+/*
+ * Takes a reply to that.
+ *
+ * NGX_AGAIN: there are others to come.  NGX_OK: the link is good for commands.
+ * NGX_ERROR: it is not, link->greeting says why.
+ */
+ngx_int_t ngx_mlsec_redis_greeted(ngx_mlsec_redis_link_t *link,
+    const mlsec_redis_reply_t *reply);
 
 
 #endif /* _NGX_MLSEC_REDIS_CONF_H_INCLUDED_ */

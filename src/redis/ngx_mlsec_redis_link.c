@@ -9,6 +9,7 @@
 #include <ngx_event_connect.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_exchange.h>
 #include <core/ngx_mlsec_resolver.h>
 #include <lib/mlsec_budget.h>
 #include <redis/ngx_mlsec_redis_conf.h>
@@ -36,7 +37,6 @@
 #define NGX_MLSEC_REDIS_GOOD     1000        /* ms, a connection was good */
 #define NGX_MLSEC_REDIS_READ     8192        /* bytes at once */
 #define NGX_MLSEC_REDIS_OUT      4096        /* bytes, at first */
-#define NGX_MLSEC_REDIS_NAME     64          /* bytes, for CLIENT SETNAME */
 
 
 static void ngx_mlsec_redis_link_attempt(ngx_event_t *ev);
@@ -45,13 +45,10 @@ static void ngx_mlsec_redis_link_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_mlsec_redis_link_connect(ngx_mlsec_redis_link_t *link,
     struct sockaddr *sockaddr, socklen_t socklen);
 static void ngx_mlsec_redis_link_handler(ngx_event_t *ev);
-static ngx_uint_t ngx_mlsec_redis_link_connected(ngx_connection_t *c);
-static void ngx_mlsec_redis_link_secured(ngx_connection_t *c,
+static void ngx_mlsec_redis_link_secured(ngx_connection_t *c);
+static void ngx_mlsec_redis_link_insecure(ngx_mlsec_redis_link_t *link,
     const char *error);
 static void ngx_mlsec_redis_link_greet(ngx_mlsec_redis_link_t *link);
-static ngx_int_t ngx_mlsec_redis_link_greeting(ngx_mlsec_redis_link_t *link);
-static ngx_int_t ngx_mlsec_redis_link_command(ngx_mlsec_redis_link_t *link,
-    ngx_uint_t n, mlsec_str_t *args);
 static void ngx_mlsec_redis_link_flush(ngx_event_t *ev);
 static void ngx_mlsec_redis_link_write(ngx_mlsec_redis_link_t *link);
 static void ngx_mlsec_redis_link_read(ngx_mlsec_redis_link_t *link);
@@ -244,6 +241,7 @@ ngx_mlsec_redis_link_connect(ngx_mlsec_redis_link_t *link,
 static void
 ngx_mlsec_redis_link_handler(ngx_event_t *ev)
 {
+    const char              *error;
     ngx_connection_t        *c;
     ngx_mlsec_redis_link_t  *link;
 
@@ -267,12 +265,16 @@ ngx_mlsec_redis_link_handler(ngx_event_t *ev)
 
     if (link->state == NGX_MLSEC_REDIS_CONNECTING) {
 
-        if (!ngx_mlsec_redis_link_connected(c)) {
+        if (ngx_mlsec_exchange_connected(c) != NGX_OK) {
             ngx_mlsec_redis_link_fail(link, MLSEC_REDIS_CONNECT);
 
-        } else if (link->conf->tls.ssl != NULL) {
-            ngx_mlsec_tls_start(c, &link->conf->tls,
-                                ngx_mlsec_redis_link_secured);
+        } else if (link->conf->tls != NULL) {
+            error = ngx_mlsec_tls_start(link->conf->tls, c,
+                                        ngx_mlsec_redis_link_secured);
+
+            if (error != NULL) {
+                ngx_mlsec_redis_link_insecure(link, error);
+            }
 
         } else {
             ngx_mlsec_redis_link_greet(link);
@@ -290,42 +292,17 @@ ngx_mlsec_redis_link_handler(ngx_event_t *ev)
 }
 
 
-static ngx_uint_t
-ngx_mlsec_redis_link_connected(ngx_connection_t *c)
-{
-    int        err;
-    socklen_t  len;
-
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
-
-    if (err) {
-        (void) ngx_connection_error(c, err, "mlsec redis: connect() failed");
-    }
-
-    return err == 0;
-}
-
-
 static void
-ngx_mlsec_redis_link_secured(ngx_connection_t *c, const char *error)
+ngx_mlsec_redis_link_secured(ngx_connection_t *c)
 {
+    const char              *error;
     ngx_mlsec_redis_link_t  *link;
 
     link = c->data;
+    error = ngx_mlsec_tls_verdict(link->conf->tls, c);
 
     if (error != NULL) {
-        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "mlsec redis: TLS failed, server: \"%V\", error: \"%s\"",
-                      &link->conf->shown, error);
-
-        ngx_mlsec_redis_link_fail(link, c->read->timedout
-                                        ? MLSEC_REDIS_CONNECT
-                                        : MLSEC_REDIS_TLS);
+        ngx_mlsec_redis_link_insecure(link, error);
         return;
     }
 
@@ -339,6 +316,17 @@ ngx_mlsec_redis_link_secured(ngx_connection_t *c, const char *error)
 
 
 static void
+ngx_mlsec_redis_link_insecure(ngx_mlsec_redis_link_t *link, const char *error)
+{
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "mlsec redis: TLS failed, server: \"%V\", error: \"%s\"",
+                  &link->conf->shown, error);
+
+    ngx_mlsec_redis_link_fail(link, MLSEC_REDIS_TLS);
+}
+
+
+static void
 ngx_mlsec_redis_link_greet(ngx_mlsec_redis_link_t *link)
 {
     mlsec_mem_t        mem;
@@ -347,9 +335,6 @@ ngx_mlsec_redis_link_greet(ngx_mlsec_redis_link_t *link)
     c = link->pc.connection;
 
     link->state = NGX_MLSEC_REDIS_GREETING;
-    link->greetings = 0;
-    link->greeted = 0;
-    link->greeting = MLSEC_REDIS_OK;
     link->out_pos = 0;
     link->out_len = 0;
 
@@ -372,120 +357,13 @@ ngx_mlsec_redis_link_greet(ngx_mlsec_redis_link_t *link)
     if (link->pool == NULL
         || mlsec_redis_reader_init(&link->reader, &mem, link->conf->max_reply)
            != MLSEC_OK
-        || ngx_mlsec_redis_link_greeting(link) != NGX_OK)
+        || ngx_mlsec_redis_greet(link) != NGX_OK)
     {
         ngx_mlsec_redis_link_fail(link, MLSEC_REDIS_NOMEM);
         return;
     }
 
     ngx_mlsec_redis_link_write(link);
-}
-
-
-/*
- * All in one piece.  A server before 6 knows AUTH with one argument only.
- */
-
-static ngx_int_t
-ngx_mlsec_redis_link_greeting(ngx_mlsec_redis_link_t *link)
-{
-    u_char                    name[NGX_MLSEC_REDIS_NAME], db[NGX_INT_T_LEN];
-    ngx_uint_t                n;
-    mlsec_str_t               args[3];
-    const ngx_mlsec_redis_t  *conf;
-
-#define ngx_mlsec_redis_arg(i, bytes, length)                                 \
-    args[i].data = (const u_char *) (bytes);                                  \
-    args[i].len = (length)
-
-    conf = link->conf;
-
-    if (conf->password.len) {
-        n = 0;
-
-        ngx_mlsec_redis_arg(n, "AUTH", 4);
-        n++;
-
-        if (conf->user.len) {
-            ngx_mlsec_redis_arg(n, conf->user.data, conf->user.len);
-            n++;
-        }
-
-        ngx_mlsec_redis_arg(n, conf->password.data, conf->password.len);
-        n++;
-
-        if (ngx_mlsec_redis_link_command(link, n, args) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    ngx_mlsec_redis_arg(0, "CLIENT", 6);
-    ngx_mlsec_redis_arg(1, "SETNAME", 7);
-    ngx_mlsec_redis_arg(2, name,
-                        (size_t) (ngx_snprintf(name, sizeof(name),
-                                               "mlsec-%P%s", ngx_pid,
-                                               link->what)
-                                  - name));
-
-    if (ngx_mlsec_redis_link_command(link, 3, args) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (conf->url.db) {
-        ngx_mlsec_redis_arg(0, "SELECT", 6);
-        ngx_mlsec_redis_arg(1, db, (size_t) (ngx_sprintf(db, "%ud",
-                                                         conf->url.db)
-                                             - db));
-
-        if (ngx_mlsec_redis_link_command(link, 2, args) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    ngx_mlsec_redis_arg(0, "PING", 4);
-
-    return ngx_mlsec_redis_link_command(link, 1, args);
-
-#undef ngx_mlsec_redis_arg
-}
-
-
-static ngx_int_t
-ngx_mlsec_redis_link_command(ngx_mlsec_redis_link_t *link, ngx_uint_t n,
-    mlsec_str_t *args)
-{
-    u_char      *p, *start;
-    size_t       len;
-    ngx_int_t    rc;
-    ngx_uint_t   i;
-
-    len = mlsec_redis_command_head_len(n);
-
-    for (i = 0; i < n; i++) {
-        len += mlsec_redis_command_arg_len(args[i].len);
-    }
-
-    start = ngx_alloc(len, ngx_cycle->log);
-    if (start == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = mlsec_redis_command_head(start, n);
-
-    for (i = 0; i < n; i++) {
-        p = mlsec_redis_command_arg(p, args[i]);
-    }
-
-    rc = ngx_mlsec_redis_link_put(link, start, len);
-
-    /* there was a password in it */
-
-    ngx_explicit_memzero(start, len);
-    ngx_free(start);
-
-    link->greetings++;
-
-    return rc;
 }
 
 
@@ -528,6 +406,43 @@ ngx_mlsec_redis_link_put(ngx_mlsec_redis_link_t *link, const u_char *data,
     link->out_len += len;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mlsec_redis_link_command(ngx_mlsec_redis_link_t *link,
+    const mlsec_str_t *args, ngx_uint_t n)
+{
+    u_char      *p, *start;
+    size_t       len;
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+
+    len = mlsec_redis_command_head_len(n);
+
+    for (i = 0; i < n; i++) {
+        len += mlsec_redis_command_arg_len(args[i].len);
+    }
+
+    start = ngx_alloc(len, ngx_cycle->log);
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = mlsec_redis_command_head(start, n);
+
+    for (i = 0; i < n; i++) {
+        p = mlsec_redis_command_arg(p, args[i]);
+    }
+
+    rc = ngx_mlsec_redis_link_put(link, start, len);
+
+    /* there may have been a password in it */
+
+    ngx_explicit_memzero(start, len);
+    ngx_free(start);
+
+    return rc;
 }
 
 
@@ -694,40 +609,22 @@ ngx_mlsec_redis_link_replies(ngx_mlsec_redis_link_t *link, ngx_uint_t *n)
 }
 
 
-/*
- * A user that may not name its connections, or not PING, can still be good
- * for what it is there for.
- */
-
 static void
 ngx_mlsec_redis_link_answered(ngx_mlsec_redis_link_t *link,
     const mlsec_redis_reply_t *reply)
 {
-    ngx_uint_t           nth;
-    ngx_connection_t    *c;
-    mlsec_redis_error_e  error;
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
 
-    nth = link->greeted++;
-    error = mlsec_redis_classify(reply);
-
-    if ((nth == (link->conf->password.len ? 1u : 0u)
-         && (error == MLSEC_REDIS_REFUSED || error == MLSEC_REDIS_DENIED))
-        || (nth + 1 == link->greetings && error == MLSEC_REDIS_DENIED))
-    {
-        error = MLSEC_REDIS_OK;
-    }
-
-    if (error != MLSEC_REDIS_OK && link->greeting == MLSEC_REDIS_OK) {
-        link->greeting = error;
-    }
+    rc = ngx_mlsec_redis_greeted(link, reply);
 
     ngx_mlsec_redis_link_forget(link);
 
-    if (link->greeted < link->greetings) {
+    if (rc == NGX_AGAIN) {
         return;
     }
 
-    if (link->greeting != MLSEC_REDIS_OK) {
+    if (rc == NGX_ERROR) {
         ngx_mlsec_redis_link_fail(link, link->greeting);
         return;
     }

@@ -65,7 +65,7 @@ static void ngx_mlsec_redis_exit_process(ngx_cycle_t *cycle);
 
 
 static const ngx_mlsec_redis_param_t  ngx_mlsec_redis_params[] = {
-    { "name=", ngx_mlsec_redis_set_nothing, 0 },       /* was looked at before */
+    { "name=", ngx_mlsec_redis_set_nothing, 0 },       /* was read before */
     { "password_file=", ngx_mlsec_redis_set_password, 0 },
     { "connect_timeout=", ngx_mlsec_redis_set_time,
       offsetof(ngx_mlsec_redis_t, connect_timeout) },

@@ -25,7 +25,7 @@
 typedef struct {
     uint32_t                     generation; /* not 0 */
     ngx_str_t                    channel;    /* data NULL: the entry is free */
-    ngx_mlsec_redis_message_pt   handler;    /* NULL: nobody is there any more */
+    ngx_mlsec_redis_message_pt   handler;    /* NULL: nobody is there */
     void                        *owner;
     unsigned                     asked:1;
     unsigned                     confirmed:1;
@@ -329,44 +329,19 @@ static ngx_int_t
 ngx_mlsec_redis_pubsub_put(ngx_mlsec_redis_link_t *link, const char *command,
     const ngx_str_t *channel)
 {
-    u_char       *p, *start;
-    size_t        len;
-    ngx_int_t     rc;
-    ngx_uint_t    i, n;
-    mlsec_str_t   args[2];
+    mlsec_str_t  args[2];
 
-    n = 1;
     args[0].data = (const u_char *) command;
     args[0].len = ngx_strlen(command);
 
-    if (channel != NULL) {
-        n = 2;
-        args[1].data = channel->data;
-        args[1].len = channel->len;
+    if (channel == NULL) {
+        return ngx_mlsec_redis_link_command(link, args, 1);
     }
 
-    len = mlsec_redis_command_head_len(n);
+    args[1].data = channel->data;
+    args[1].len = channel->len;
 
-    for (i = 0; i < n; i++) {
-        len += mlsec_redis_command_arg_len(args[i].len);
-    }
-
-    start = ngx_alloc(len, ngx_cycle->log);
-    if (start == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = mlsec_redis_command_head(start, n);
-
-    for (i = 0; i < n; i++) {
-        p = mlsec_redis_command_arg(p, args[i]);
-    }
-
-    rc = ngx_mlsec_redis_link_put(link, start, len);
-
-    ngx_free(start);
-
-    return rc;
+    return ngx_mlsec_redis_link_command(link, args, 2);
 }
 
 

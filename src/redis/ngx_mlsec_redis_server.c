@@ -23,6 +23,8 @@ static ngx_int_t ngx_mlsec_redis_server_address(ngx_conf_t *cf,
     ngx_mlsec_redis_t *redis);
 static ngx_int_t ngx_mlsec_redis_server_socket(ngx_conf_t *cf,
     ngx_mlsec_redis_t *redis);
+static ngx_int_t ngx_mlsec_redis_server_lookup(ngx_conf_t *cf,
+    ngx_mlsec_redis_t *redis);
 static ngx_int_t ngx_mlsec_redis_server_tls(ngx_conf_t *cf,
     ngx_mlsec_redis_t *redis);
 static void *ngx_mlsec_redis_server_alloc(void *ctx, size_t size);
@@ -132,6 +134,7 @@ static ngx_int_t
 ngx_mlsec_redis_server_address(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
 {
     ngx_int_t    rc;
+    ngx_str_t    host;
     ngx_addr_t  *address;
 
     if (redis->url.port == 0) {
@@ -143,7 +146,17 @@ ngx_mlsec_redis_server_address(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
         return NGX_ERROR;
     }
 
-    rc = ngx_parse_addr(cf->pool, address, redis->host.data, redis->host.len);
+    host = redis->host;
+
+    /* RFC 6761, 6.3: no DNS server has to know that one */
+
+    if (host.len == 9 && ngx_strncasecmp(host.data, (u_char *) "localhost", 9)
+                         == 0)
+    {
+        ngx_str_set(&host, "127.0.0.1");
+    }
+
+    rc = ngx_parse_addr(cf->pool, address, host.data, host.len);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
@@ -226,19 +239,20 @@ ngx_mlsec_redis_server_password(ngx_conf_t *cf, ngx_mlsec_redis_t *redis,
 }
 
 
+/*
+ * A name is followed by the resolver.  Where there is none, it is looked up
+ * now, as that of any server in an upstream{} is.
+ */
+
 ngx_int_t
 ngx_mlsec_redis_server_prepare(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
 {
     if (redis->address == NULL
         && ngx_mlsec_resolver_get(cf, &redis->resolver,
                                   &redis->resolver_timeout)
-           != NGX_OK)
+           != NGX_OK
+        && ngx_mlsec_redis_server_lookup(cf, redis) != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"mlsec_redis\" with the name \"%V\" without "
-                      "\"resolver\", add \"resolver ADDRESS;\" with the "
-                      "address of your DNS server to \"http\" in %V:%ui",
-                      &redis->host, &redis->place.file, redis->place.line);
         return NGX_ERROR;
     }
 
@@ -247,25 +261,50 @@ ngx_mlsec_redis_server_prepare(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
 
 
 static ngx_int_t
+ngx_mlsec_redis_server_lookup(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
+{
+    ngx_url_t  url;
+
+    ngx_memzero(&url, sizeof(ngx_url_t));
+
+    url.url = redis->host;
+    url.default_port = (in_port_t) redis->url.port;
+
+    if (ngx_parse_url(cf->pool, &url) != NGX_OK || url.naddrs == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "host \"%V\" of \"mlsec_redis\" in %V:%ui is not found, "
+                      "add \"resolver ADDRESS;\" with the address of your DNS "
+                      "server to \"http\" if it comes later", &redis->host,
+                      &redis->place.file, redis->place.line);
+        return NGX_ERROR;
+    }
+
+    redis->address = &url.addrs[0];
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_mlsec_redis_server_tls(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
 {
     ngx_int_t  rc;
 
-    rc = ngx_mlsec_tls_create(cf, &redis->tls,
-                              redis->sni.len ? &redis->sni : &redis->host,
-                              redis->unverified ? NGX_MLSEC_TLS_ANYBODY
+    rc = ngx_mlsec_tls_create(cf, redis->sni.len ? &redis->sni : &redis->host,
+                              1,
+                              redis->unverified ? NGX_MLSEC_TLS_NONE
                               : redis->trusted.len ? NGX_MLSEC_TLS_FILE
                                                    : NGX_MLSEC_TLS_SYSTEM,
-                              &redis->trusted);
+                              &redis->trusted, &redis->tls);
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_ABORT) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "cannot read CAs from \"%V\", \"trusted=\" of "
                       "\"mlsec_redis\" in %V:%ui, expected a PEM file",
                       &redis->trusted, &redis->place.file, redis->place.line);
     }
 
-    if (rc == NGX_ABORT) {
+    if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"rediss://\" of \"mlsec_redis\" in %V:%ui: this nginx "
                       "has been built without TLS", &redis->place.file,

@@ -21,7 +21,7 @@
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_match.c   what the body of a probe has to be
- * ngx_mlsec_service_tls.c     what TLS of a probe needs
+ * ngx_mlsec_service_tls.c     TLS of a probe
  * ngx_mlsec_service_status.c  mlsec_services
  * ngx_mlsec_service_metrics.c what is counted of calls, told to mlsec_metrics
  * ngx_mlsec_service_admin.c   mlsec_services admin
@@ -40,12 +40,11 @@
 
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_exchange.h>
 #include <core/ngx_mlsec_json.h>
-#include <core/ngx_mlsec_tls.h>
+#include <core/ngx_mlsec_process.h>
 #include <lib/filter/mlsec_filter.h>
-#include <lib/mlsec_body.h>
 #include <lib/mlsec_discovery.h>
-#include <lib/mlsec_probe.h>
 #include <lib/mlsec_registry.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
@@ -92,7 +91,7 @@ typedef struct {
     const mlsec_filter_t          *program;  /* of both; NULL: none */
     ngx_str_t                      sni;      /* empty: by the Host */
     ngx_str_t                      trusted;  /* file of CAs; empty: no check */
-    ngx_mlsec_tls_t                tls;
+    ngx_mlsec_tls_t               *tls;      /* NULL: without */
     uint64_t                       interval; /* ms */
     uint64_t                       timeout;  /* ms */
     unsigned                       jitter;   /* %, of the interval */
@@ -367,9 +366,6 @@ ngx_int_t ngx_mlsec_service_init_worker(ngx_cycle_t *cycle);
  * When a process ends in order: gives that place back.
  */
 void ngx_mlsec_service_exit_worker(ngx_cycle_t *cycle);
-
-/* how this process is known to the registry */
-void ngx_mlsec_service_process(mlsec_process_t *process);
 
 /*
  * The slot of a peer, by the name that nginx's balancer has for it.  NULL: the
@@ -651,16 +647,10 @@ struct ngx_mlsec_probe_s {
     socklen_t                        socklen;
     ngx_str_t                        name;
 
-    ngx_peer_connection_t            pc;
-    size_t                           sent;       /* bytes of the request */
-    mlsec_probe_t                    reader;
-    mlsec_body_t                     body;
-    u_char                          *room;       /* of it; NULL: none yet */
+    ngx_mlsec_exchange_t             exchange;
     ngx_msec_t                       started;    /* ngx_current_msec */
 
     unsigned                         wanted:1;   /* the peer is still there */
-    unsigned                         connected:1;
-    unsigned                         answered:1; /* the status is known */
 };
 
 /*
@@ -700,7 +690,7 @@ const char *ngx_mlsec_match(const ngx_mlsec_health_t *health,
  * Makes what "tls" of mlsec_health needs.  NGX_OK, or NGX_ERROR after an
  * [emerg].
  */
-ngx_int_t ngx_mlsec_service_tls(ngx_conf_t *cf,
+ngx_int_t ngx_mlsec_health_tls(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf);
 
 

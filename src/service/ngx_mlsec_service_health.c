@@ -62,7 +62,7 @@ ngx_mlsec_health_prepare(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
 
     health = &conf->health;
 
-    if (ngx_mlsec_service_tls(cf, conf) != NGX_OK) {
+    if (ngx_mlsec_health_tls(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -136,7 +136,7 @@ void
 ngx_mlsec_health_end(ngx_mlsec_service_main_conf_t *mcf)
 {
     ngx_mlsec_health_drop_all(mcf);
-    mlsec_registry_resign(mcf->registry, ngx_pid);
+    mlsec_leader_resign(&mcf->registry->leader, ngx_pid);
 }
 
 
@@ -159,10 +159,10 @@ ngx_mlsec_health_turn(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_MLSEC_HEALTH_TURN);
 
-    ngx_mlsec_service_process(&process);
+    ngx_mlsec_process(&process);
 
-    if (!mlsec_registry_lead(mcf->registry, &process, ngx_current_msec,
-                             NGX_MLSEC_HEALTH_LEASE))
+    if (!mlsec_leader_ask(&mcf->registry->leader, &process, ngx_current_msec,
+                          NGX_MLSEC_HEALTH_LEASE))
     {
         ngx_mlsec_health_drop_all(mcf);
         return;

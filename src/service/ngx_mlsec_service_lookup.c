@@ -189,16 +189,16 @@ ngx_mlsec_lookup_turn(ngx_event_t *ev)
 
     if (ngx_exiting || ngx_quit || ngx_terminate) {
         ngx_mlsec_lookup_end(mcf);
-        mlsec_registry_resign(mcf->registry, ngx_pid);
+        mlsec_leader_resign(&mcf->registry->leader, ngx_pid);
         return;
     }
 
     ngx_add_timer(ev, NGX_MLSEC_LOOKUP_TURN);
 
-    ngx_mlsec_service_process(&process);
+    ngx_mlsec_process(&process);
 
-    if (!mlsec_registry_lead(mcf->registry, &process, ngx_current_msec,
-                             NGX_MLSEC_LOOKUP_LEASE))
+    if (!mlsec_leader_ask(&mcf->registry->leader, &process, ngx_current_msec,
+                          NGX_MLSEC_LOOKUP_LEASE))
     {
         ngx_mlsec_lookup_end(mcf);
         return;
@@ -631,7 +631,7 @@ static void
 ngx_mlsec_lookup_scope(const ngx_mlsec_service_conf_t *conf,
     mlsec_process_t *process, mlsec_discovery_t *d)
 {
-    ngx_mlsec_service_process(process);
+    ngx_mlsec_process(process);
 
     d->registry = conf->main->registry;
     d->process = process;

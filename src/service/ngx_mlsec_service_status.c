@@ -193,7 +193,7 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
     mlsec_budget_live_t     live;
     ngx_mlsec_peer_view_t  *peers;
 
-    ngx_mlsec_service_process(&process);
+    ngx_mlsec_process(&process);
     mlsec_registry_bury(conf->main->registry, &process);
 
     ngx_mlsec_json_lit(w, "{\"name\":");

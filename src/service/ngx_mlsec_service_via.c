@@ -239,7 +239,7 @@ ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
 
     /* nobody is refused for the calls of a worker that has died */
 
-    ngx_mlsec_service_process(&process);
+    ngx_mlsec_process(&process);
     mlsec_registry_bury(conf->main->registry, &process);
 
     if (mlsec_registry_inflight(conf->main->registry, conf->live->index)

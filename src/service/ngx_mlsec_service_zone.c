@@ -32,7 +32,6 @@ static ngx_mlsec_peer_ref_t *ngx_mlsec_service_ref(
     ngx_mlsec_service_live_t *live, ngx_str_t *name);
 static int ngx_mlsec_service_find_peer(const ngx_mlsec_service_conf_t *conf,
     ngx_str_t *name, mlsec_peer_slot_t **slot);
-static int ngx_mlsec_process_alive(void *ctx, uint32_t pid);
 static ngx_mlsec_service_main_conf_t *ngx_mlsec_service_worker_conf(
     ngx_cycle_t *cycle);
 
@@ -290,7 +289,7 @@ ngx_mlsec_zone_claim(ngx_mlsec_service_main_conf_t *mcf,
     ngx_http_upstream_rr_peer_t   *peer;
     ngx_http_upstream_rr_peers_t  *peers;
 
-    ngx_mlsec_service_process(&process);
+    ngx_mlsec_process(&process);
 
     name.data = conf->upstream->host.data;
     name.len = conf->upstream->host.len;
@@ -543,7 +542,7 @@ ngx_mlsec_service_find_peer(const ngx_mlsec_service_conf_t *conf,
     mlsec_str_t      text;
     mlsec_process_t  process;
 
-    ngx_mlsec_service_process(&process);
+    ngx_mlsec_process(&process);
 
     text.data = name->data;
     text.len = name->len;
@@ -551,20 +550,4 @@ ngx_mlsec_service_find_peer(const ngx_mlsec_service_conf_t *conf,
     return mlsec_registry_peer(conf->main->registry, &process,
                                conf->main->generation, conf->live->slot, text,
                                slot);
-}
-
-
-void
-ngx_mlsec_service_process(mlsec_process_t *process)
-{
-    process->alive = ngx_mlsec_process_alive;
-    process->ctx = NULL;
-    process->self = ngx_pid;
-}
-
-
-static int
-ngx_mlsec_process_alive(void *ctx, uint32_t pid)
-{
-    return kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH;
 }

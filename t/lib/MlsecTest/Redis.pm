@@ -76,9 +76,11 @@ sub restart {
     my @tls = $self->{tls}
         ? ('--tls-port', $self->{tls_port}, '--tls-auth-clients', 'no',
            '--tls-ca-cert-file', $self->{tls}[0],
-           '--tls-cert-file', $self->{tls}[1], '--tls-key-file', $self->{tls}[2])
+           '--tls-cert-file', $self->{tls}[1],
+           '--tls-key-file', $self->{tls}[2])
         : ();
-    my @command = ('redis-server', '--bind', '127.0.0.1', '--port', $self->{port},
+    my @command = ('redis-server',
+        '--bind', '127.0.0.1', '--port', $self->{port},
         '--unixsocket', $self->socket, '--unixsocketperm', '777',
         '--dir', $self->dir, '--save', '', '--appendonly', 'no',
         '--daemonize', 'no', '--logfile', $self->dir . '/log',

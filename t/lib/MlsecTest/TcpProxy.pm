@@ -32,8 +32,8 @@ use Time::HiRes qw(time sleep);
 sub start {
     my ($class, %o) = @_;
 
-    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 128,
-                                         ReuseAddr => 1)
+    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                         Listen => 128, ReuseAddr => 1)
         or die "no port for the proxy: $!";
 
     socketpair my $mine, my $its, Socket::AF_UNIX(), Socket::SOCK_STREAM(), 0
@@ -50,7 +50,8 @@ sub start {
         close $mine;
         $SIG{$_} = 'IGNORE' for qw(PIPE INT HUP);
         $SIG{TERM} = 'DEFAULT';
-        eval { $self->_serve($listener, $its); 1 } or print STDERR "# proxy: $@";
+        eval { $self->_serve($listener, $its); 1 }
+            or print STDERR "# proxy: $@";
         POSIX::_exit(0);
     }
 
@@ -86,7 +87,8 @@ sub _ask {
     my $answer = '';
 
     while ($answer !~ /\n\z/) {
-        sysread $self->{control}, $answer, 4096, length $answer or die 'the proxy has gone';
+        sysread $self->{control}, $answer, 4096, length $answer
+            or die 'the proxy has gone';
     }
     chomp $answer;
 
@@ -130,7 +132,8 @@ sub _serve {
 
         for my $one ($entry, delete $pair{fileno $entry->{other}}) {
             next unless $one;
-            $one->{sock}->setsockopt(SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0) if $reset;
+            $one->{sock}->setsockopt(SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0)
+                if $reset;
             $select->remove($one->{sock});
             close $one->{sock};
         }
@@ -154,7 +157,9 @@ sub _serve {
                     }
                     ($mode, $value) = (@args, '');
                     my @all = $mode eq 'reset'
-                        ? map { $_->{sock} } grep { $_->{server} } values %pair : ();
+                        ? map { $_->{sock} }
+                              grep { $_->{server} } values %pair
+                        : ();
                     $drop->($_, 1) for @all;
                     syswrite $control, "ok\n";
                 }
@@ -181,7 +186,9 @@ sub _serve {
                     next;
                 }
                 $pair{fileno $client} = { sock => $client, other => $server };
-                $pair{fileno $server} = { sock => $server, other => $client, server => 1 };
+                $pair{fileno $server} = {
+                    sock => $server, other => $client, server => 1,
+                };
                 $select->add($client, $server);
                 next;
             }
@@ -191,7 +198,8 @@ sub _serve {
             my $entry = defined fileno $sock ? $pair{fileno $sock} : undef;
             next unless $entry;
 
-            my $n = sysread $sock, my $bytes, $mode eq 'drip' && $entry->{server} ? 1 : 65536;
+            my $one = $mode eq 'drip' && $entry->{server};
+            my $n = sysread $sock, my $bytes, $one ? 1 : 65536;
             if (!$n) {
                 $drop->($sock, 0);
                 next;
@@ -205,7 +213,7 @@ sub _serve {
                 }
                 $at += $sent;
             }
-            sleep $value || 0.01 if $mode eq 'drip' && $entry->{server};
+            sleep $value || 0.01 if $one;
         }
         sleep 0.005 if $mode eq 'blackhole';
     }

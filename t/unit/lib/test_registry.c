@@ -288,36 +288,6 @@ test_workers(void)
 }
 
 
-static void
-test_leader(void)
-{
-    mlsec_registry_t  *r;
-
-    r = new_registry();
-    dead = 0;
-
-    tap_is(mlsec_registry_lead(r, &us, 1000, 500), 1, "leader: the first");
-    tap_is(mlsec_registry_lead(r, &them, 1400, 500), 0, "leader: one only");
-    tap_is(mlsec_registry_lead(r, &us, 1400, 500), 1, "leader: again");
-    tap_is(mlsec_registry_lead(r, &them, 1899, 500), 0, "leader: still");
-    tap_is(mlsec_registry_lead(r, &them, 1900, 500), 1,
-           "leader: it has not asked in time");
-    tap_is(mlsec_registry_lead(r, &us, 1900, 500), 0, "leader: replaced");
-
-    mlsec_registry_resign(r, us.self);
-    tap_is(mlsec_registry_lead(r, &us, 1900, 500), 0,
-           "leader: only the leader resigns");
-    mlsec_registry_resign(r, them.self);
-    tap_is(mlsec_registry_lead(r, &us, 1900, 500), 1, "leader: resigned");
-
-    dead = us.self;
-    tap_is(mlsec_registry_lead(r, &them, 1901, 500), 1, "leader: died");
-    dead = 0;
-
-    munmap(r, SIZE);
-}
-
-
 /* Four processes count at once: nothing is lost, one of them opens. */
 
 #define COUNTS  100000
@@ -432,7 +402,7 @@ victim(mlsec_registry_t *r)
     (void) raise(SIGSTOP);
 
     mlsec_registry_worker(r, 3, self.self, 1);
-    (void) mlsec_registry_lead(r, &self, 1000, 100000);
+    (void) mlsec_leader_ask(&r->leader, &self, 1000, 100000);
     (void) mlsec_registry_service(r, &self, 1, tap_str("new"), &s);
     (void) mlsec_registry_peer(r, &self, 1, s, tap_str("new:1"), &p);
 
@@ -528,7 +498,7 @@ inquest(mlsec_registry_t *r)
     mlsec_breaker_view(&s->breaker, &victim_conf, 130000, &view);
 
     if (view.state != MLSEC_BREAKER_CLOSED
-        || mlsec_registry_lead(r, &us, 1000, 1000) != 1)
+        || mlsec_leader_ask(&r->leader, &us, 1000, 1000) != 1)
     {
         return 0;
     }
@@ -608,7 +578,6 @@ main(void)
     test_full();
     test_lock();
     test_workers();
-    test_leader();
     test_crowd();
     test_victim();
 
