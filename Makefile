@@ -59,6 +59,7 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@bench/platform
 	@bench/service
 	@bench/limits
+	@bench/leases
 	@bench/filter
 
 chaos: ## services, DNS and clock fail under load: bench/chaos/run (S=dns)
