@@ -321,27 +321,24 @@ cmp_ok(longest(), '<=', 5 + SLACK, 'nobody waited for longer than he may');
     shared('gone clients');
 }
 
-my $lost = 0;
+my @before = map { transitions($_) } @gateways;
 
+# Lost and found, once each, since this was asked last.
 sub told {
     my ($name) = @_;
 
-    $lost++;
-
     my $until = time + 5;
-    my $expected = join ', ', ("$lost $lost") x @gateways;
+    my $expected = join ', ', map { join ' ', map { $_ + 1 } split } @before;
 
     sleep 0.05 while time < $until && join(', ', map { transitions($_) } @gateways) ne $expected;
-    is(join(', ', map { transitions($_) } @gateways), $expected, "$name: one line for each transition");
+    @before = map { transitions($_) } @gateways;
+    is(join(', ', @before), $expected, "$name: one line for each transition");
 
     return;
 }
 
 # stopped: what fail= says
 {
-    my $before = join ', ', map { transitions($_) } @gateways;
-
-    $lost = (split / /, $before)[0];
     $redis->signal('STOP');
 
     my @users = map { user() } 1 .. 9;
@@ -385,7 +382,9 @@ sub told {
     shared('stopped');
     told('stopped');
     is(series(3, '/closed', user()), '200 200 200', 'fail=closed: and open again');
-    is_deeply(crowd(24, '/exact', $user), { 200 => 21, 429 => 3 }, 'nothing of it is told afterwards');
+    # (of the first gateway's two workers one may still be connecting)
+    is_deeply(crowd(24, '/exact', $user, @gateways[1, 2]), { 200 => 21, 429 => 3 },
+              'nothing of it is told afterwards');
 }
 
 # dead, and empty
@@ -406,9 +405,9 @@ sub told {
 {
     my $user = user();
 
-    series(5, '/exact', $user);
+    series(5, '/exact', $user, @gateways[1, 2]);
     $redis->cli('FLUSHALL');
-    is_deeply(crowd(24, '/exact', $user), { 200 => 21, 429 => 3 }, 'FLUSHALL: full buckets');
+    is_deeply(crowd(24, '/exact', $user, @gateways[1, 2]), { 200 => 21, 429 => 3 }, 'FLUSHALL: full buckets');
 }
 
 # busy
