@@ -65,6 +65,7 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@bench/service
 	@bench/limits
 	@bench/auth
+	@bench/leases
 	@bench/filter
 
 timing: ## whether API keys can be guessed by the time of answers

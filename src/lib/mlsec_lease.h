@@ -142,7 +142,10 @@ uint64_t mlsec_lease_share(const mlsec_lease_t *lease, uint64_t remaining,
 void mlsec_lease_local(const mlsec_gcra_t *gcra, uint64_t nodes,
     uint64_t cost, mlsec_gcra_t *local);
 
-/* The same of a quota. */
+/*
+ * What one of "nodes" gateways admits of a quota when it knows nothing of the
+ * others: a part of it, but one unit and "cost" in any case.
+ */
 void mlsec_lease_local_quota(const mlsec_quota_t *quota, uint64_t nodes,
     uint64_t cost, mlsec_quota_t *local);
 

@@ -75,7 +75,7 @@ void mlsec_script_begin(mlsec_script_args_t *a, size_t nkeys);
 /* An argument as it is; its bytes are not copied. */
 void mlsec_script_text(mlsec_script_args_t *a, mlsec_str_t text);
 
-/* A whole number. */
+/* An argument that is a whole number, written where numbers go. */
 void mlsec_script_number(mlsec_script_args_t *a, int64_t number);
 
 /* What there is to know of a key. */

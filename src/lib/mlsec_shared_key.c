@@ -4,8 +4,8 @@
  */
 
 
-#include <lib/mlsec_redis.h>
 #include <lib/mlsec_shared_key.h>
+#include <lib/mlsec_redis.h>
 #include <lib/mlsec_text.h>
 #include <openssl/evp.h>
 #include <string.h>

@@ -32,8 +32,8 @@ typedef struct {
  *
  *   PREFIX limit:ZONE:NAME:KEY           bytes but A-Z a-z 0-9 _ - . @ as %XX
  *   PREFIX limit:ZONE:NAME:KEY:WINDOW    a quota
- *   PREFIX limit#HASH                    SHA-256, where the text would be longer
- *   PREFIX limit#HASH:WINDOW             than MLSEC_SHARED_KEY_TEXT
+ *   PREFIX limit#HASH[:WINDOW]           SHA-256, where the text would be
+ *                                        longer than MLSEC_SHARED_KEY_TEXT
  *
  * Different parts make different keys, however they are cut, as long as
  * nobody finds a collision of SHA-256.

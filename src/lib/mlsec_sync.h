@@ -55,10 +55,10 @@ typedef struct {
 /* Makes one: in touch until the contrary is known.  node: random, not 0. */
 void mlsec_sync_format(mlsec_sync_t *sync, uint64_t node, uint64_t now);
 
-/* 1: alone. */
+/* Whether the store is out of reach, and nobody is to ask it: 1 or 0. */
 int mlsec_sync_alone(const mlsec_sync_t *sync);
 
-/* For mlsec_lease_t. */
+/* The number of times that it was found again, for leases. */
 uint64_t mlsec_sync_generation(const mlsec_sync_t *sync);
 
 /*

@@ -71,11 +71,12 @@ struct ngx_mlsec_limit_batch_s {
     const ngx_mlsec_limit_main_conf_t  *main;
     uint64_t                       generation;
     ngx_msec_t                     timeout;
-    ngx_mlsec_limit_batch_t       *next;         /* of those that are free */
+    mlsec_redis_error_e            error;        /* why it was not sent */
+    ngx_mlsec_limit_batch_t       *next;         /* in a list of the worker's */
 };
 
 
-/* Makes it empty. */
+/* Makes a batch that has been used, or never, an empty one. */
 void ngx_mlsec_limit_batch_reset(ngx_mlsec_limit_batch_t *batch);
 
 /* Whether it has room for n keys and parts more: 1 or 0. */

@@ -260,9 +260,11 @@ ngx_int_t ngx_mlsec_limit_key_of(ngx_http_request_t *r,
 ngx_int_t ngx_mlsec_limit_client_net(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
-/* setters of mlsec_limit_sync and mlsec_limit_store */
+/* setter of mlsec_limit_sync */
 char *ngx_mlsec_limit_sync_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* setter of mlsec_limit_store */
 char *ngx_mlsec_limit_store_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 

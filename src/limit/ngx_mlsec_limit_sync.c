@@ -48,9 +48,11 @@
 typedef struct {
     ngx_mlsec_limit_batch_t      *open;          /* being filled */
     ngx_mlsec_limit_batch_t      *free;
+    ngx_mlsec_limit_batch_t      *unsent;        /* were refused at once */
     ngx_uint_t                    made;          /* batches */
     ngx_event_t                   turn;          /* "every" is over */
     ngx_event_t                   now;           /* posted: send it */
+    ngx_event_t                   end;           /* posted: of "unsent" */
     ngx_event_t                   tick;
     ngx_uint_t                    beating;       /* 1: a beat is on its way */
     ngx_connection_t              dummy;
@@ -64,6 +66,7 @@ static ngx_mlsec_limit_batch_t *ngx_mlsec_limit_batch(
 static void ngx_mlsec_limit_batch_free(ngx_mlsec_limit_batch_t *batch);
 static void ngx_mlsec_limit_send_event(ngx_event_t *ev);
 static void ngx_mlsec_limit_send(void);
+static void ngx_mlsec_limit_unsent(ngx_event_t *ev);
 static mlsec_redis_error_e ngx_mlsec_limit_call(
     ngx_mlsec_limit_batch_t *batch);
 static void ngx_mlsec_limit_batch_done(void *owner,
@@ -118,6 +121,9 @@ ngx_mlsec_limit_sync_begin(ngx_cycle_t *cycle,
     worker->turn.cancelable = 1;
 
     worker->now = worker->turn;
+
+    worker->end = worker->turn;
+    worker->end.handler = ngx_mlsec_limit_unsent;
 
     worker->tick = worker->turn;
     worker->tick.handler = ngx_mlsec_limit_tick;
@@ -242,10 +248,14 @@ ngx_mlsec_limit_send_event(ngx_event_t *ev)
 }
 
 
+/*
+ * Called from where requests are at work: those of a batch that cannot be sent
+ * go on from an event of their own.
+ */
+
 static void
 ngx_mlsec_limit_send(void)
 {
-    mlsec_redis_error_e        error;
     ngx_mlsec_limit_batch_t   *batch;
     ngx_mlsec_limit_worker_t  *worker;
 
@@ -263,24 +273,50 @@ ngx_mlsec_limit_send(void)
     }
 
     batch->generation = mlsec_sync_generation(batch->main->store.sync);
+    batch->error = MLSEC_REDIS_OK;
 
     /* while it is out of reach nothing is told, then or later */
 
-    if (mlsec_sync_alone(batch->main->store.sync)) {
+    if (!mlsec_sync_alone(batch->main->store.sync)) {
+
+        if (!ngx_mlsec_limit_batch_report(batch)) {
+            ngx_mlsec_limit_batch_free(batch);
+            return;
+        }
+
+        batch->error = ngx_mlsec_limit_call(batch);
+
+        if (batch->error == MLSEC_REDIS_OK) {
+            return;
+        }
+    }
+
+    batch->next = worker->unsent;
+    worker->unsent = batch;
+
+    ngx_post_event(&worker->end, &ngx_posted_events);
+}
+
+
+static void
+ngx_mlsec_limit_unsent(ngx_event_t *ev)
+{
+    ngx_mlsec_limit_batch_t   *batch;
+    ngx_mlsec_limit_worker_t  *worker;
+
+    worker = &ngx_mlsec_limit_worker;
+
+    while (worker->unsent != NULL) {
+        batch = worker->unsent;
+        worker->unsent = batch->next;
+
+        if (batch->error != MLSEC_REDIS_OK) {
+            ngx_mlsec_limit_batch_failed(batch, batch->error);
+            continue;
+        }
+
         ngx_mlsec_limit_batch_lost(batch);
         ngx_mlsec_limit_batch_free(batch);
-        return;
-    }
-
-    if (!ngx_mlsec_limit_batch_report(batch)) {
-        ngx_mlsec_limit_batch_free(batch);
-        return;
-    }
-
-    error = ngx_mlsec_limit_call(batch);
-
-    if (error != MLSEC_REDIS_OK) {
-        ngx_mlsec_limit_batch_failed(batch, error);
     }
 }
 
@@ -436,7 +472,7 @@ ngx_mlsec_limit_beat(ngx_mlsec_limit_main_conf_t *mcf)
     ngx_memzero(&call, sizeof(ngx_mlsec_redis_call_t));
     call.commands = &command;
     call.ncommands = 1;
-    call.timeout = mcf->store.timeout;
+    call.timeout = ngx_min(mcf->store.timeout, NGX_MLSEC_LIMIT_BEAT_ALONE);
     call.background = 1;
     call.done = ngx_mlsec_limit_beat_done;
     call.owner = mcf;

@@ -124,7 +124,8 @@ world_random(world_t *w)
     w->random ^= w->random << 25;
     w->random ^= w->random >> 27;
 
-    return ((double) (w->random * 0x2545f4914f6cdd1d >> 11) + 1) / 9007199254740994.0;
+    return ((double) (w->random * 0x2545f4914f6cdd1d >> 11) + 1)
+           / 9007199254740994.0;
 }
 
 
