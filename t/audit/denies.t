@@ -74,6 +74,10 @@ my $nginx = MlsecTest::Instance->start(http => q{
         client_max_body_size 1;
         proxy_pass http://unix:$DIR/service.sock:;
     }
+    location = /valid {
+        mlsec_validate max_size=8 header_size=2k;
+        proxy_pass http://unix:$DIR/service.sock:;
+    }
     location = /fails { mlsec_auth off; mlsec_fail 403 "not \"here\""; }
     location = /aggregate {
         mlsec_call a http://unix_service/says/403 required;
@@ -151,6 +155,20 @@ my @cases = (
     ['a body', '/small', { method => 'POST', body => $secret,
                            headers => [$admin] }, 413,
      { event => 'deny', policy => 'nginx', reason => 'Content Too Large' }],
+    ['a type of a body', '/valid',
+     { method => 'POST', body => '{}', headers => [$admin] }, 415,
+     { event => 'deny', policy => 'mlsec_validate', identity => 'bob' }],
+    ['a large body', '/valid',
+     { method => 'POST', body => '{"a":"' . $secret . '"}',
+       headers => [$admin, 'Content-Type: application/json'] }, 413,
+     { event => 'deny', policy => 'mlsec_validate', identity => 'bob' }],
+    ['a body that is no JSON', '/valid',
+     { method => 'POST', body => '{"a":',
+       headers => [$admin, 'Content-Type: application/json'] }, 422,
+     { event => 'deny', policy => 'mlsec_validate', identity => 'bob' }],
+    ['a long header', '/valid',
+     { headers => [$viewer, 'X-Long: ' . 'x' x 3000] }, 431,
+     { event => 'deny', policy => 'mlsec_validate', identity => 'ann' }],
     ['mlsec_fail', '/fails', {}, 403,
      { event => 'deny', policy => 'mlsec_fail', reason => 'not "here"' }],
     ['a page for it', '/page', { method => 'POST', headers => [$viewer] }, 403,
