@@ -307,6 +307,10 @@ check_environment() {
         [ -z "$v" ] || is_rate "$v" \
             || bad "$name" 'a rate such as 100r/s (r/m, r/h, r/d), or off'
     done
+    case ${REQUIRE_HTTPS-} in
+        ''|off|redirect|refuse) ;;
+        *) bad REQUIRE_HTTPS 'off, redirect or refuse' ;;
+    esac
     case ${MLSEC_DEMO-} in
         ''|auto|off) ;;
         *) bad MLSEC_DEMO 'auto or off' ;;

@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <auth/ngx_mlsec_auth.h>
+#include <auth/ngx_mlsec_auth_keys.h>
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_identity.h>
@@ -36,14 +36,21 @@ static ngx_int_t ngx_mlsec_auth_header(ngx_http_request_t *r,
 static void ngx_mlsec_auth_cleanup(void *data);
 
 
-ngx_int_t
-ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+ngx_uint_t
+ngx_mlsec_auth_used(ngx_http_request_t *r)
 {
     const ngx_mlsec_auth_srv_conf_t  *scf;
 
     scf = ngx_http_get_module_srv_conf(r, ngx_mlsec_auth_module);
 
-    if (scf->used && r == r->main) {
+    return scf->used;
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+{
+    if (ngx_mlsec_auth_used(r) && r == r->main) {
         ngx_mlsec_identity_strip(r);
     }
 
@@ -56,7 +63,7 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
 {
     ngx_int_t                         rc;
     ngx_pool_cleanup_t               *cln;
-    ngx_mlsec_auth_ctx_t             *ctx;
+    ngx_mlsec_auth_ctx_t             *ctx, *before;
     const ngx_mlsec_auth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
@@ -77,11 +84,25 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* but for a request that has waited for keys, which goes on here */
+
+    before = ngx_http_get_module_ctx(r, ngx_mlsec_auth_module);
+
+    if (before != NULL && before->wait != NULL
+        && before->wait->lcf == lcf)
+    {
+        ctx->wait = before->wait;
+    }
+
     cln->handler = ngx_mlsec_auth_cleanup;
     cln->data = ctx;
     ngx_http_set_ctx(r, ctx, ngx_mlsec_auth_module);
 
     rc = ngx_mlsec_auth_who(r, lcf, ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_mlsec_auth_may(r, lcf, ctx);
@@ -127,7 +148,7 @@ ngx_mlsec_auth_ctx(ngx_http_request_t *r)
  * Any: the first credential that is good says who it is.  All: each must be
  * good and of one tenant; who it is, is said by the first.
  *
- * NGX_OK, 400, 401, 403, NGX_ERROR.
+ * NGX_OK, NGX_AGAIN, 400, 401, 403, 503, NGX_ERROR.
  */
 
 static ngx_int_t
@@ -148,10 +169,12 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
         }
 
         ngx_memzero(&one, sizeof(ngx_mlsec_auth_ctx_t));
+        one.wait = ctx->wait;
         rc = ngx_mlsec_auth_ask(r, lcf, &one, method);
+        ctx->wait = one.wait;
 
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
+        if (rc == NGX_ERROR || rc == NGX_AGAIN) {
+            return rc;
         }
 
         if (rc != NGX_OK) {
@@ -165,6 +188,7 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
 
             ctx->bad_request |= one.bad_request;
             ctx->broken |= rc != NGX_DECLINED;
+            ctx->retry_after = ngx_max(ctx->retry_after, one.retry_after);
 
             if (rc == NGX_HTTP_FORBIDDEN) {
                 return rc;
@@ -205,7 +229,9 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    return ctx->bad_request ? NGX_HTTP_BAD_REQUEST : NGX_HTTP_UNAUTHORIZED;
+    return ctx->bad_request ? NGX_HTTP_BAD_REQUEST
+           : ctx->retry_after ? NGX_HTTP_SERVICE_UNAVAILABLE
+           : NGX_HTTP_UNAUTHORIZED;
 }
 
 
@@ -245,6 +271,7 @@ ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
 {
     *ctx = *from;
     ctx->reason = NULL;
+    ctx->retry_after = 0;
 }
 
 
@@ -350,7 +377,11 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
 
     challenge = NULL;
 
-    if (lcf->methods & NGX_MLSEC_AUTH_JWT) {
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+
+        /* nothing that the client could do otherwise */
+
+    } else if (lcf->methods & NGX_MLSEC_AUTH_JWT) {
         challenge = status == NGX_HTTP_BAD_REQUEST
                     ? "Bearer realm=\"mlsec\", error=\"invalid_request\""
                     : status == NGX_HTTP_FORBIDDEN
@@ -397,6 +428,7 @@ ngx_mlsec_auth_note(ngx_http_request_t *r, const ngx_mlsec_auth_ctx_t *ctx,
         error.reason.data = (u_char *) ctx->reason;
         error.reason.len = ngx_strlen(ctx->reason);
     }
+    error.retry_after = ctx->retry_after;
 
     (void) ngx_mlsec_error_set(r, &error);
 

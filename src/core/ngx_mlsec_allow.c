@@ -146,11 +146,22 @@ ngx_mlsec_allow_rewrite(ngx_http_request_t *r)
 const ngx_str_t *
 ngx_mlsec_allow_header(ngx_http_request_t *r)
 {
+    const ngx_str_t  *named;
+
+    named = ngx_mlsec_allow_named(r);
+
+    return named != NULL ? named : &ngx_mlsec_allow_default;
+}
+
+
+const ngx_str_t *
+ngx_mlsec_allow_named(ngx_http_request_t *r)
+{
     const ngx_mlsec_allow_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_allow_module);
 
-    return lcf->enforced ? &lcf->header : &ngx_mlsec_allow_default;
+    return lcf->enforced ? &lcf->header : NULL;
 }
 
 

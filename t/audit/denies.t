@@ -202,11 +202,11 @@ my @cases = (
      { method => 'FROB', headers => [$admin] }, 405,
      { event => 'deny', method => 'FROB' }],
     ['where it is off', '/quiet', {}, 401, undef],
-    ['bytes', "/\xc3(%0d%0a\"\\/x", { headers => [] }, 401,
+    ['bytes', "/\xc3(%0d%0a\"\\/x", { headers => [] }, 400,
      { event => 'deny', path => "/\x{fffd}(%0d%0a\"\\/x" }],
     ['no query, no fragment', "/x?token=$secret&b=$secret", {}, 401,
      { event => 'deny', path => '/x' }],
-    ['a fragment', "/x#$secret", {}, 401, { event => 'deny', path => '/x' }],
+    ['a fragment', "/x#$secret", {}, 400, { event => 'deny', path => '/x' }],
 );
 
 my $n = 0;
