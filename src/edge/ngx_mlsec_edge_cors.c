@@ -480,6 +480,7 @@ ngx_mlsec_cors_answer(ngx_http_request_t *r)
 
         ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
         error.status = NGX_HTTP_FORBIDDEN;
+        error.policy = "mlsec_cors";
         ngx_str_set(&error.message, "Pages of this origin may not call");
         ngx_str_set(&error.details, "\"error_type\":\"origin\"");
 

@@ -306,12 +306,14 @@ ngx_mlsec_https_refuse(ngx_http_request_t *r, ngx_uint_t leaked)
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = NGX_HTTP_FORBIDDEN;
+    error.policy = "mlsec_https";
 
     if (leaked) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "mlsec edge: a credential came over plain http, "
                       "whoever saw it on the way can use it");
 
+        ngx_str_set(&error.reason, "credential_over_plaintext");
         ngx_str_set(&error.message, "A credential came over plain http: "
                     "replace it, and use https");
         ngx_str_set(&error.details,

@@ -46,6 +46,9 @@ ngx_mlsec_edge_strict(ngx_http_request_t *r, ngx_uint_t otherwise)
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = NGX_HTTP_BAD_REQUEST;
+    error.policy = "mlsec_uri_strict";
+    error.reason.data = (u_char *) why;
+    error.reason.len = ngx_strlen(why);
     ngx_str_set(&error.details, "\"error_type\":\"path\"");
 
     (void) ngx_mlsec_error_set(r, &error);

@@ -74,6 +74,16 @@ my $nginx = MlsecTest::Instance->start(http => q{
         client_max_body_size 1;
         proxy_pass http://unix:$DIR/service.sock:;
     }
+    location = /valid {
+        mlsec_validate max_size=8 header_size=2k;
+        proxy_pass http://unix:$DIR/service.sock:;
+    }
+    location = /cors {
+        mlsec_cors https://a.example;
+        mlsec_allow GET viewer;
+        mlsec_respond '{}';
+    }
+    location = /https { mlsec_https refuse; mlsec_respond '{}'; }
     location = /fails { mlsec_auth off; mlsec_fail 403 "not \"here\""; }
     location = /aggregate {
         mlsec_call a http://unix_service/says/403 required;
@@ -151,6 +161,20 @@ my @cases = (
     ['a body', '/small', { method => 'POST', body => $secret,
                            headers => [$admin] }, 413,
      { event => 'deny', policy => 'nginx', reason => 'Content Too Large' }],
+    ['a type of a body', '/valid',
+     { method => 'POST', body => '{}', headers => [$admin] }, 415,
+     { event => 'deny', policy => 'mlsec_validate', identity => 'bob' }],
+    ['a large body', '/valid',
+     { method => 'POST', body => '{"a":"' . $secret . '"}',
+       headers => [$admin, 'Content-Type: application/json'] }, 413,
+     { event => 'deny', policy => 'mlsec_validate', identity => 'bob' }],
+    ['a body that is no JSON', '/valid',
+     { method => 'POST', body => '{"a":',
+       headers => [$admin, 'Content-Type: application/json'] }, 422,
+     { event => 'deny', policy => 'mlsec_validate', identity => 'bob' }],
+    ['a long header', '/valid',
+     { headers => [$viewer, 'X-Long: ' . 'x' x 3000] }, 431,
+     { event => 'deny', policy => 'mlsec_validate', identity => 'ann' }],
     ['mlsec_fail', '/fails', {}, 403,
      { event => 'deny', policy => 'mlsec_fail', reason => 'not "here"' }],
     ['a page for it', '/page', { method => 'POST', headers => [$viewer] }, 403,
@@ -184,11 +208,21 @@ my @cases = (
      { method => 'FROB', headers => [$admin] }, 405,
      { event => 'deny', method => 'FROB' }],
     ['where it is off', '/quiet', {}, 401, undef],
+    ['a preflight of a stranger', '/cors',
+     { method => 'OPTIONS',
+       headers => ['Origin: https://evil.example',
+                   'Access-Control-Request-Method: GET'] }, 403,
+     { event => 'deny', policy => 'mlsec_cors' }],
+    ['a key over plain http', '/https', { headers => ["X-API-Key: $key"] },
+     403, { event => 'deny', policy => 'mlsec_https',
+            reason => 'credential_over_plaintext' }],
     ['bytes', "/\xc3(%0d%0a\"\\/x", { headers => [] }, 400,
-     { event => 'deny', path => "/\x{fffd}(%0d%0a\"\\/x" }],
+     { event => 'deny', policy => 'mlsec_uri_strict',
+       path => "/\x{fffd}(%0d%0a\"\\/x" }],
     ['no query, no fragment', "/x?token=$secret&b=$secret", {}, 401,
      { event => 'deny', path => '/x' }],
-    ['a fragment', "/x#$secret", {}, 400, { event => 'deny', path => '/x' }],
+    ['a fragment', "/x#$secret", {}, 400,
+     { event => 'deny', reason => 'a fragment', path => '/x' }],
 );
 
 my $n = 0;

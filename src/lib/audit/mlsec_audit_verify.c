@@ -514,6 +514,12 @@ mlsec_audit_verify_finish(mlsec_audit_verify_t *v, int ended)
     size_t                      i;
     const mlsec_audit_known_t  *c;
 
+    /* whoever writes a log begins with a line */
+
+    if (v->lines == 0) {
+        mlsec_audit_say(v, 1, &v->place, "there is no line of an audit log");
+    }
+
     for (i = 0; i < v->ntorn; i++) {
         mlsec_audit_say(v, 1, &v->torn[i].place, "this is the beginning of "
                         "a line, the rest is missing");

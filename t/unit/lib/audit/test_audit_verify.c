@@ -282,6 +282,7 @@ test_forged(void)
     ask(text, n, NULL, 0, &expect);
     tap_is_str(tap_str(said), tap_str("a:2: this line is another one than was "
                "noted as line 2 of chain " A "\n"), "but by who has noted it");
+    tap_is((long long) ask(text, 0, NULL, 0, NULL), 1, "nothing is no log");
     ask(text, whole.len[0], NULL, 0, &expect);
     tap_is_str(tap_str(said), tap_str("a:1: line 2 of chain " A ", which was "
                "noted, is missing\n"), "or that it is missing");
