@@ -14,7 +14,7 @@
 
 
 void
-mlsec_chaos_point(const char *name)
+ngx_mlsec_chaos_point(const char *name)
 {
     u_char       path[NGX_MAX_PATH];
     const char  *folder;

@@ -26,7 +26,10 @@
  * Ends the process if the point is the one that was asked for; name: the words
  * of a file.
  */
-void mlsec_chaos_point(const char *name);
+void ngx_mlsec_chaos_point(const char *name);
+
+
+#define mlsec_chaos_point(name)  ngx_mlsec_chaos_point(name)
 
 
 #else
