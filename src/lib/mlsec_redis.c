@@ -68,13 +68,27 @@ static const mlsec_redis_word_t  mlsec_redis_phrases[] = {
 };
 
 
-/* in the order of mlsec_redis_error_e */
-
 static const char *const  mlsec_redis_names[MLSEC_REDIS_ERRORS] = {
-    "ok", "unavailable", "full", "resolve", "connect", "tls",
-    "timeout", "closed", "protocol", "too_large", "no_memory",
-    "auth", "denied", "loading", "readonly", "oom", "busy", "cluster",
-    "noscript", "refused"
+    [MLSEC_REDIS_OK] = "ok",
+    [MLSEC_REDIS_UNAVAILABLE] = "unavailable",
+    [MLSEC_REDIS_FULL] = "full",
+    [MLSEC_REDIS_RESOLVE] = "resolve",
+    [MLSEC_REDIS_CONNECT] = "connect",
+    [MLSEC_REDIS_TLS] = "tls",
+    [MLSEC_REDIS_TIMEOUT] = "timeout",
+    [MLSEC_REDIS_CLOSED] = "closed",
+    [MLSEC_REDIS_PROTOCOL] = "protocol",
+    [MLSEC_REDIS_TOO_LARGE] = "too_large",
+    [MLSEC_REDIS_NOMEM] = "no_memory",
+    [MLSEC_REDIS_AUTH] = "auth",
+    [MLSEC_REDIS_DENIED] = "denied",
+    [MLSEC_REDIS_LOADING] = "loading",
+    [MLSEC_REDIS_READONLY] = "readonly",
+    [MLSEC_REDIS_OOM] = "oom",
+    [MLSEC_REDIS_BUSY] = "busy",
+    [MLSEC_REDIS_CLUSTER] = "cluster",
+    [MLSEC_REDIS_NOSCRIPT] = "noscript",
+    [MLSEC_REDIS_REFUSED] = "refused",
 };
 
 

@@ -8,6 +8,9 @@
 #include <string.h>
 
 
+#define MLSEC_REDIS_DEPTH  7               /* arrays in each other */
+
+
 /* what the functions of a reader get: an int before 1.0 */
 
 #if (HIREDIS_MAJOR >= 1)
@@ -24,6 +27,7 @@ static void *mlsec_redis_string(const redisReadTask *task, char *text,
     size_t len);
 static void *mlsec_redis_array(const redisReadTask *task,
     mlsec_redis_count_t n);
+static size_t mlsec_redis_depth(const redisReadTask *task);
 static void *mlsec_redis_integer(const redisReadTask *task, long long value);
 static void *mlsec_redis_nil(const redisReadTask *task);
 static void mlsec_redis_keep(void *reply);
@@ -238,7 +242,9 @@ mlsec_redis_array(const redisReadTask *task, mlsec_redis_count_t n)
 
     /* a count is a few bytes, what it asks for is not: compared unmultiplied */
 
-    if (task->type != REDIS_REPLY_ARRAY || (long long) n < 0) {
+    if (task->type != REDIS_REPLY_ARRAY || (long long) n < 0
+        || mlsec_redis_depth(task) > MLSEC_REDIS_DEPTH)
+    {
         r->foreign = 1;
         return NULL;
     }
@@ -264,6 +270,21 @@ mlsec_redis_array(const redisReadTask *task, mlsec_redis_count_t n)
     memset(node->element, 0, node->n * sizeof(mlsec_redis_reply_t));
 
     return node;
+}
+
+
+/* hiredis has a bound of its own, until 1.0. */
+
+static size_t
+mlsec_redis_depth(const redisReadTask *task)
+{
+    size_t  depth;
+
+    for (depth = 1; task->parent != NULL; depth++) {
+        task = task->parent;
+    }
+
+    return depth;
 }
 
 
@@ -343,7 +364,7 @@ mlsec_redis_reply_copy(const mlsec_redis_reply_t *reply,
 }
 
 
-/* As deep as hiredis reads, which is bounded. */
+/* At most MLSEC_REDIS_DEPTH deep. */
 
 static int
 mlsec_redis_reply_fill(mlsec_redis_reply_t *to,

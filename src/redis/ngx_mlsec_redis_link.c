@@ -482,6 +482,12 @@ ngx_mlsec_redis_link_write(ngx_mlsec_redis_link_t *link)
     while (c->write->ready) {
 
         if (link->out_pos == link->out_len) {
+
+            if (link->state == NGX_MLSEC_REDIS_GREETING && link->out_len) {
+                /* the password was in it */
+                ngx_explicit_memzero(link->out, link->out_len);
+            }
+
             link->out_pos = 0;
             link->out_len = 0;
 

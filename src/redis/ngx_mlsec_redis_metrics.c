@@ -14,16 +14,27 @@
 static void ngx_mlsec_redis_json(ngx_mlsec_json_t *w, const uint64_t *words);
 
 
-/* in the order of mlsec_redis_error_e; compared by t/redis/metrics.t */
-
 static const char *const  ngx_mlsec_redis_labels[MLSEC_REDIS_ERRORS] = {
-    "result=\"ok\"", "result=\"unavailable\"", "result=\"full\"",
-    "result=\"resolve\"", "result=\"connect\"", "result=\"tls\"",
-    "result=\"timeout\"", "result=\"closed\"", "result=\"protocol\"",
-    "result=\"too_large\"", "result=\"no_memory\"", "result=\"auth\"",
-    "result=\"denied\"", "result=\"loading\"", "result=\"readonly\"",
-    "result=\"oom\"", "result=\"busy\"", "result=\"cluster\"",
-    "result=\"noscript\"", "result=\"refused\""
+    [MLSEC_REDIS_OK] = "result=\"ok\"",
+    [MLSEC_REDIS_UNAVAILABLE] = "result=\"unavailable\"",
+    [MLSEC_REDIS_FULL] = "result=\"full\"",
+    [MLSEC_REDIS_RESOLVE] = "result=\"resolve\"",
+    [MLSEC_REDIS_CONNECT] = "result=\"connect\"",
+    [MLSEC_REDIS_TLS] = "result=\"tls\"",
+    [MLSEC_REDIS_TIMEOUT] = "result=\"timeout\"",
+    [MLSEC_REDIS_CLOSED] = "result=\"closed\"",
+    [MLSEC_REDIS_PROTOCOL] = "result=\"protocol\"",
+    [MLSEC_REDIS_TOO_LARGE] = "result=\"too_large\"",
+    [MLSEC_REDIS_NOMEM] = "result=\"no_memory\"",
+    [MLSEC_REDIS_AUTH] = "result=\"auth\"",
+    [MLSEC_REDIS_DENIED] = "result=\"denied\"",
+    [MLSEC_REDIS_LOADING] = "result=\"loading\"",
+    [MLSEC_REDIS_READONLY] = "result=\"readonly\"",
+    [MLSEC_REDIS_OOM] = "result=\"oom\"",
+    [MLSEC_REDIS_BUSY] = "result=\"busy\"",
+    [MLSEC_REDIS_CLUSTER] = "result=\"cluster\"",
+    [MLSEC_REDIS_NOSCRIPT] = "result=\"noscript\"",
+    [MLSEC_REDIS_REFUSED] = "result=\"refused\"",
 };
 
 

@@ -279,7 +279,7 @@ ngx_mlsec_redis_server_lookup(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
         return NGX_ERROR;
     }
 
-    redis->address = &url.addrs[0];
+    redis->address = url.addrs;
 
     return NGX_OK;
 }

@@ -19,7 +19,8 @@
  * once: what they find is what limits would find.
  *
  *   ping     PING
- *   write    a script that writes a key that soon expires, and reads it
+ *   write    TIME, and a script that writes a key that soon expires, and
+ *            reads it
  *   pubsub   a message from the one connection to the other
  */
 
@@ -47,6 +48,9 @@ typedef struct {
     ngx_event_t                timer;        /* of the message */
     ngx_connection_t           dummy;        /* of timer */
     ngx_msec_t                 started;
+    int64_t                    clock;        /* ms, of the server's before
+                                                this machine's */
+    ngx_uint_t                 clocked;      /* it is known */
 } ngx_mlsec_redis_status_t;
 
 
@@ -55,12 +59,14 @@ static void ngx_mlsec_redis_status_ping(ngx_mlsec_redis_status_t *ctx);
 static void ngx_mlsec_redis_status_write(ngx_mlsec_redis_status_t *ctx);
 static void ngx_mlsec_redis_status_pubsub(ngx_mlsec_redis_status_t *ctx);
 static void ngx_mlsec_redis_status_send(ngx_mlsec_redis_status_t *ctx,
-    ngx_uint_t i, const ngx_mlsec_redis_command_t *command,
+    ngx_uint_t i, const ngx_mlsec_redis_command_t *commands, ngx_uint_t n,
     ngx_mlsec_redis_done_pt done);
 static void ngx_mlsec_redis_pinged(void *owner,
     const ngx_mlsec_redis_result_t *result);
 static void ngx_mlsec_redis_written(void *owner,
     const ngx_mlsec_redis_result_t *result);
+static void ngx_mlsec_redis_clock(ngx_mlsec_redis_status_t *ctx,
+    const mlsec_redis_reply_t *reply);
 static void ngx_mlsec_redis_published(void *owner,
     const ngx_mlsec_redis_result_t *result);
 static void ngx_mlsec_redis_heard(void *owner, ngx_mlsec_redis_event_e event,
@@ -183,7 +189,7 @@ ngx_mlsec_redis_status_ping(ngx_mlsec_redis_status_t *ctx)
     command.args = &arg;
     command.nargs = 1;
 
-    ngx_mlsec_redis_status_send(ctx, 0, &command, ngx_mlsec_redis_pinged);
+    ngx_mlsec_redis_status_send(ctx, 0, &command, 1, ngx_mlsec_redis_pinged);
 }
 
 
@@ -191,14 +197,17 @@ static void
 ngx_mlsec_redis_status_write(ngx_mlsec_redis_status_t *ctx)
 {
     u_char                            key[64];
-    mlsec_str_t                       args[4];
-    ngx_mlsec_redis_command_t         command;
+    mlsec_str_t                       time, args[4];
+    ngx_mlsec_redis_command_t         commands[2];
     static ngx_mlsec_redis_script_t   script;
 
     if (script.text.len == 0) {
         ngx_mlsec_redis_script(&script,
                                &ngx_mlsec_redis_status_text_of_script);
     }
+
+    time.data = (const u_char *) "TIME";
+    time.len = sizeof("TIME") - 1;
 
     args[0].data = (const u_char *) "1";
     args[0].len = 1;
@@ -214,17 +223,22 @@ ngx_mlsec_redis_status_write(ngx_mlsec_redis_status_t *ctx)
     args[3].data = (const u_char *) NGX_MLSEC_REDIS_EXPIRES;
     args[3].len = sizeof(NGX_MLSEC_REDIS_EXPIRES) - 1;
 
-    command.script = &script;
-    command.args = args;
-    command.nargs = 4;
+    commands[0].script = NULL;
+    commands[0].args = &time;
+    commands[0].nargs = 1;
 
-    ngx_mlsec_redis_status_send(ctx, 1, &command, ngx_mlsec_redis_written);
+    commands[1].script = &script;
+    commands[1].args = args;
+    commands[1].nargs = 4;
+
+    ngx_mlsec_redis_status_send(ctx, 1, commands, 2, ngx_mlsec_redis_written);
 }
 
 
 static void
 ngx_mlsec_redis_status_send(ngx_mlsec_redis_status_t *ctx, ngx_uint_t i,
-    const ngx_mlsec_redis_command_t *command, ngx_mlsec_redis_done_pt done)
+    const ngx_mlsec_redis_command_t *commands, ngx_uint_t n,
+    ngx_mlsec_redis_done_pt done)
 {
     mlsec_redis_error_e       error;
     ngx_mlsec_redis_call_t    call;
@@ -234,8 +248,8 @@ ngx_mlsec_redis_status_send(ngx_mlsec_redis_status_t *ctx, ngx_uint_t i,
 
     ngx_memzero(&call, sizeof(ngx_mlsec_redis_call_t));
 
-    call.commands = command;
-    call.ncommands = 1;
+    call.commands = commands;
+    call.ncommands = n;
     call.done = done;
     call.owner = ctx;
 
@@ -309,18 +323,57 @@ ngx_mlsec_redis_pinged(void *owner, const ngx_mlsec_redis_result_t *result)
 static void
 ngx_mlsec_redis_written(void *owner, const ngx_mlsec_redis_result_t *result)
 {
-    mlsec_redis_error_e  error;
+    mlsec_redis_error_e         error;
+    const mlsec_redis_reply_t  *text;
 
     error = result->error;
 
-    if (error == MLSEC_REDIS_OK
-        && (result->replies[0].type != MLSEC_REDIS_STRING
-            || result->replies[0].str.len != sizeof("mlsec") - 1))
-    {
-        error = MLSEC_REDIS_REFUSED;
+    if (error == MLSEC_REDIS_OK) {
+        text = &result->replies[1];
+        error = mlsec_redis_classify(text);
+
+        if (error == MLSEC_REDIS_OK
+            && (text->type != MLSEC_REDIS_STRING
+                || text->str.len != sizeof("mlsec") - 1
+                || ngx_memcmp(text->str.data, "mlsec", text->str.len) != 0))
+        {
+            error = MLSEC_REDIS_REFUSED;
+        }
+
+        ngx_mlsec_redis_clock(owner, &result->replies[0]);
     }
 
     ngx_mlsec_redis_checked(owner, 1, error, result->elapsed);
+}
+
+
+/* TIME is [SECONDS, MICROSECONDS], both as strings. */
+
+static void
+ngx_mlsec_redis_clock(ngx_mlsec_redis_status_t *ctx,
+    const mlsec_redis_reply_t *reply)
+{
+    ngx_int_t    sec, usec;
+    ngx_time_t  *now;
+
+    if (reply->type != MLSEC_REDIS_ARRAY || reply->n != 2) {
+        return;
+    }
+
+    sec = ngx_atoi((u_char *) reply->element[0].str.data,
+                   reply->element[0].str.len);
+    usec = ngx_atoi((u_char *) reply->element[1].str.data,
+                    reply->element[1].str.len);
+
+    if (sec == NGX_ERROR || usec == NGX_ERROR) {
+        return;
+    }
+
+    now = ngx_timeofday();
+
+    ctx->clock = ((int64_t) sec - now->sec) * 1000 + usec / 1000
+                 - (int64_t) now->msec;
+    ctx->clocked = 1;
 }
 
 
@@ -366,7 +419,8 @@ ngx_mlsec_redis_heard(void *owner, ngx_mlsec_redis_event_e event,
     command.args = args;
     command.nargs = 3;
 
-    ngx_mlsec_redis_status_send(ctx, 2, &command, ngx_mlsec_redis_published);
+    ngx_mlsec_redis_status_send(ctx, 2, &command, 1,
+                                ngx_mlsec_redis_published);
 }
 
 
@@ -600,6 +654,12 @@ ngx_mlsec_redis_status_checked(ngx_mlsec_json_t *w,
         ngx_mlsec_json_int(w, check->elapsed);
         ngx_mlsec_redis_status_text(w, "result",
                                     mlsec_redis_error_name(check->error));
+
+        if (i == 1 && ctx->clocked) {
+            ngx_mlsec_json_lit(w, ",\"clock_ms\":");
+            ngx_mlsec_json_int(w, ctx->clock);
+        }
+
         ngx_mlsec_json_lit(w, "}");
     }
 

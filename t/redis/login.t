@@ -60,7 +60,7 @@ $redis->{auth} = ['-a', 'sesame-open'];
 
 # a user for limits, as docs/directives/redis.md has it; and one that may little
 $redis->cli('ACL', 'SETUSER', 'gateway', 'on', '>word@of/gateway', '~mlsec:*', '&mlsec:*',
-            '+@read', '+@write', '+@scripting', '+@pubsub', '+@connection');
+            '+@read', '+@write', '+@scripting', '+@pubsub', '+@connection', '+time');
 $redis->cli('ACL', 'SETUSER', 'poor', 'on', '>poor', '~other:*', 'resetchannels', '+@all', '-client',
             '-ping', '-subscribe');
 

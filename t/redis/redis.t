@@ -83,6 +83,8 @@ ok(defined until_result('/ping', 'ping', 'ok'), 'a server on a unix socket is us
 my $state = state_of('/all');
 is($state->{state}, 'ready', 'it is ready');
 is($state->{checks}{$_}{result}, 'ok', "check $_") for qw(ping write pubsub);
+cmp_ok(abs($state->{checks}{write}{clock_ms} // 1e9), '<', 5000,
+       'the clock, asked for in the same batch as a script that was not known');
 is($state->{server}, 'unix:' . $redis->socket . ':3', 'the server is told');
 is($state->{breaker}, 'closed', 'the breaker is closed');
 is($state->{connects}, 1, 'one connection for all of it');
@@ -97,7 +99,9 @@ is($state->{errors}{noscript}, 1, 'a script is sent with its text once');
 result('/write', 'write') for 1 .. 3;
 is(state_of('/state')->{errors}{noscript}, 1, 'and by its name after that');
 $redis->cli('SCRIPT', 'FLUSH');
-is(result('/write', 'write'), 'ok', 'the server has forgotten it: nobody notices');
+$state = state_of('/write');
+is($state->{checks}{write}{result}, 'ok', 'the server has forgotten it: nobody notices');
+cmp_ok(abs($state->{checks}{write}{clock_ms} // 1e9), '<', 5000, 'and no other reply is lost');
 is(state_of('/state')->{errors}{noscript}, 2, 'it was sent again');
 $redis->cli('FLUSHALL');
 is(result('/write', 'write'), 'ok', 'everything is gone: nobody notices');
@@ -319,6 +323,24 @@ ok(defined until_result('/ping', 'ping', 'ok'), 'the new worker has its own conn
     $redis->signal('CONT');
     is(JSON::PP::decode_json($client->response(1)->{body})->{checks}{ping}{result}, 'timeout',
        'and its last request was answered');
+}
+
+# nginx does not wait longer than it was told to, and finds all handlers in place
+{
+    my $other = MlsecTest::Instance->start(main => "worker_shutdown_timeout 200ms;\n",
+        http => 'mlsec_redis unix:' . $redis->socket . ' timeout=8s;',
+        server => 'location = /all { mlsec_redis_status check=ping,write,pubsub; }');
+    my $until = time + 10;
+    sleep 0.02 while $other->get('/all')->{body} !~ /"pubsub":\{"ms":\d+,"result":"ok"/ && time < $until;
+
+    my $client = $other->client;
+    $redis->signal('STOP');
+    $client->request('/all');
+    sleep 0.1;
+    my $start = time;
+    $other->finish('worker_shutdown_timeout');
+    cmp_ok(time - $start, '<', 5, 'it is not waited for');
+    $redis->signal('CONT');
 }
 
 done_testing;
