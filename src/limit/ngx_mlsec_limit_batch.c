@@ -20,7 +20,7 @@ static ngx_int_t ngx_mlsec_limit_batch_fill(ngx_mlsec_limit_batch_t *batch,
     ngx_mlsec_limit_batch_key_t *key, const ngx_mlsec_limit_item_t *item);
 static ngx_int_t ngx_mlsec_limit_batch_question(
     ngx_mlsec_limit_batch_t *batch, ngx_mlsec_limit_ctx_t *ctx,
-    ngx_uint_t first, ngx_uint_t n, ngx_mlsec_limit_item_t *dry);
+    ngx_uint_t first, ngx_uint_t last, ngx_mlsec_limit_item_t *dry);
 static void ngx_mlsec_limit_batch_merge(ngx_mlsec_limit_batch_t *batch,
     ngx_mlsec_limit_batch_key_t *key, uint64_t owed);
 static void ngx_mlsec_limit_batch_verdict(

@@ -30,6 +30,8 @@
 #define NGX_MLSEC_LIMIT_TICK        100          /* ms, beats are looked at */
 #define NGX_MLSEC_LIMIT_BEAT        1000         /* ms, between beats */
 #define NGX_MLSEC_LIMIT_BEAT_ALONE  500          /* ms, while out of reach */
+#define NGX_MLSEC_LIMIT_BEAT_AGAIN  200          /* ms, after a failed one */
+#define NGX_MLSEC_LIMIT_BEAT_OTHERS 250          /* ms, for better workers */
 #define NGX_MLSEC_LIMIT_LIFE        3500         /* ms, of a silent gateway */
 
 #define NGX_MLSEC_LIMIT_ARGS                                                  \
@@ -77,6 +79,8 @@ static void ngx_mlsec_limit_tick(ngx_event_t *ev);
 static void ngx_mlsec_limit_beat(ngx_mlsec_limit_main_conf_t *mcf);
 static void ngx_mlsec_limit_beat_done(void *owner,
     const ngx_mlsec_redis_result_t *result);
+static void ngx_mlsec_limit_beat_failed(ngx_mlsec_limit_main_conf_t *mcf,
+    mlsec_redis_error_e error);
 static void ngx_mlsec_limit_worked(const ngx_mlsec_limit_main_conf_t *mcf,
     uint64_t nodes);
 static void ngx_mlsec_limit_failed(const ngx_mlsec_limit_main_conf_t *mcf,
@@ -397,21 +401,30 @@ ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
     mlsec_atomic_add(&sync->batches, 1);
     mlsec_atomic_add(&sync->failed, 1);
 
-    ngx_mlsec_limit_failed(batch->main, error);
+    /*
+     * One worker without a connection is not a gateway without a store: what
+     * was not sent says nothing of the store, and nobody has waited for it.
+     */
+
+    if (error > MLSEC_REDIS_TLS) {
+        ngx_mlsec_limit_failed(batch->main, error);
+    }
+
     ngx_mlsec_limit_batch_lost(batch);
     ngx_mlsec_limit_batch_free(batch);
 }
 
 
 /*
- * Whichever worker finds a heartbeat due sends it.  It is also what tries
- * whether the store is there again.
+ * Whichever worker finds a heartbeat due sends it; one that has no connection
+ * leaves it to the others for a moment.  It is also what tries whether the
+ * store is there again.
  */
 
 static void
 ngx_mlsec_limit_tick(ngx_event_t *ev)
 {
-    uint64_t                      period;
+    uint64_t                      now, period;
     ngx_connection_t             *c;
     ngx_mlsec_limit_main_conf_t  *mcf;
 
@@ -435,7 +448,13 @@ ngx_mlsec_limit_tick(ngx_event_t *ev)
 
     period -= ngx_random() % (period / 5);
 
-    if (mlsec_sync_due(mcf->store.sync, ngx_current_msec, period)) {
+    now = ngx_current_msec;
+
+    if (!ngx_mlsec_redis_usable(mcf->store.redis)) {
+        now -= NGX_MLSEC_LIMIT_BEAT_OTHERS;
+    }
+
+    if (mlsec_sync_due(mcf->store.sync, now, period)) {
         ngx_mlsec_limit_beat(mcf);
     }
 }
@@ -480,7 +499,7 @@ ngx_mlsec_limit_beat(ngx_mlsec_limit_main_conf_t *mcf)
     error = ngx_mlsec_redis_send(mcf->store.redis, &call, NULL);
 
     if (error != MLSEC_REDIS_OK) {
-        ngx_mlsec_limit_failed(mcf, error);
+        ngx_mlsec_limit_beat_failed(mcf, error);
         return;
     }
 
@@ -496,18 +515,31 @@ ngx_mlsec_limit_beat_done(void *owner, const ngx_mlsec_redis_result_t *result)
     ngx_mlsec_limit_worker.beating = 0;
 
     if (result->error != MLSEC_REDIS_OK) {
-        ngx_mlsec_limit_failed(mcf, result->error);
+        ngx_mlsec_limit_beat_failed(mcf, result->error);
         return;
     }
 
     if (result->replies[0].type != MLSEC_REDIS_INTEGER
         || result->replies[0].integer < 1)
     {
-        ngx_mlsec_limit_failed(mcf, MLSEC_REDIS_PROTOCOL);
+        ngx_mlsec_limit_beat_failed(mcf, MLSEC_REDIS_PROTOCOL);
         return;
     }
 
     ngx_mlsec_limit_worked(mcf, result->replies[0].integer);
+}
+
+
+static void
+ngx_mlsec_limit_beat_failed(ngx_mlsec_limit_main_conf_t *mcf,
+    mlsec_redis_error_e error)
+{
+    ngx_mlsec_limit_failed(mcf, error);
+
+    if (!mlsec_sync_alone(mcf->store.sync)) {
+        mlsec_atomic_store(&mcf->store.sync->beat,
+                           ngx_current_msec + NGX_MLSEC_LIMIT_BEAT_AGAIN);
+    }
 }
 
 

@@ -381,7 +381,7 @@ sub told {
     $redis->signal('CONT');
     shared('stopped');
     told('stopped');
-    is(series(3, '/closed', user()), '200 200 200', 'fail=closed: and open again');
+    is(series(3, '/closed', user(), @gateways[1, 2]), '200 200 200', 'fail=closed: and open again');
     # (of the first gateway's two workers one may still be connecting)
     is_deeply(crowd(24, '/exact', $user, @gateways[1, 2]), { 200 => 21, 429 => 3 },
               'nothing of it is told afterwards');

@@ -32,6 +32,7 @@ my $redis = MlsecTest::Redis->start;
 
 my @gateways = map {
     MlsecTest::Instance->start(workers => 2, http => sprintf(q{
+        keepalive_requests 1000000;
         mlsec_redis unix:%s;
         mlsec_limit_zone user:256k key=$http_x_user;
         mlsec_limit_sync timeout=250ms;
