@@ -58,7 +58,7 @@ struct ngx_mlsec_redis_s {
     ngx_resolver_t            *resolver;
     ngx_msec_t                 resolver_timeout;
 
-    ngx_mlsec_tls_t           *tls;          /* NULL: without */
+    ngx_mlsec_tls_t            tls;
     ngx_str_t                  trusted;      /* file; empty: the system's */
     ngx_str_t                  sni;
     ngx_uint_t                 unverified;   /* 1: verify=off */

@@ -45,8 +45,7 @@ static void ngx_mlsec_redis_link_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_mlsec_redis_link_connect(ngx_mlsec_redis_link_t *link,
     struct sockaddr *sockaddr, socklen_t socklen);
 static void ngx_mlsec_redis_link_handler(ngx_event_t *ev);
-static void ngx_mlsec_redis_link_secured(ngx_connection_t *c);
-static void ngx_mlsec_redis_link_insecure(ngx_mlsec_redis_link_t *link,
+static void ngx_mlsec_redis_link_secured(ngx_connection_t *c,
     const char *error);
 static void ngx_mlsec_redis_link_greet(ngx_mlsec_redis_link_t *link);
 static void ngx_mlsec_redis_link_flush(ngx_event_t *ev);
@@ -241,7 +240,6 @@ ngx_mlsec_redis_link_connect(ngx_mlsec_redis_link_t *link,
 static void
 ngx_mlsec_redis_link_handler(ngx_event_t *ev)
 {
-    const char              *error;
     ngx_connection_t        *c;
     ngx_mlsec_redis_link_t  *link;
 
@@ -268,13 +266,9 @@ ngx_mlsec_redis_link_handler(ngx_event_t *ev)
         if (ngx_mlsec_exchange_connected(c) != NGX_OK) {
             ngx_mlsec_redis_link_fail(link, MLSEC_REDIS_CONNECT);
 
-        } else if (link->conf->tls != NULL) {
-            error = ngx_mlsec_tls_start(link->conf->tls, c,
-                                        ngx_mlsec_redis_link_secured);
-
-            if (error != NULL) {
-                ngx_mlsec_redis_link_insecure(link, error);
-            }
+        } else if (link->conf->tls.ssl != NULL) {
+            ngx_mlsec_tls_start(c, &link->conf->tls,
+                                ngx_mlsec_redis_link_secured);
 
         } else {
             ngx_mlsec_redis_link_greet(link);
@@ -293,16 +287,18 @@ ngx_mlsec_redis_link_handler(ngx_event_t *ev)
 
 
 static void
-ngx_mlsec_redis_link_secured(ngx_connection_t *c)
+ngx_mlsec_redis_link_secured(ngx_connection_t *c, const char *error)
 {
-    const char              *error;
     ngx_mlsec_redis_link_t  *link;
 
     link = c->data;
-    error = ngx_mlsec_tls_verdict(link->conf->tls, c);
 
     if (error != NULL) {
-        ngx_mlsec_redis_link_insecure(link, error);
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "mlsec redis: TLS failed, server: \"%V\", error: \"%s\"",
+                      &link->conf->shown, error);
+
+        ngx_mlsec_redis_link_fail(link, MLSEC_REDIS_TLS);
         return;
     }
 
@@ -312,17 +308,6 @@ ngx_mlsec_redis_link_secured(ngx_connection_t *c)
     c->write->handler = ngx_mlsec_redis_link_handler;
 
     ngx_mlsec_redis_link_greet(link);
-}
-
-
-static void
-ngx_mlsec_redis_link_insecure(ngx_mlsec_redis_link_t *link, const char *error)
-{
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "mlsec redis: TLS failed, server: \"%V\", error: \"%s\"",
-                  &link->conf->shown, error);
-
-    ngx_mlsec_redis_link_fail(link, MLSEC_REDIS_TLS);
 }
 
 

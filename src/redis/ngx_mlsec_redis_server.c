@@ -290,21 +290,21 @@ ngx_mlsec_redis_server_tls(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
 {
     ngx_int_t  rc;
 
-    rc = ngx_mlsec_tls_create(cf, redis->sni.len ? &redis->sni : &redis->host,
-                              1,
-                              redis->unverified ? NGX_MLSEC_TLS_NONE
+    rc = ngx_mlsec_tls_create(cf, &redis->tls,
+                              redis->sni.len ? &redis->sni : &redis->host,
+                              redis->unverified ? NGX_MLSEC_TLS_ANYBODY
                               : redis->trusted.len ? NGX_MLSEC_TLS_FILE
                                                    : NGX_MLSEC_TLS_SYSTEM,
-                              &redis->trusted, &redis->tls);
+                              &redis->trusted);
 
-    if (rc == NGX_ABORT) {
+    if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "cannot read CAs from \"%V\", \"trusted=\" of "
                       "\"mlsec_redis\" in %V:%ui, expected a PEM file",
                       &redis->trusted, &redis->place.file, redis->place.line);
     }
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_ABORT) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"rediss://\" of \"mlsec_redis\" in %V:%ui: this nginx "
                       "has been built without TLS", &redis->place.file,

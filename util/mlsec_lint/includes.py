@@ -10,7 +10,8 @@ from mlsec_lint import csource
 
 LAYERS = [['lib'], ['core'], ['metrics', 'trace'], ['redis', 'postgres'],
           ['filter'],
-          ['service', 'auth', 'limit', 'validate', 'cache', 'ws', 'audit'],
+          ['service', 'auth', 'edge', 'limit', 'validate', 'cache', 'ws',
+           'audit'],
           ['aggregate'], ['']]
 RANK = {word: rank for rank, words in enumerate(LAYERS) for word in words}
 LIB_HEADERS = re.compile(
