@@ -34,9 +34,12 @@ typedef struct {
 
 static const char *ngx_mlsec_tls_begin(ngx_connection_t *c,
     const ngx_mlsec_tls_t *tls);
+static ngx_uint_t ngx_mlsec_tls_is_address(const ngx_str_t *name);
 static void ngx_mlsec_tls_handler(ngx_connection_t *c);
 static const char *ngx_mlsec_tls_verify(ngx_connection_t *c,
     const ngx_mlsec_tls_t *tls);
+static ngx_uint_t ngx_mlsec_tls_is_named(ngx_connection_t *c,
+    const ngx_str_t *name);
 
 
 ngx_int_t
@@ -44,19 +47,30 @@ ngx_mlsec_tls_create(ngx_conf_t *cf, ngx_mlsec_tls_t *tls,
     const ngx_str_t *name, ngx_mlsec_tls_trust_e trust, ngx_str_t *file)
 {
     ngx_ssl_t           *ssl;
+    ngx_str_t            bare;
     ngx_pool_cleanup_t  *cln;
+
+    /* brackets are of a URI, not of the address that is looked for */
+
+    bare = *name;
+
+    if (bare.len > 2 && bare.data[0] == '[' && bare.data[bare.len - 1] == ']')
+    {
+        bare.data++;
+        bare.len -= 2;
+    }
 
     ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
     cln = ngx_pool_cleanup_add(cf->pool, 0);
 
-    tls->name.len = name->len;
-    tls->name.data = ngx_pnalloc(cf->pool, name->len + 1);
+    tls->name.len = bare.len;
+    tls->name.data = ngx_pnalloc(cf->pool, bare.len + 1);
 
     if (ssl == NULL || cln == NULL || tls->name.data == NULL) {
         return NGX_ERROR;
     }
 
-    (void) ngx_cpystrn(tls->name.data, name->data, name->len + 1);
+    (void) ngx_cpystrn(tls->name.data, bare.data, bare.len + 1);
 
     ssl->log = cf->log;
 
@@ -128,8 +142,6 @@ ngx_mlsec_tls_start(ngx_connection_t *c, const ngx_mlsec_tls_t *tls,
 static const char *
 ngx_mlsec_tls_begin(ngx_connection_t *c, const ngx_mlsec_tls_t *tls)
 {
-    u_char  address[sizeof(struct in6_addr)];
-
     c->pool = ngx_create_pool(NGX_MLSEC_TLS_POOL, ngx_cycle->log);
 
     if (c->pool == NULL
@@ -144,10 +156,7 @@ ngx_mlsec_tls_begin(ngx_connection_t *c, const ngx_mlsec_tls_t *tls)
 
     /* RFC 6066, 3: addresses are no names */
 
-    if (tls->name.len == 0 || tls->name.data[0] == '['
-        || inet_pton(AF_INET, (char *) tls->name.data, address) == 1
-        || inet_pton(AF_INET6, (char *) tls->name.data, address) == 1)
-    {
+    if (tls->name.len == 0 || ngx_mlsec_tls_is_address(&tls->name)) {
         return NULL;
     }
 
@@ -158,6 +167,16 @@ ngx_mlsec_tls_begin(ngx_connection_t *c, const ngx_mlsec_tls_t *tls)
     }
 
     return NULL;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_tls_is_address(const ngx_str_t *name)
+{
+    u_char  address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, (char *) name->data, address) == 1
+           || inet_pton(AF_INET6, (char *) name->data, address) == 1;
 }
 
 
@@ -187,8 +206,6 @@ ngx_mlsec_tls_handler(ngx_connection_t *c)
 static const char *
 ngx_mlsec_tls_verify(ngx_connection_t *c, const ngx_mlsec_tls_t *tls)
 {
-    ngx_str_t  name;
-
     if (!tls->verify) {
         return NULL;
     }
@@ -197,10 +214,35 @@ ngx_mlsec_tls_verify(ngx_connection_t *c, const ngx_mlsec_tls_t *tls)
         return "certificate not trusted";
     }
 
-    name = tls->name;
+    return ngx_mlsec_tls_is_named(c, &tls->name)
+           ? NULL : "certificate of another name";
+}
 
-    return ngx_ssl_check_host(c, &name) == NGX_OK ? NULL
-           : "certificate of another name";
+
+/* nginx looks at the names in a certificate, and not at its addresses. */
+
+static ngx_uint_t
+ngx_mlsec_tls_is_named(ngx_connection_t *c, const ngx_str_t *name)
+{
+    X509        *cert;
+    ngx_str_t    copy;
+    ngx_uint_t   named;
+
+    if (!ngx_mlsec_tls_is_address(name)) {
+        copy = *name;
+        return ngx_ssl_check_host(c, &copy) == NGX_OK;
+    }
+
+    cert = SSL_get_peer_certificate(c->ssl->connection);
+    if (cert == NULL) {
+        return 0;
+    }
+
+    named = X509_check_ip_asc(cert, (char *) name->data, 0) == 1;
+
+    X509_free(cert);
+
+    return named;
 }
 
 

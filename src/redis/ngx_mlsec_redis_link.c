@@ -295,8 +295,8 @@ ngx_mlsec_redis_link_secured(ngx_connection_t *c, const char *error)
 
     if (error != NULL) {
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "mlsec redis: TLS failed, server: \"%V\", "
-                      "error: \"%s\"", &link->conf->shown, error);
+                      "mlsec redis: TLS failed, server: \"%V\", error: \"%s\"",
+                      &link->conf->shown, error);
 
         ngx_mlsec_redis_link_fail(link, MLSEC_REDIS_TLS);
         return;

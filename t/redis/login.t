@@ -38,7 +38,7 @@ sub certificate {
     return if $status || !$ca;
 
     open my $ext, '>', "$certs/$name.ext" or die $!;
-    print $ext "subjectAltName=DNS:$subject\n";
+    print $ext "subjectAltName=DNS:$subject,IP:127.0.0.3\n";
     close $ext;
     system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh', 'openssl', 'x509', '-req', '-days', 2,
            '-in', "$certs/$name.csr", @by, '-CAcreateserial', '-extfile', "$certs/$name.ext",
@@ -81,6 +81,7 @@ my %case = (
     unknown  => ["redis://:sesame-open\@unknown.test:$port", 'resolve'],
     tls      => ["rediss://:sesame-open\@redis.test:$tls trusted=$certs/ca.pem", 'ok', 'ok', 'ok'],
     sni      => ["rediss://:sesame-open\@127.0.0.1:$tls sni=redis.test trusted=$certs/ca.pem", 'ok'],
+    address  => ["rediss://:sesame-open\@127.0.0.3:$tls trusted=$certs/ca.pem", 'ok'],
     misnamed => ["rediss://:sesame-open\@127.0.0.1:$tls trusted=$certs/ca.pem", 'tls'],
     foreign  => ["rediss://:sesame-open\@redis.test:$tls trusted=$certs/other.pem", 'tls'],
     system   => ["rediss://:sesame-open\@redis.test:$tls", 'tls'],
