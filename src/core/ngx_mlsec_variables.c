@@ -70,7 +70,7 @@ static ngx_http_variable_t  ngx_mlsec_variables[] = {
 
 
 static ngx_int_t  ngx_mlsec_request_id_index;
-static ngx_int_t  ngx_mlsec_realip_index;       /* NGX_ERROR: no realip module */
+static ngx_int_t  ngx_mlsec_realip_index;       /* NGX_ERROR: no module */
 
 /*
  * When the master read its first configuration, in seconds.  A reload opens
