@@ -15,6 +15,7 @@
  *   ngx_mlsec_filter_module          src/filter/ngx_mlsec_filter_module.c
  *   ngx_mlsec_auth_module            src/auth/ngx_mlsec_auth_module.c
  *   ngx_mlsec_limit_module           src/limit/ngx_mlsec_limit_module.c
+ *   ngx_mlsec_validate_module        src/validate/ngx_mlsec_validate_module.c
  *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
  *   ngx_mlsec_error_filter_module    src/core/ngx_mlsec_error.c
  *   ngx_mlsec_capture_filter_module  src/core/ngx_mlsec_capture.c
@@ -36,10 +37,13 @@
 #include <limit/ngx_mlsec_limit.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
+#include <validate/ngx_mlsec_validate.h>
 
 
 static ngx_int_t ngx_mlsec_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_mlsec_postconfiguration(ngx_conf_t *cf);
+static ngx_uint_t ngx_mlsec_is_needed(ngx_conf_t *cf,
+    ngx_http_handler_pt handler);
 static ngx_int_t ngx_mlsec_init_process(ngx_cycle_t *cycle);
 
 
@@ -62,9 +66,25 @@ static const struct {
     { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_auth_access },
     { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_limit_identity },
+    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_validate_handler },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via },
     { NGX_HTTP_LOG_PHASE, ngx_mlsec_limit_log },
     { NGX_HTTP_LOG_PHASE, ngx_mlsec_metrics_log }
+};
+
+
+/*
+ * Those that nginx calls for nothing unless the configuration has what they
+ * are for: then they are not registered at all.
+ */
+
+static const struct {
+    ngx_http_handler_pt   handler;
+    ngx_uint_t          (*used)(ngx_conf_t *cf);
+} ngx_mlsec_needs[] = {
+    { ngx_mlsec_limit_address, ngx_mlsec_limit_used },
+    { ngx_mlsec_limit_identity, ngx_mlsec_limit_used },
+    { ngx_mlsec_limit_log, ngx_mlsec_limit_used }
 };
 
 
@@ -121,6 +141,10 @@ ngx_mlsec_postconfiguration(ngx_conf_t *cf)
 
     for (i = sizeof(ngx_mlsec_phases) / sizeof(ngx_mlsec_phases[0]); i; i--) {
 
+        if (!ngx_mlsec_is_needed(cf, ngx_mlsec_phases[i - 1].handler)) {
+            continue;
+        }
+
         h = ngx_array_push(
                 &cmcf->phases[ngx_mlsec_phases[i - 1].phase].handlers);
         if (h == NULL) {
@@ -131,6 +155,22 @@ ngx_mlsec_postconfiguration(ngx_conf_t *cf)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_is_needed(ngx_conf_t *cf, ngx_http_handler_pt handler)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < sizeof(ngx_mlsec_needs) / sizeof(ngx_mlsec_needs[0]); i++)
+    {
+        if (ngx_mlsec_needs[i].handler == handler) {
+            return ngx_mlsec_needs[i].used(cf);
+        }
+    }
+
+    return 1;
 }
 
 

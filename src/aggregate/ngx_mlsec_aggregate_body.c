@@ -15,14 +15,13 @@
 
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
+#include <core/ngx_mlsec_content.h>
 
 
 static ngx_int_t ngx_mlsec_body_refuse(ngx_mlsec_aggregate_t *a,
     ngx_uint_t status, const char *message);
 static ngx_uint_t ngx_mlsec_body_is_json(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_body_read(ngx_mlsec_aggregate_t *a);
-static ngx_int_t ngx_mlsec_body_collect(ngx_http_request_t *r,
-    ngx_str_t *text);
 static ngx_http_request_body_t *ngx_mlsec_body_of(ngx_http_request_t *r,
     ngx_str_t *text);
 
@@ -107,17 +106,10 @@ ngx_mlsec_body_read(ngx_mlsec_aggregate_t *a)
     int                  rc;
     off_t                len;
     mlsec_str_t          text;
-    ngx_chain_t         *cl;
     ngx_http_request_t  *r;
 
     r = a->request;
-    len = 0;
-
-    if (r->request_body != NULL) {
-        for (cl = r->request_body->bufs; cl; cl = cl->next) {
-            len += ngx_buf_size(cl->buf);
-        }
-    }
+    len = ngx_mlsec_content_length(r);
 
     if (len == 0) {
         return NGX_OK;
@@ -133,12 +125,7 @@ ngx_mlsec_body_read(ngx_mlsec_aggregate_t *a)
                                      "The request body is too large");
     }
 
-    a->body.len = (size_t) len;
-    a->body.data = ngx_pnalloc(r->pool, a->body.len);
-
-    if (a->body.data == NULL
-        || ngx_mlsec_body_collect(r, &a->body) != NGX_OK)
-    {
+    if (ngx_mlsec_content_text(r, &a->body) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -171,82 +158,18 @@ ngx_mlsec_body_refuse(ngx_mlsec_aggregate_t *a, ngx_uint_t status,
 }
 
 
-/*
- * "application/json", or a type that ends with "+json" (RFC 6839, 3.1).
- */
-
 static ngx_uint_t
 ngx_mlsec_body_is_json(ngx_http_request_t *r)
 {
-    u_char     *p, *last;
-    ngx_str_t  *value;
+    ngx_str_t  type;
 
     if (r->headers_in.content_type == NULL) {
         return 0;
     }
 
-    value = &r->headers_in.content_type->value;
-    last = ngx_strlchr(value->data, value->data + value->len, ';');
-    last = (last != NULL) ? last : value->data + value->len;
+    type = ngx_mlsec_content_type(&r->headers_in.content_type->value);
 
-    while (last > value->data && (last[-1] == ' ' || last[-1] == '\t')) {
-        last--;
-    }
-
-    p = last - (sizeof("application/json") - 1);
-
-    if (p == value->data
-        && ngx_strncasecmp(p, (u_char *) "application/json", last - p) == 0)
-    {
-        return 1;
-    }
-
-    p = last - (sizeof("+json") - 1);
-
-    return p > value->data
-           && ngx_strncasecmp(p, (u_char *) "+json", last - p) == 0;
-}
-
-
-/*
- * A body over client_body_buffer_size is in a file that was written just
- * now.
- */
-
-static ngx_int_t
-ngx_mlsec_body_collect(ngx_http_request_t *r, ngx_str_t *text)
-{
-    u_char       *p;
-    size_t        size;
-    ssize_t       n;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    p = text->data;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (ngx_buf_in_memory(b)) {
-            p = ngx_cpymem(p, b->pos, b->last - b->pos);
-            continue;
-        }
-
-        if (ngx_buf_size(b) == 0) {
-            continue;                    /* says only that it is the end */
-        }
-
-        size = (size_t) (b->file_last - b->file_pos);
-        n = ngx_read_file(b->file, p, size, b->file_pos);
-
-        if (n == NGX_ERROR || (size_t) n != size) {
-            return NGX_ERROR;
-        }
-
-        p += size;
-    }
-
-    return NGX_OK;
+    return ngx_mlsec_content_is_json(&type);
 }
 
 

@@ -110,11 +110,18 @@ ngx_mlsec_template_value(ngx_http_request_t *r,
         return value->data != NULL;
     }
 
-    ngx_mlsec_template_keep_captures(r, &kept);
+    v = &r->variables[piece->index];
 
-    v = ngx_http_get_flushed_variable(r, piece->index);
+    /* what is known already needs nothing that could touch the captures */
 
-    ngx_mlsec_template_restore_captures(r, &kept);
+    if ((!v->valid && !v->not_found) || v->no_cacheable) {
+
+        ngx_mlsec_template_keep_captures(r, &kept);
+
+        v = ngx_http_get_flushed_variable(r, piece->index);
+
+        ngx_mlsec_template_restore_captures(r, &kept);
+    }
 
     if (v == NULL || v->not_found) {
         return 0;

@@ -37,6 +37,7 @@ static void ngx_mlsec_variable_uptime(ngx_http_request_t *r,
 static ngx_uint_t ngx_mlsec_request_id_is_sane(ngx_str_t *id);
 static ngx_uint_t ngx_mlsec_client_is_trusted(ngx_http_request_t *r,
     ngx_str_t *peer);
+static ngx_int_t ngx_mlsec_find_realip(ngx_conf_t *cf);
 static ngx_http_variable_value_t *ngx_mlsec_get_variable(
     ngx_http_request_t *r, const char *name);
 
@@ -69,6 +70,7 @@ static ngx_http_variable_t  ngx_mlsec_variables[] = {
 
 
 static ngx_int_t  ngx_mlsec_request_id_index;
+static ngx_int_t  ngx_mlsec_realip_index;       /* NGX_ERROR: no realip module */
 
 /*
  * When the master read its first configuration, in seconds.  A reload opens
@@ -103,6 +105,41 @@ ngx_mlsec_variables_add(ngx_conf_t *cf)
     ngx_mlsec_request_id_index = ngx_http_get_variable_index(cf, &name);
     if (ngx_mlsec_request_id_index == NGX_ERROR) {
         return NGX_ERROR;
+    }
+
+    return ngx_mlsec_find_realip(cf);
+}
+
+
+/*
+ * Each of three variables asks for the peer of each request: by its index,
+ * which costs a tenth of looking for a name.  To ask for the index of a
+ * variable that nobody has defined would be an error.
+ */
+
+static ngx_int_t
+ngx_mlsec_find_realip(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_hash_key_t             *key;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    static ngx_str_t  name = ngx_string("realip_remote_addr");
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    ngx_mlsec_realip_index = NGX_ERROR;
+
+    key = cmcf->variables_keys->keys.elts;
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+
+        if (key[i].key.len == name.len
+            && ngx_strncmp(key[i].key.data, name.data, name.len) == 0)
+        {
+            ngx_mlsec_realip_index = ngx_http_get_variable_index(cf, &name);
+
+            return ngx_mlsec_realip_index == NGX_ERROR ? NGX_ERROR : NGX_OK;
+        }
     }
 
     return NGX_OK;
@@ -403,7 +440,11 @@ ngx_mlsec_client_is_trusted(ngx_http_request_t *r, ngx_str_t *peer)
     ngx_str_t                  *client;
     ngx_http_variable_value_t  *v;
 
-    v = ngx_mlsec_get_variable(r, "realip_remote_addr");
+    if (ngx_mlsec_realip_index == NGX_ERROR) {
+        return 0;
+    }
+
+    v = ngx_http_get_indexed_variable(r, ngx_mlsec_realip_index);
 
     if (v == NULL || v->not_found) {
         return 0;

@@ -34,6 +34,7 @@ typedef enum {
     NGX_MLSEC_FILTER_CLAIMS,
     NGX_MLSEC_FILTER_NOW,
     NGX_MLSEC_FILTER_REQUEST_ID,
+    NGX_MLSEC_FILTER_METHOD,
     NGX_MLSEC_FILTER_PARTS,            /* null for the whole answer */
     NGX_MLSEC_FILTER_STATUS,           /* these: of the whole answer */
     NGX_MLSEC_FILTER_ERRORS,
@@ -48,6 +49,9 @@ typedef struct {
     ngx_uint_t              bound;     /* number of variables */
     ngx_uint_t              used;      /* a bit for each that occurs in the
                                           text, perhaps only in a comment */
+    ngx_str_t               files;     /* as they are written, with blanks
+                                          between them; empty: not from
+                                          files */
 } ngx_mlsec_filter_t;
 
 
@@ -62,6 +66,10 @@ typedef struct {
     ngx_str_t               elapsed;   /* JSON; empty is null */
     mlsec_filter_value_t    parts;     /* zeroed is null */
     size_t                  max_size;  /* bytes of the result */
+
+    /* the run's own */
+
+    const ngx_mlsec_filter_t  *filter;
 
     /* what has come of it */
 

@@ -46,6 +46,8 @@ static ngx_uint_t ngx_mlsec_filter_used(const ngx_str_t *text,
     ngx_uint_t bound);
 static ngx_int_t ngx_mlsec_filter_join(ngx_conf_t *cf,
     ngx_mlsec_filter_source_t *source, const ngx_str_t *texts);
+static ngx_int_t ngx_mlsec_filter_file_names(ngx_conf_t *cf,
+    const ngx_mlsec_filter_source_t *source, ngx_str_t *names);
 static ngx_uint_t ngx_mlsec_filter_count_lines(const ngx_str_t *text);
 static void *ngx_mlsec_filter_alloc(void *ctx, size_t size);
 static void *ngx_mlsec_filter_create_loc_conf(ngx_conf_t *cf);
@@ -274,6 +276,10 @@ ngx_mlsec_filter_compile_source(ngx_conf_t *cf, const char *directive,
     filter->program = program;
     filter->used = ngx_mlsec_filter_used(&source->text, filter->bound);
 
+    if (ngx_mlsec_filter_file_names(cf, source, &filter->files) != NGX_OK) {
+        return NULL;
+    }
+
     return filter;
 }
 
@@ -373,6 +379,42 @@ ngx_mlsec_filter_join(ngx_conf_t *cf, ngx_mlsec_filter_source_t *source,
     for (i = 0; i < source->npaths; i++) {
         p = ngx_cpymem(p, texts[i].data, texts[i].len);
         *p++ = '\n';
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_filter_file_names(ngx_conf_t *cf,
+    const ngx_mlsec_filter_source_t *source, ngx_str_t *names)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   i;
+
+    ngx_str_null(names);
+    len = 0;
+
+    if (source->paths == NULL) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < source->npaths; i++) {
+        len += source->paths[i].len + 1;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    names->data = p;
+    names->len = len - 1;
+
+    for (i = 0; i < source->npaths; i++) {
+        p = ngx_cpymem(p, source->paths[i].data, source->paths[i].len);
+        *p++ = ' ';
     }
 
     return NGX_OK;

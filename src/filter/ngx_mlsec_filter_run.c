@@ -61,6 +61,7 @@ ngx_mlsec_filter_run(ngx_http_request_t *r, const ngx_mlsec_filter_t *filter,
     mlsec_filter_run_t  *run;
 
     ngx_memzero(&job->error, sizeof(ngx_mlsec_error_t));
+    job->filter = filter;
 
     pool = ngx_create_pool(NGX_MLSEC_FILTER_POOL, r->connection->log);
     if (pool == NULL) {
@@ -432,7 +433,9 @@ ngx_mlsec_filter_refuse(ngx_http_request_t *r, mlsec_filter_run_t *run,
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "mlsec filter: program failed, reason: \"%s\", "
-                  "location: \"%V\"", reason, &r->uri);
+                  "location: \"%V\"%s%V%s", reason, &r->uri,
+                  job->filter->files.len ? ", file: \"" : "",
+                  &job->filter->files, job->filter->files.len ? "\"" : "");
 
     job->error.status = NGX_HTTP_INTERNAL_SERVER_ERROR;
     job->error.message.data = (u_char *) message;

@@ -29,6 +29,8 @@ static void ngx_mlsec_filter_claims(ngx_http_request_t *r, ngx_str_t *json);
 static ngx_int_t ngx_mlsec_filter_now(ngx_http_request_t *r, ngx_str_t *json);
 static ngx_int_t ngx_mlsec_filter_request_id(ngx_http_request_t *r,
     ngx_str_t *json);
+static ngx_int_t ngx_mlsec_filter_text(ngx_http_request_t *r,
+    const ngx_str_t *value, ngx_str_t *json);
 
 
 #define ngx_mlsec_filter_name(s)                                              \
@@ -40,6 +42,7 @@ const mlsec_str_t  ngx_mlsec_filter_names[NGX_MLSEC_FILTER_VARIABLES] = {
     ngx_mlsec_filter_name("claims"),
     ngx_mlsec_filter_name("now"),
     ngx_mlsec_filter_name("request_id"),
+    ngx_mlsec_filter_name("method"),
     ngx_mlsec_filter_name("parts"),
     ngx_mlsec_filter_name("status"),
     ngx_mlsec_filter_name("errors"),
@@ -99,6 +102,9 @@ ngx_mlsec_filter_value(ngx_http_request_t *r, ngx_uint_t i,
 
     case NGX_MLSEC_FILTER_REQUEST_ID:
         return ngx_mlsec_filter_request_id(r, json);
+
+    case NGX_MLSEC_FILTER_METHOD:
+        return ngx_mlsec_filter_text(r, &r->main->method_name, json);
 
     case NGX_MLSEC_FILTER_STATUS:
         *json = job->status;
@@ -307,13 +313,22 @@ ngx_mlsec_filter_now(ngx_http_request_t *r, ngx_str_t *json)
 static ngx_int_t
 ngx_mlsec_filter_request_id(ngx_http_request_t *r, ngx_str_t *json)
 {
-    ngx_str_t         id;
-    ngx_mlsec_json_t  w;
+    ngx_str_t  id;
 
     ngx_mlsec_request_id(r, &id);
 
-    (void) ngx_mlsec_json_init(&w, r->pool, id.len + 2);
-    ngx_mlsec_json_string(&w, &id);
+    return ngx_mlsec_filter_text(r, &id, json);
+}
+
+
+static ngx_int_t
+ngx_mlsec_filter_text(ngx_http_request_t *r, const ngx_str_t *value,
+    ngx_str_t *json)
+{
+    ngx_mlsec_json_t  w;
+
+    (void) ngx_mlsec_json_init(&w, r->pool, value->len + 2);
+    ngx_mlsec_json_string(&w, value);
 
     return ngx_mlsec_json_text(&w, json);
 }

@@ -33,6 +33,15 @@ typedef struct {
 } mlsec_args_t;
 
 
+/* inside of a character of UTF-8: bytes to come, range of the next one */
+
+typedef struct {
+    unsigned              left;
+    unsigned char         low;
+    unsigned char         high;
+} mlsec_args_utf8_t;
+
+
 static void mlsec_args_split(mlsec_args_t *a, mlsec_str_t query);
 static void mlsec_args_add(mlsec_args_t *a, mlsec_str_t piece);
 static mlsec_str_t mlsec_args_decode(mlsec_args_t *a, mlsec_str_t text);
@@ -41,6 +50,7 @@ static size_t mlsec_args_size(const mlsec_args_t *a);
 static unsigned char *mlsec_args_write(const mlsec_args_t *a,
     unsigned char *p);
 static unsigned char *mlsec_args_string(unsigned char *p, mlsec_str_t text);
+static int mlsec_args_utf8(mlsec_args_utf8_t *u, unsigned char c);
 
 
 int
@@ -287,4 +297,87 @@ mlsec_args_string(unsigned char *p, mlsec_str_t text)
     *p++ = '"';
 
     return p;
+}
+
+
+int
+mlsec_args_check(mlsec_str_t query, size_t *count)
+{
+    int                 high, low;
+    size_t              i, n;
+    unsigned char       c, before;
+    mlsec_args_utf8_t   u;
+
+    n = 0;
+    before = '&';
+    u.left = 0;
+
+    for (i = 0; i < query.len; i++) {
+        c = query.data[i];
+        n += (before == '&' && c != '&');
+        before = c;
+
+        if (c == '%') {
+
+            if (query.len - i < 3) {
+                return MLSEC_INVALID;
+            }
+
+            high = mlsec_json_hex(query.data[i + 1]);
+            low = mlsec_json_hex(query.data[i + 2]);
+
+            if (high < 0 || low < 0) {
+                return MLSEC_INVALID;
+            }
+
+            c = (unsigned char) (high << 4 | low);
+            i += 2;
+        }
+
+        if (c == '\0' || mlsec_args_utf8(&u, c) != MLSEC_OK) {
+            return MLSEC_INVALID;
+        }
+    }
+
+    if (u.left != 0) {
+        return MLSEC_INVALID;
+    }
+
+    *count = n;
+
+    return MLSEC_OK;
+}
+
+
+/* RFC 3629, 4: the next byte of a text, MLSEC_INVALID if it cannot be. */
+
+static int
+mlsec_args_utf8(mlsec_args_utf8_t *u, unsigned char c)
+{
+    if (u->left != 0) {
+
+        if (c < u->low || c > u->high) {
+            return MLSEC_INVALID;
+        }
+
+        u->left--;
+        u->low = 0x80;
+        u->high = 0xbf;
+
+        return MLSEC_OK;
+    }
+
+    if (c < 0x80) {
+        return MLSEC_OK;
+    }
+
+    if (c < 0xc2 || c > 0xf4) {
+        return MLSEC_INVALID;
+    }
+
+    u->left = (c < 0xe0) ? 1 : (c < 0xf0) ? 2 : 3;
+    u->low = (c == 0xe0) ? 0xa0 : (c == 0xf0) ? 0x90 : 0x80;
+    u->high = (c == 0xed) ? 0x9f : (c == 0xf4) ? 0x8f : 0xbf;
+
+    return MLSEC_OK;
 }

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-/* The query of a URI as a JSON object. */
+/* The query of a URI: checked, and as a JSON object. */
 
 
 #ifndef _MLSEC_ARGS_H_INCLUDED_
@@ -32,6 +32,17 @@
  */
 int mlsec_args_json(mlsec_str_t query, const mlsec_mem_t *mem,
     const uint64_t seed[2], mlsec_str_t *json);
+
+/*
+ * Checks what mlsec_args_json() would make the best of.
+ *
+ * count: set on MLSEC_OK, the number of arguments, repeats included; an empty
+ * piece between two "&" is none.
+ *
+ * Returns MLSEC_OK; or MLSEC_INVALID: a "%" without two hexadecimal digits, a
+ * decoded NUL, or bytes that are, decoded, not UTF-8 (RFC 3629).
+ */
+int mlsec_args_check(mlsec_str_t query, size_t *count);
 
 
 #endif /* _MLSEC_ARGS_H_INCLUDED_ */

@@ -71,6 +71,7 @@ typedef struct {
     ngx_str_t                   change;    /* what to change, for people */
     ngx_mlsec_conf_place_t      place;
     unsigned                    constant:1;    /* terms are complete */
+    unsigned                    off:1;         /* for every request */
     unsigned                    dry:1;
 } ngx_mlsec_limit_t;
 
@@ -86,6 +87,8 @@ typedef struct {
                                             * set; empty: "off" */
     ngx_uint_t                  headers;
     ngx_uint_t                  off;       /* 1: "off" was written here */
+    unsigned                    by_address:1;    /* has limits that may apply */
+    unsigned                    by_key:1;        /* the same */
     ngx_uint_t                  status;    /* 1: mlsec_limit_status */
     ngx_mlsec_conf_place_t      place;
 } ngx_mlsec_limit_loc_conf_t;
@@ -115,7 +118,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_mlsec_limit_item_t      items[NGX_MLSEC_LIMIT_ITEMS];
+    ngx_mlsec_limit_item_t     *items[NGX_MLSEC_LIMIT_ITEMS];
     ngx_uint_t                  nitems;
     const ngx_mlsec_limit_item_t  *strictest;
     ngx_mlsec_limit_headers_t   headers;
@@ -132,13 +135,26 @@ char *ngx_mlsec_limit_conn_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * Works out rate, burst and cost of a limit from the variables in them.
+ * The text of a limit's rate or quota for a request.
  *
- * NGX_OK with *terms; NGX_DECLINED: the limit does not apply ("off");
- * NGX_ERROR: a value is none, which is logged.
+ * NGX_OK; NGX_DECLINED: the limit does not apply ("off" or nothing);
+ * NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_limit_rate_of(ngx_http_request_t *r,
+    const ngx_mlsec_limit_t *limit, ngx_str_t *rate);
+
+/*
+ * Works out burst and cost of a limit from the variables in them, and all of
+ * its terms.
+ *
+ * rate: of ngx_mlsec_limit_rate_of().
+ *
+ * NGX_OK with *terms; NGX_DECLINED: the limit does not apply; NGX_ERROR: a
+ * value is none, which is logged.
  */
 ngx_int_t ngx_mlsec_limit_terms(ngx_http_request_t *r,
-    const ngx_mlsec_limit_t *limit, ngx_mlsec_limit_terms_t *terms);
+    const ngx_mlsec_limit_t *limit, const ngx_str_t *rate,
+    ngx_mlsec_limit_terms_t *terms);
 
 /*
  * Turns texts into terms.

@@ -13,10 +13,15 @@
 
 static ngx_int_t ngx_mlsec_limit_phase(ngx_http_request_t *r,
     ngx_uint_t address);
-static ngx_mlsec_limit_ctx_t *ngx_mlsec_limit_ctx(ngx_http_request_t *r,
-    ngx_uint_t create);
+static ngx_mlsec_limit_ctx_t *ngx_mlsec_limit_ctx(ngx_http_request_t *r);
+static ngx_mlsec_limit_ctx_t *ngx_mlsec_limit_ctx_create(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_limit_gather(ngx_http_request_t *r,
-    ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t address);
+    ngx_mlsec_limit_ctx_t **ctx, ngx_uint_t address);
+static ngx_uint_t ngx_mlsec_limit_is_counted(const ngx_mlsec_limit_ctx_t *ctx,
+    const ngx_mlsec_limit_t *limit);
+static ngx_int_t ngx_mlsec_limit_keep(ngx_http_request_t *r,
+    ngx_mlsec_limit_ctx_t **ctx, const ngx_mlsec_limit_item_t *item);
 static ngx_int_t ngx_mlsec_limit_item(ngx_http_request_t *r,
     ngx_mlsec_limit_item_t *item);
 static ngx_mlsec_limit_item_t *ngx_mlsec_limit_decide(ngx_http_request_t *r,
@@ -62,30 +67,26 @@ ngx_mlsec_limit_phase(ngx_http_request_t *r, ngx_uint_t address)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_limit_module);
 
-    if (lcf->limits == NULL || lcf->limits->nelts == 0 || r != r->main) {
+    if (!(address ? lcf->by_address : lcf->by_key) || r != r->main) {
         return NGX_DECLINED;
     }
 
-    ctx = ngx_mlsec_limit_ctx(r, 1);
-
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ctx = ngx_mlsec_limit_ctx(r);
 
     /* a page for the refusal is on its way */
 
-    if (ctx->refused) {
+    if (ctx != NULL && ctx->refused) {
         return NGX_DECLINED;
     }
 
-    first = ctx->nitems;
-    rc = ngx_mlsec_limit_gather(r, ctx, address);
+    first = ctx ? ctx->nitems : 0;
+    rc = ngx_mlsec_limit_gather(r, &ctx, address);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (ctx->nitems == first) {
+    if (ctx == NULL || ctx->nitems == first) {
         return NGX_DECLINED;
     }
 
@@ -114,12 +115,13 @@ ngx_mlsec_limit_phase(ngx_http_request_t *r, ngx_uint_t address)
 
 /*
  * What a request has been counted for outlives r->ctx, which an internal
- * redirect wipes: it hangs on the pool, as a cleanup, which also lets go of
- * the places that the request holds, whatever way it ends.
+ * redirect wipes, and so does an error that a filter found: it hangs on the
+ * pool, as a cleanup, which also lets go of the places that the request holds,
+ * whatever way it ends.  A request that nothing was counted for has none.
  */
 
 static ngx_mlsec_limit_ctx_t *
-ngx_mlsec_limit_ctx(ngx_http_request_t *r, ngx_uint_t create)
+ngx_mlsec_limit_ctx(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t     *cln;
     ngx_mlsec_limit_ctx_t  *ctx;
@@ -130,7 +132,7 @@ ngx_mlsec_limit_ctx(ngx_http_request_t *r, ngx_uint_t create)
         return ctx;
     }
 
-    if (r->internal || !create) {
+    if (r->internal || r->filter_finalize) {
 
         for (cln = r->pool->cleanup; cln; cln = cln->next) {
 
@@ -141,9 +143,15 @@ ngx_mlsec_limit_ctx(ngx_http_request_t *r, ngx_uint_t create)
         }
     }
 
-    if (!create) {
-        return NULL;
-    }
+    return NULL;
+}
+
+
+static ngx_mlsec_limit_ctx_t *
+ngx_mlsec_limit_ctx_create(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_mlsec_limit_ctx_t  *ctx;
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_mlsec_limit_ctx_t));
     if (cln == NULL) {
@@ -166,13 +174,13 @@ ngx_mlsec_limit_ctx(ngx_http_request_t *r, ngx_uint_t create)
 /* The limits of this phase that the request has not been counted for. */
 
 static ngx_int_t
-ngx_mlsec_limit_gather(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
+ngx_mlsec_limit_gather(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t **ctx,
     ngx_uint_t address)
 {
     ngx_int_t                          rc;
-    ngx_uint_t                         i, j;
+    ngx_uint_t                         i;
     ngx_mlsec_limit_t                **limit;
-    ngx_mlsec_limit_item_t            *item;
+    ngx_mlsec_limit_item_t             item;
     const ngx_mlsec_limit_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_limit_module);
@@ -180,34 +188,21 @@ ngx_mlsec_limit_gather(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
 
     for (i = 0; i < lcf->limits->nelts; i++) {
 
-        if ((limit[i]->zone->key == NULL) != address) {
+        if (limit[i]->off || (limit[i]->zone->key == NULL) != address
+            || (*ctx && ngx_mlsec_limit_is_counted(*ctx, limit[i])))
+        {
             continue;
         }
 
-        for (j = 0; j < ctx->nitems; j++) {
+        item.limit = limit[i];
+        rc = ngx_mlsec_limit_item(r, &item);
 
-            if (ctx->items[j].limit->policy == limit[i]->policy
-                && ctx->items[j].limit->zone == limit[i]->zone)
-            {
-                break;
-            }
+        if (rc == NGX_OK) {
+            rc = ngx_mlsec_limit_keep(r, ctx, &item);
         }
-
-        if (j < ctx->nitems || ctx->nitems == NGX_MLSEC_LIMIT_ITEMS) {
-            continue;
-        }
-
-        item = &ctx->items[ctx->nitems];
-        item->limit = limit[i];
-
-        rc = ngx_mlsec_limit_item(r, item);
 
         if (rc == NGX_ERROR) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        if (rc == NGX_OK) {
-            ctx->nitems++;
         }
     }
 
@@ -215,19 +210,72 @@ ngx_mlsec_limit_gather(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
 }
 
 
+static ngx_uint_t
+ngx_mlsec_limit_is_counted(const ngx_mlsec_limit_ctx_t *ctx,
+    const ngx_mlsec_limit_t *limit)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ctx->nitems; i++) {
+
+        if (ctx->items[i]->limit->policy == limit->policy
+            && ctx->items[i]->limit->zone == limit->zone)
+        {
+            return 1;
+        }
+    }
+
+    return ctx->nitems == NGX_MLSEC_LIMIT_ITEMS;
+}
+
+
+static ngx_int_t
+ngx_mlsec_limit_keep(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t **ctx,
+    const ngx_mlsec_limit_item_t *item)
+{
+    ngx_mlsec_limit_item_t  *kept;
+
+    if (*ctx == NULL) {
+        *ctx = ngx_mlsec_limit_ctx_create(r);
+        if (*ctx == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    kept = ngx_palloc(r->pool, sizeof(ngx_mlsec_limit_item_t));
+    if (kept == NULL) {
+        return NGX_ERROR;
+    }
+
+    *kept = *item;
+    (*ctx)->items[(*ctx)->nitems++] = kept;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The rate comes first: most limits of a server are "off" for most of its
+ * requests, and then neither their key nor the rest is worked out.
+ */
+
 static ngx_int_t
 ngx_mlsec_limit_item(ngx_http_request_t *r, ngx_mlsec_limit_item_t *item)
 {
     ngx_int_t                 rc;
-    ngx_str_t                 key;
+    ngx_str_t                 key, rate;
     mlsec_str_t               text;
     const ngx_mlsec_limit_t  *limit;
 
     limit = item->limit;
-    rc = ngx_mlsec_limit_key_of(r, limit->zone, &key);
+    rc = ngx_mlsec_limit_rate_of(r, limit, &rate);
 
     if (rc == NGX_OK) {
-        rc = ngx_mlsec_limit_terms(r, limit, &item->terms);
+        rc = ngx_mlsec_limit_key_of(r, limit->zone, &key);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_mlsec_limit_terms(r, limit, &rate, &item->terms);
     }
 
     if (rc != NGX_OK) {
@@ -272,7 +320,7 @@ ngx_mlsec_limit_decide(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
     refused = NULL;
 
     for (i = first; i < ctx->nitems; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (ctx->nitems - first == 1 && !item->later) {
             break;
@@ -291,7 +339,7 @@ ngx_mlsec_limit_decide(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
     }
 
     for (i = first; i < ctx->nitems && refused == NULL; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (item->later || item->refused) {
             continue;
@@ -407,7 +455,7 @@ ngx_mlsec_limit_give_back(ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first,
     ngx_mlsec_limit_item_t  *item;
 
     for (i = first; i < last; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (!item->taken) {
             continue;
@@ -469,7 +517,7 @@ ngx_mlsec_limit_strictest(ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first)
     const ngx_mlsec_limit_item_t  *item;
 
     for (i = first; i < ctx->nitems; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         if (item->limit->kind == MLSEC_LIMIT_COUNT || item->limit->dry
             || item->later)
@@ -494,7 +542,7 @@ ngx_mlsec_limit_log(ngx_http_request_t *r)
     ngx_mlsec_limit_ctx_t   *ctx;
     ngx_mlsec_limit_item_t  *item;
 
-    ctx = ngx_mlsec_limit_ctx(r, 0);
+    ctx = ngx_mlsec_limit_ctx(r);
 
     if (ctx == NULL) {
         return NGX_OK;
@@ -503,7 +551,7 @@ ngx_mlsec_limit_log(ngx_http_request_t *r)
     status = r->err_status ? r->err_status : r->headers_out.status;
 
     for (i = 0; i < ctx->nitems; i++) {
-        item = &ctx->items[i];
+        item = ctx->items[i];
 
         /* a refused request never got as far as what is counted here */
 
@@ -524,15 +572,15 @@ ngx_mlsec_limit_cleanup(void *data)
 {
     ngx_mlsec_limit_ctx_t *ctx = data;
 
-    ngx_uint_t  i;
+    ngx_uint_t               i;
+    ngx_mlsec_limit_item_t  *item;
 
     for (i = 0; i < ctx->nitems; i++) {
+        item = ctx->items[i];
 
-        if (ctx->items[i].limit->kind == MLSEC_LIMIT_COUNT
-            && ctx->items[i].taken)
-        {
-            ctx->items[i].taken = 0;
-            mlsec_limit_leave(ctx->items[i].entry, ngx_process_slot);
+        if (item->limit->kind == MLSEC_LIMIT_COUNT && item->taken) {
+            item->taken = 0;
+            mlsec_limit_leave(item->entry, ngx_process_slot);
         }
     }
 }

@@ -31,6 +31,7 @@ static void *ngx_mlsec_limit_create_main_conf(ngx_conf_t *cf);
 static void *ngx_mlsec_limit_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_mlsec_limit_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static void ngx_mlsec_limit_merge_phases(ngx_mlsec_limit_loc_conf_t *conf);
 static ngx_int_t ngx_mlsec_limit_init_worker(ngx_cycle_t *cycle);
 
 
@@ -317,6 +318,17 @@ ngx_mlsec_limit_variables(ngx_conf_t *cf)
 }
 
 
+ngx_uint_t
+ngx_mlsec_limit_used(ngx_conf_t *cf)
+{
+    const ngx_mlsec_limit_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_limit_module);
+
+    return mcf->limits.nelts != 0;
+}
+
+
 static void *
 ngx_mlsec_limit_create_main_conf(ngx_conf_t *cf)
 {
@@ -367,6 +379,8 @@ ngx_mlsec_limit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->limits = prev->limits;
     }
 
+    ngx_mlsec_limit_merge_phases(conf);
+
     ngx_conf_merge_uint_value(conf->headers, prev->headers,
                               NGX_MLSEC_LIMIT_HEADERS_DRAFT);
 
@@ -380,6 +394,36 @@ ngx_mlsec_limit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* So that a phase that has nothing to do knows by one look. */
+
+static void
+ngx_mlsec_limit_merge_phases(ngx_mlsec_limit_loc_conf_t *conf)
+{
+    ngx_uint_t           i;
+    ngx_mlsec_limit_t  **limit;
+
+    if (conf->limits == NULL) {
+        return;
+    }
+
+    limit = conf->limits->elts;
+
+    for (i = 0; i < conf->limits->nelts; i++) {
+
+        if (limit[i]->off) {
+            continue;
+        }
+
+        if (limit[i]->zone->key == NULL) {
+            conf->by_address = 1;
+
+        } else {
+            conf->by_key = 1;
+        }
+    }
 }
 
 

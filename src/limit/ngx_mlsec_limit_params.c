@@ -448,6 +448,8 @@ ngx_mlsec_limit_constant(ngx_conf_t *cf, ngx_mlsec_limit_t *limit)
         return NGX_ERROR;
     }
 
+    limit->off = (rc == NGX_DECLINED);
+
     limit->constant = (rc == NGX_OK && limit->rate.pieces == NULL
                        && limit->burst.pieces == NULL
                        && limit->cost.pieces == NULL);

@@ -20,8 +20,32 @@ static void ngx_mlsec_limit_key_of_address(
 
 
 ngx_int_t
+ngx_mlsec_limit_rate_of(ngx_http_request_t *r, const ngx_mlsec_limit_t *limit,
+    ngx_str_t *rate)
+{
+    *rate = limit->rate.text;
+
+    if (limit->rate.pieces == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_mlsec_template_join(r, limit->rate.pieces, rate) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (rate->len == 0
+        || (rate->len == 3 && ngx_strncmp(rate->data, "off", 3) == 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_mlsec_limit_terms(ngx_http_request_t *r, const ngx_mlsec_limit_t *limit,
-    ngx_mlsec_limit_terms_t *terms)
+    const ngx_str_t *rate, ngx_mlsec_limit_terms_t *terms)
 {
     ngx_int_t                       rc;
     ngx_str_t                       values[3];
@@ -34,11 +58,11 @@ ngx_mlsec_limit_terms(ngx_http_request_t *r, const ngx_mlsec_limit_t *limit,
         return NGX_OK;
     }
 
-    value[0] = &limit->rate;
+    values[0] = *rate;
     value[1] = &limit->burst;
     value[2] = &limit->cost;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 1; i < 3; i++) {
         values[i] = value[i]->text;
 
         if (value[i]->pieces

@@ -130,6 +130,16 @@ X-Request-ID: abc-1
 
 
 
+=== $method
+--- config
+    location = /t { mlsec_allow any; mlsec_call k http://u/kpis 'filter=$method'; mlsec_filter '[.k, $method]'; }
+--- request
+PUT /t
+--- response_body chop
+["PUT","PUT"]
+
+
+
 === $now
 --- config
     location = /t { mlsec_call k http://u/kpis; mlsec_filter '[$now > 1700000000, $now == now, ($now | floor | tostring | length)]'; }

@@ -5,7 +5,7 @@
 
 /*
  * Whatever the query, the result is a JSON object without a name twice, and
- * no longer than promised.
+ * no longer than promised; in that of a checked one nothing was made up.
  */
 
 
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    size_t             i, args;
+    size_t             i, args, count;
     mlsec_mem_t        mem;
     mlsec_str_t        query, json, key, value, found;
     fuzz_arena_t       arena;
@@ -45,6 +45,14 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         fuzz_assert(json.len <= 2 + 6 * size + 7 * args);
         fuzz_assert(mlsec_json_scan(json, 0, NULL, NULL) == MLSEC_OK);
         fuzz_assert(mlsec_json_members(&it, json) == MLSEC_OK);
+
+        if (mlsec_args_check(query, &count) == MLSEC_OK) {
+            fuzz_assert(count <= args);
+            fuzz_assert(memmem(data, size, "\xef\xbf\xbd", 3) != NULL
+                        || memmem(data, size, "%", 1) != NULL
+                        || memmem(json.data, json.len, "\xef\xbf\xbd", 3)
+                           == NULL);
+        }
 
         while (mlsec_json_next_member(&it, &key, &value) == MLSEC_OK
                && size < 512)

@@ -90,6 +90,9 @@ is($zone{limit_identity}{keys}, 0, '/_limits: nobody has an identity');
 gateway('stop');
 gateway('start', %slow, LIMITS => 'off');
 is(passed(25, 'POST', '/training/train', '{}'), 25, 'LIMITS=off');
+$r = http($port, 'GET', '/_limits');
+is_deeply(JSON::PP::decode_json($r->{body})->{zones}, [], 'nothing is counted then');
+is($r->{headers}{ratelimit}, undef, 'and nobody is told of limits');
 
 gateway('stop');
 gateway('start');

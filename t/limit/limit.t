@@ -59,6 +59,13 @@ my %options = (workers => 4, http => q{
         mlsec_limit zone=client rate=1r/h burst=3 count=401,403 name=failures;
         proxy_pass http://unix:$DIR/http.sock:/$arg_to;
     }
+    location = /match { mlsec_limit zone=client rate=1r/h burst=2 count=412 name=match; empty_gif; }
+    location = /never {
+        mlsec_limit zone=client rate=off name=never;
+        mlsec_limit zone=user rate=off name=never;
+        mlsec_limit zone=user rate=1r/h burst=2 name=ever;
+        mlsec_respond 1;
+    }
     location = /s401 { return 401; }
     location = /s200 { return 200; }
     location = /address { mlsec_limit zone=client rate=1r/h burst=2 name=a; mlsec_respond 1; }
@@ -304,7 +311,11 @@ is(get($nginx, '/net', undef)->{body}, '"unix"', '$mlsec_client_net: a unix sock
     is(series($nginx, 4, '/login?to=s401', undef, @login), '401 401 401 429', 'count=: three failures');
     is(series($nginx, 2, '/login?to=s200', undef, @login), '429 429', 'count=: then nothing');
     is(series($nginx, 2, '/login?to=s200', undef, 'X-Real: 203.0.113.10'), '200 200', 'count=: others may');
+    is(series($nginx, 4, '/match', undef, 'X-Real: 203.0.113.11', 'If-Match: "x"'), '412 412 429 429',
+       'count=: also where a filter has found the fault');
 }
+
+is(series($nginx, 4, '/never', user()), '200 200 429 429', 'a limit that is off beside one that is not');
 
 # redirects, pages, parts, satisfy
 {

@@ -93,7 +93,7 @@ my %effect = (
     BUILD_DIR => ["$dir/build", qr{load_module "\Q$dir\E/build/ngx_mlsec_module\.so";},
                   { MODULE => '' }],
     CONF_DIR => ["$dir/conf2", qr/^# mine$/m],
-    LIMITS => ['off', qr/limit_address_rate +\{ default off;/, qr/limit_changes_rate +\{ default off; change off;/],
+    LIMITS => ['off', qr/^# LIMITS=off:/m, qr/^ +# \(LIMITS=off\)$/m],
     LIMIT_ADDRESS => ['7r/s', qr/limit_address_rate +\{ default 7r\/s;/, qr/burst=70 change=LIMIT_ADDRESS/],
     LIMIT_IDENTITY => ['8r/m', qr/limit_identity_rate +\{ default 8r\/m;/, qr/burst=16 change=LIMIT_IDENTITY/],
     LIMIT_PREDICTIONS => ['9r/h', qr/predict 9r\/h;/],

@@ -9,7 +9,8 @@ from collections import namedtuple
 from mlsec_lint import csource
 
 LAYERS = [['lib'], ['core'], ['metrics', 'trace'], ['redis', 'postgres'],
-          ['service', 'filter', 'auth', 'limit', 'cache', 'ws', 'audit'],
+          ['filter'],
+          ['service', 'auth', 'limit', 'validate', 'cache', 'ws', 'audit'],
           ['aggregate'], ['']]
 RANK = {word: rank for rank, words in enumerate(LAYERS) for word in words}
 LIB_HEADERS = re.compile(

@@ -128,9 +128,48 @@ test_memory(void)
 }
 
 
+typedef struct {
+    const char           *query;
+    int                   count;       /* -1: refused */
+} check_case_t;
+
+
+static const check_case_t  checks[] = {
+    { "", 0 }, { "&&", 0 }, { "a", 1 }, { "a=1", 1 }, { "=", 1 },
+    { "a=1&b=2&a=3", 3 }, { "&a=1&&b&", 2 }, { "a=%26&b", 2 },
+    { "a=%", -1 }, { "a=%4", -1 }, { "a=%zz", -1 }, { "%4g=1", -1 },
+    { "a=%41", 1 }, { "a=%00", -1 }, { "%00", -1 },
+    { "a=%c3%a9\xc3\xa9\xc3%a9", 1 }, { "a=%c3", -1 }, { "a=\xc3", -1 },
+    { "a=%c3&b=%a9", -1 }, { "a=%a9", -1 }, { "a=%c0%af", -1 },
+    { "a=%c1%bf", -1 }, { "a=%c2%80", 1 }, { "a=%df%bf", 1 },
+    { "a=%e0%9f%bf", -1 }, { "a=%e0%a0%80", 1 }, { "a=%e2%82%ac", 1 },
+    { "a=%e2%82", -1 }, { "a=%e2%28%ac", -1 }, { "a=%ed%9f%bf", 1 },
+    { "a=%ed%a0%80", -1 }, { "a=%ef%bf%bf", 1 }, { "a=%f0%8f%bf%bf", -1 },
+    { "a=%f0%90%80%80", 1 }, { "a=%f4%8f%bf%bf", 1 },
+    { "a=%f4%90%80%80", -1 }, { "a=%f5%80%80%80", -1 }, { "a=%ff", -1 }
+};
+
+
+static void
+test_check(void)
+{
+    int     rc;
+    size_t  i, n;
+
+    for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        n = 99;
+        rc = mlsec_args_check(tap_str(checks[i].query), &n);
+
+        tap_is(rc == MLSEC_OK ? (int) n : rc == MLSEC_INVALID ? -1 : -2,
+               checks[i].count, checks[i].query);
+    }
+}
+
+
 int
 main(void)
 {
+    test_check();
     test_cases();
     test_many();
     test_memory();
