@@ -388,7 +388,8 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = status;
-    error.retry_after = ctx->retry_after;
+    error.retry_after = status == NGX_HTTP_SERVICE_UNAVAILABLE
+                        ? ctx->retry_after : 0;
 
     (void) ngx_mlsec_error_set(r, &error);
 

@@ -21,7 +21,7 @@
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_match.c   what the body of a probe has to be
- * ngx_mlsec_service_tls.c     what TLS of a probe needs
+ * ngx_mlsec_service_tls.c     TLS of a probe
  * ngx_mlsec_service_status.c  mlsec_services
  * ngx_mlsec_service_metrics.c what is counted of calls, told to mlsec_metrics
  * ngx_mlsec_service_admin.c   mlsec_services admin
@@ -43,7 +43,6 @@
 #include <core/ngx_mlsec_exchange.h>
 #include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_process.h>
-#include <core/ngx_mlsec_tls.h>
 #include <lib/filter/mlsec_filter.h>
 #include <lib/mlsec_discovery.h>
 #include <lib/mlsec_registry.h>
@@ -92,7 +91,7 @@ typedef struct {
     const mlsec_filter_t          *program;  /* of both; NULL: none */
     ngx_str_t                      sni;      /* empty: by the Host */
     ngx_str_t                      trusted;  /* file of CAs; empty: no check */
-    ngx_mlsec_tls_t                tls;
+    ngx_mlsec_tls_t               *tls;      /* NULL: without */
     uint64_t                       interval; /* ms */
     uint64_t                       timeout;  /* ms */
     unsigned                       jitter;   /* %, of the interval */
@@ -691,7 +690,7 @@ const char *ngx_mlsec_match(const ngx_mlsec_health_t *health,
  * Makes what "tls" of mlsec_health needs.  NGX_OK, or NGX_ERROR after an
  * [emerg].
  */
-ngx_int_t ngx_mlsec_service_tls(ngx_conf_t *cf,
+ngx_int_t ngx_mlsec_health_tls(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf);
 
 
