@@ -458,7 +458,8 @@ ngx_mlsec_auth_note(ngx_http_request_t *r, const ngx_mlsec_auth_ctx_t *ctx,
         error.reason.data = (u_char *) ctx->reason;
         error.reason.len = ngx_strlen(ctx->reason);
     }
-    error.retry_after = ctx->retry_after;
+    error.retry_after = status == NGX_HTTP_SERVICE_UNAVAILABLE
+                        ? ctx->retry_after : 0;
 
     (void) ngx_mlsec_error_set(r, &error);
 

@@ -16,7 +16,7 @@
 #include <lib/auth/mlsec_jwt.h>
 
 
-#define ROUNDS  2000
+#define ROUNDS  3000
 #define NOW     1700000000
 
 
@@ -109,14 +109,20 @@ theirs(const char *token, mlsec_str_t pem)
 /* Returns whether the header says at+jwt. */
 
 static int
-make(token_t *t, EVP_PKEY *rsa, mlsec_str_t pem)
+make(token_t *t, EVP_PKEY *pkey, mlsec_str_t pem)
 {
     int   n, hmac;
     char  header[300], *p;
 
+    static const char  *algs[2][2] = {
+        { "rs256", "RS256" }, { "es256", "ES256" }
+    };
+
     hmac = tap_random(8) == 0;
     p = header + sprintf(header, "{\"alg\":\"%s\"",
-                         hmac ? "HS256" : tap_random(10) ? "RS256" : "rs256");
+                         hmac ? "HS256"
+                         : algs[EVP_PKEY_is_a(pkey, "EC")]
+                               [tap_random(10) != 0]);
 
     for (n = (int) tap_random(3); n > 0; n--) {
         p += sprintf(p, ",%s", header_members[tap_random(7)]);
@@ -130,7 +136,7 @@ make(token_t *t, EVP_PKEY *rsa, mlsec_str_t pem)
         token_hmac(t, "SHA256", pem.data, pem.len + 1);
 
     } else {
-        token_sign(t, rsa, "SHA256", 0);
+        token_sign(t, pkey, "SHA256", 0);
     }
 
     return strstr(header, "at+jwt") != NULL;
@@ -194,35 +200,43 @@ is_expected(mlsec_reason_e reason)
 int
 main(void)
 {
-    int               i, theirs_ok, both, only_theirs, only_ours, strange;
+    int               i, k, theirs_ok, both, only_theirs, only_ours, strange;
     int               at_jwt;
     int               by[MLSEC_REASONS] = { 0 };
     token_t           t;
-    EVP_PKEY         *rsa;
+    token_t           copy[2];
+    EVP_PKEY         *pkey[2];
     const char       *why;
-    mlsec_str_t       pem;
+    mlsec_str_t       pem[2];
     mlsec_reason_e    reason;
-    mlsec_jwk_set_t  *set;
+    mlsec_jwk_set_t  *set[2];
 
     tap_seed();
-    rsa = EVP_RSA_gen(2048);
-    pem = sign_pem(rsa);
-    set = NULL;
+    pkey[0] = EVP_RSA_gen(2048);
+    pkey[1] = EVP_EC_gen("P-256");
     both = only_theirs = only_ours = strange = 0;
 
-    if (mlsec_jwk_set_parse(pem, 0, &set, &why) != MLSEC_OK) {
-        return 1;
+    for (k = 0; k < 2; k++) {
+        pem[k] = sign_pem(pkey[k]);
+        memcpy(copy[k].text, pem[k].data, pem[k].len + 1);
+        copy[k].len = pem[k].len;
+        pem[k] = token_str(&copy[k]);
+
+        if (mlsec_jwk_set_parse(pem[k], 0, &set[k], &why) != MLSEC_OK) {
+            return 1;
+        }
     }
 
     for (i = 0; i < ROUNDS; i++) {
-        at_jwt = make(&t, rsa, pem);
+        k = (int) tap_random(2);
+        at_jwt = make(&t, pkey[k], pem[k]);
 
         if (tap_random(4)) {
             mutate(&t);
         }
 
-        reason = ours(token_str(&t), set);
-        theirs_ok = theirs(t.text, pem);
+        reason = ours(token_str(&t), set[k]);
+        theirs_ok = theirs(t.text, pem[k]);
 
         both += reason == MLSEC_REASON_OK && theirs_ok;
 
@@ -253,8 +267,10 @@ main(void)
     tap_is(strange, 0, "all of them for a reason that is known");
     tap_is(only_ours, 0, "none by us alone, but for \"at+jwt\"");
 
-    mlsec_jwk_set_free(set);
-    EVP_PKEY_free(rsa);
+    for (k = 0; k < 2; k++) {
+        mlsec_jwk_set_free(set[k]);
+        EVP_PKEY_free(pkey[k]);
+    }
 
     return tap_done();
 }
