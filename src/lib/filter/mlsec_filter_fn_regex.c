@@ -6,8 +6,8 @@
 /*
  * Regular expressions, on PCRE2 with memory of the run.  A pattern that is a
  * constant of the program is compiled with it, others once a run; what a match
- * writes to is always the run's.  Backtracking is bounded by PCRE2's match limit, of
- * which a run has as much as it has steps.
+ * writes to is always the run's.  Backtracking is bounded by PCRE2's match
+ * limit, of which a run has as much as it has steps.
  */
 
 
