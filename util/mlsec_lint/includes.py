@@ -10,8 +10,8 @@ from mlsec_lint import csource
 
 LAYERS = [['lib'], ['core'], ['metrics', 'trace'], ['redis', 'postgres'],
           ['filter'],
-          ['service', 'auth', 'edge', 'limit', 'validate', 'redact', 'cache', 'ws',
-           'audit'],
+          ['service', 'auth', 'edge', 'limit', 'validate', 'redact', 'cache',
+           'ws', 'audit'],
           ['aggregate'], ['']]
 RANK = {word: rank for rank, words in enumerate(LAYERS) for word in words}
 LIB_HEADERS = re.compile(
