@@ -30,6 +30,8 @@ static void mlsec_fc_call_frame(mlsec_fc_t *c, const mlsec_fa_t *node,
     mlsec_fs_t *s, mlsec_fs_t *scope, mlsec_fc_ref_t in, mlsec_fc_ref_t out);
 static int32_t mlsec_fc_function(mlsec_fc_t *c, const mlsec_fa_t *params,
     const mlsec_fa_t *body, mlsec_fs_t *s, mlsec_fs_t *scope);
+static void mlsec_fc_regex(mlsec_fc_t *c, const mlsec_fa_t *node,
+    unsigned nargs);
 static void mlsec_fc_unknown(mlsec_fc_t *c, const mlsec_fa_t *node,
     unsigned nargs);
 
@@ -207,6 +209,8 @@ mlsec_fc_call(mlsec_fc_t *c, const mlsec_fa_t *node, mlsec_fs_t *scope,
     nargs = mlsec_fc_nargs(node);
     s = mlsec_fc_resolve(c, node, scope, nargs);
 
+    mlsec_fc_regex(c, node, nargs);
+
     if (c->rc != MLSEC_OK) {
         return;
     }
@@ -253,6 +257,76 @@ mlsec_fc_call(mlsec_fc_t *c, const mlsec_fa_t *node, mlsec_fs_t *scope,
     }
 
     mlsec_fc_call_frame(c, node, s, scope, in, out);
+}
+
+
+/*
+ * A pattern that is written in the program, with flags that are, is compiled
+ * now.  (If a program has a function of its own by this name, that is in
+ * vain.)
+ */
+
+static void
+mlsec_fc_regex(mlsec_fc_t *c, const mlsec_fa_t *node, unsigned nargs)
+{
+    size_t             i;
+    unsigned           n;
+    mlsec_fv_t         flags;
+    const mlsec_fa_t  *arg, *pattern;
+
+    static const struct {
+        const char   *name;
+        unsigned      nargs;
+        unsigned      flags;           /* which argument, 0: none */
+    } calls[] = {
+        { "capture", 1, 0 }, { "capture", 2, 1 }, { "gsub", 2, 0 },
+        { "gsub", 3, 2 }, { "match", 1, 0 }, { "match", 2, 1 },
+        { "scan", 1, 0 }, { "scan", 2, 1 }, { "split", 2, 1 },
+        { "splits", 1, 0 }, { "splits", 2, 1 }, { "sub", 2, 0 },
+        { "sub", 3, 2 }, { "test", 1, 0 }, { "test", 2, 1 }
+    };
+
+    for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+
+        if (calls[i].nargs == nargs
+            && strlen(calls[i].name) == node->name.len
+            && memcmp(calls[i].name, node->name.data, node->name.len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == sizeof(calls) / sizeof(calls[0]) || c->rc != MLSEC_OK) {
+        return;
+    }
+
+    pattern = node->list->a;
+    flags = mlsec_fv_null();
+    n = 0;
+
+    for (arg = node->list; arg != NULL; arg = arg->next) {
+
+        if (calls[i].flags == 0 || n++ != calls[i].flags) {
+            continue;
+        }
+
+        if (arg->a->kind == MLSEC_FA_LITERAL) {
+            flags = arg->a->value;
+
+        } else if (arg->a->kind != MLSEC_FA_CALL || arg->a->name.len != 4
+                   || memcmp(arg->a->name.data, "null", 4) != 0)
+        {
+            return;
+        }
+    }
+
+    if (pattern->kind == MLSEC_FA_LITERAL
+        && mlsec_fv_is_string(pattern->value)
+        && mlsec_fn_regex_ready(&c->cx.fx, pattern->value, flags)
+           != MLSEC_OK)
+    {
+        c->rc = MLSEC_NOMEM;
+    }
 }
 
 

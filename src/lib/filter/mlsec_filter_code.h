@@ -146,6 +146,7 @@ struct mlsec_filter_s {
     uint32_t              nfunctions;
     uint32_t              nregs;       /* of the outermost frame */
     uint32_t              nvars;       /* values: registers 1, 2, ... */
+    const void           *regex;       /* constant patterns, compiled */
 };
 
 
@@ -170,6 +171,16 @@ int mlsec_fn_find(mlsec_str_t name, unsigned nargs);
 
 /* Returns the function with this index. */
 const mlsec_fn_t *mlsec_fn_get(unsigned index);
+
+/*
+ * Compiles a regular expression that is a constant of the program, so that no
+ * run has to.  What is no pattern, or no flags, is left to the run, which may
+ * catch the error.
+ * flags: a string, or null.
+ * Returns MLSEC_OK or MLSEC_FX_FATAL.
+ */
+int mlsec_fn_regex_ready(mlsec_fx_t *fx, mlsec_fv_t pattern,
+    mlsec_fv_t flags);
 
 /* Returns the index of a format ("@base64"), or -1. */
 int mlsec_fn_find_format(mlsec_str_t name);

@@ -4,9 +4,10 @@
  */
 
 /*
- * Regular expressions, on PCRE2 with memory of the run.  A pattern is
- * compiled once a run.  Backtracking is bounded by PCRE2's match limit, of
- * which a run has as much as it has steps.
+ * Regular expressions, on PCRE2 with memory of the run.  A pattern that is a
+ * constant of the program is compiled with it, others once a run; what a match
+ * writes to is always the run's.  Backtracking is bounded by PCRE2's match
+ * limit, of which a run has as much as it has steps.
  */
 
 
@@ -140,8 +141,10 @@ mlsec_fn_regex_new(mlsec_fx_t *fx, mlsec_fn_regex_t *r)
     (void) pcre2_set_depth_limit(r->context, MLSEC_FN_DEPTH_LIMIT);
     (void) pcre2_set_heap_limit(r->context, MLSEC_FN_HEAP_LIMIT);
 
-    r->code = pcre2_compile(r->pattern.u.str, r->pattern.n, r->options,
-                            &error, &offset, compile);
+    if (r->code == NULL) {
+        r->code = pcre2_compile(r->pattern.u.str, r->pattern.n, r->options,
+                                &error, &offset, compile);
+    }
 
     if (r->code == NULL) {
 
@@ -170,32 +173,52 @@ mlsec_fn_regex_new(mlsec_fx_t *fx, mlsec_fn_regex_t *r)
 }
 
 
-static int
-mlsec_fn_regex_get(mlsec_fx_t *fx, mlsec_fv_t pattern, uint32_t options,
-    mlsec_fn_regex_t **out)
+static const mlsec_fn_regex_t *
+mlsec_fn_regex_find(const mlsec_fn_regex_t *r, mlsec_fv_t pattern,
+    uint32_t options)
 {
-    int                rc;
-    mlsec_fn_regex_t  *r;
-
-    for (r = fx->regex; r != NULL; r = r->next) {
+    for ( /* void */ ; r != NULL; r = r->next) {
         if (r->options == options && r->pattern.n == pattern.n
             && (pattern.n == 0
                 || memcmp(r->pattern.u.str, pattern.u.str, pattern.n) == 0))
         {
-            *out = r;
-            return MLSEC_OK;
+            return r;
         }
     }
 
+    return NULL;
+}
+
+
+static int
+mlsec_fn_regex_get(mlsec_fx_t *fx, mlsec_fv_t pattern, uint32_t options,
+    mlsec_fn_regex_t **out)
+{
+    int                      rc;
+    mlsec_fn_regex_t        *r;
+    const mlsec_fn_regex_t  *ready;
+
+    r = (mlsec_fn_regex_t *) mlsec_fn_regex_find(fx->regex, pattern, options);
+
+    if (r != NULL) {
+        *out = r;
+        return MLSEC_OK;
+    }
+
+    ready = mlsec_fn_regex_find(fx->ready, pattern, options);
     r = mlsec_fx_alloc(fx, sizeof(mlsec_fn_regex_t));
 
-    if (r == NULL || mlsec_fx_charge(fx, 100 + pattern.n) != MLSEC_OK) {
+    if (r == NULL
+        || mlsec_fx_charge(fx, ready != NULL ? 10 : 100 + pattern.n)
+           != MLSEC_OK)
+    {
         return MLSEC_FX_FATAL;
     }
 
     memset(r, 0, sizeof(mlsec_fn_regex_t));
     r->pattern = pattern;
     r->options = options;
+    r->code = (ready != NULL) ? ready->code : NULL;
 
     rc = mlsec_fn_regex_new(fx, r);
 
@@ -206,6 +229,41 @@ mlsec_fn_regex_get(mlsec_fx_t *fx, mlsec_fv_t pattern, uint32_t options,
     }
 
     return rc;
+}
+
+
+int
+mlsec_fn_regex_ready(mlsec_fx_t *fx, mlsec_fv_t pattern, mlsec_fv_t flags)
+{
+    int                rc;
+    unsigned char     *p;
+    mlsec_fn_flags_t   f;
+    mlsec_fn_regex_t  *r;
+
+    if (mlsec_fv_decode(fx, &pattern) != MLSEC_OK) {
+        return MLSEC_FX_FATAL;
+    }
+
+    /* the text of the program may be gone when it runs */
+
+    p = mlsec_fx_alloc(fx, (size_t) pattern.n + 1);
+    if (p == NULL) {
+        return MLSEC_FX_FATAL;
+    }
+
+    if (pattern.n != 0) {
+        memcpy(p, pattern.u.str, pattern.n);
+    }
+
+    pattern = mlsec_fv_string(p, pattern.n);
+
+    rc = mlsec_fn_regex_flags(fx, flags, &f);
+
+    if (rc == MLSEC_OK) {
+        rc = mlsec_fn_regex_get(fx, pattern, f.options, &r);
+    }
+
+    return (rc == MLSEC_FX_FATAL) ? rc : MLSEC_OK;
 }
 
 

@@ -135,6 +135,7 @@ mlsec_filter_start(const mlsec_filter_t *filter,
     m->fx.seed[0] = env->seed[0];
     m->fx.seed[1] = env->seed[1];
     m->fx.now = env->now;
+    m->fx.ready = filter->regex;
 
     m->room = filter->nregs + MLSEC_FM_SLOTS;
     m->forks_room = MLSEC_FM_FORKS;

@@ -497,6 +497,7 @@ mlsec_filter_compile(const mlsec_mem_t *mem, mlsec_str_t program,
 
     if (rc == MLSEC_OK) {
         mlsec_fc_program(&c, tree, names, nnames);
+        f->regex = c.cx.fx.regex;
         rc = c.rc;
     }
 

@@ -172,6 +172,7 @@ typedef struct {
     uint64_t                        seed[2];
     double                          now;
     void                           *regex;     /* compiled patterns */
+    const void                     *ready;     /* those of the program */
 
     int                             rc;        /* why the run cannot go on:
                                                   set with FATAL */

@@ -132,6 +132,56 @@ test_steps(void)
 }
 
 
+/*
+ * A pattern that is written in the program costs a run less than one that is
+ * made by it, and means the same.
+ */
+
+static void
+test_ready(void)
+{
+    size_t           i;
+    uint64_t         steps;
+    filter_text_t    out, made;
+    filter_limits_t  limits;
+
+    static const struct {
+        const char  *ready;
+        const char  *made;
+    } programs[] = {
+        { "test(\"^A+b\"; \"i\")", "\"^A+b\" as $p | test($p; \"i\")" },
+        { "test(\"^A+b\")", "\"^A+b\" as $p | test($p)" },
+        { "[match(\"a\"; \"g\").offset]",
+          "\"a\" as $p | [match($p; \"g\").offset]" },
+        { "capture(\"(?<x>b)\")", "\"(?<x>b)\" as $p | capture($p)" },
+        { "[scan(\"a\")]", "\"a\" as $p | [scan($p)]" },
+        { "split(\"a+\"; null)", "\"a+\" as $p | split($p; null)" },
+        { "[splits(\"b\")]", "\"b\" as $p | [splits($p)]" },
+        { "sub(\"a\"; \"x\")", "\"a\" as $p | sub($p; \"x\")" },
+        { "gsub(\"A\"; \"x\"; \"i\")",
+          "\"A\" as $p | gsub($p; \"x\"; \"i\")" }
+    };
+
+    for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+        memset(&limits, 0, sizeof(limits));
+        limits.fail_after = ~(size_t) 0;
+
+        filter_eval(programs[i].ready, "\"aabba\"", &limits, &out);
+        steps = limits.steps;
+
+        filter_eval(programs[i].made, "\"aabba\"", &limits, &made);
+
+        tap_ok(steps + 80 < limits.steps, "%s: %u steps, %u",
+               programs[i].ready, (unsigned) steps, (unsigned) limits.steps);
+        tap_ok(strcmp((char *) out.data, (char *) made.data) == 0,
+               "%s: the same", programs[i].ready);
+
+        free(out.data);
+        free(made.data);
+    }
+}
+
+
 static void
 test_memory(void)
 {
@@ -361,6 +411,7 @@ main(void)
     filter_table(refused);
     filter_table(errors);
     test_steps();
+    test_ready();
     test_memory();
     test_constant_memory();
     test_depth();
