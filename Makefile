@@ -7,8 +7,7 @@
 .DEFAULT_GOAL := help
 
 .PHONY: help run start stop demo-kill demo-start build test test-oidc unit \
-	asan fuzz \
-	bench chaos image-test lint fmt clean
+	asan fuzz bench timing chaos image-test lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' \
@@ -65,11 +64,19 @@ bench: ## side-by-side figures, raw results in build/bench/
 	@bench/platform
 	@bench/service
 	@bench/limits
+	@bench/auth
+	@bench/leases
 	@bench/filter
+
+timing: ## whether API keys can be guessed by the time of answers
+	@util/deps build run bench
+	@util/build
+	@bench/timing
 
 chaos: ## services, DNS and clock fail under load: bench/chaos/run (S=dns)
 	@util/deps build run test
 	@util/build
+	@CHAOS=1 util/build
 	@bench/chaos/run $(S)
 
 image-test: ## build the container image, run it, look at it (root)

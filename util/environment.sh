@@ -307,9 +307,13 @@ check_environment() {
         [ -z "$v" ] || is_rate "$v" \
             || bad "$name" 'a rate such as 100r/s (r/m, r/h, r/d), or off'
     done
+    case ${REQUIRE_HTTPS-} in
+        ''|off|redirect|refuse) ;;
+        *) bad REQUIRE_HTTPS 'off, redirect or refuse' ;;
+    esac
     case ${MLSEC_DEMO-} in
-        ''|auto|off) ;;
-        *) bad MLSEC_DEMO 'auto or off' ;;
+        ''|auto|open|off) ;;
+        *) bad MLSEC_DEMO 'auto, open or off' ;;
     esac
 
     [ -z "${WEBSOCKET_CLEANUP_INTERVAL-}" ] \
@@ -357,12 +361,22 @@ check_environment() {
     [ -z "${DASHBOARD_ROOT-}" ] || [ -f "$DASHBOARD_ROOT/index.html" ] \
         || bad DASHBOARD_ROOT 'a folder with an index.html that can be read'
 
-    for name in JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE; do
+    for name in JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE \
+                UPSTREAM_CERT_FILE UPSTREAM_KEY_FILE UPSTREAM_TOKEN_KEY_FILE
+    do
         v=$(value_of "$name")
         [ -z "$v" ] || { [ -f "$v" ] && [ -r "$v" ]; } \
             || bad "$name" 'a file that can be read'
     done
-    for name in JWT_ISSUER JWT_AUDIENCE; do
+    case ${AUDIT_LOG-} in
+        ''|off|/*) ;;
+        *) bad AUDIT_LOG 'an absolute path, or off' ;;
+    esac
+    [ -z "${UPSTREAM_KEY_FILE-}" ] || [ -n "${UPSTREAM_CERT_FILE-}" ] \
+        || die 'UPSTREAM_KEY_FILE is set, and UPSTREAM_CERT_FILE is not'
+    for name in JWT_ISSUER JWT_AUDIENCE UPSTREAM_TOKEN_ISSUER \
+                UPSTREAM_TOKEN_AUDIENCE
+    do
         case $(value_of "$name") in
             *[!!-~]*|*[\"\\]*) bad "$name" 'printable characters, no blanks' ;;
         esac
@@ -395,7 +409,8 @@ $SERVICES
 END
 
     for v in "$RUN_DIR" "$CONF_DIR" "$MODULE" "$HTML" "$CA_FILE" \
-             "${ACCESS_LOG-}" "${ERROR_LOG-}" "${DASHBOARD_ROOT-}"
+             "${ACCESS_LOG-}" "${ERROR_LOG-}" "${AUDIT_LOG-}" \
+             "${DASHBOARD_ROOT-}"
     do
         case $v in
             *[\"\\\$\;{}]*|*[!\ -~]*)

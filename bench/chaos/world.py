@@ -30,7 +30,8 @@ RUNNING = []        # what has to be stopped
 fork = multiprocessing.get_context("fork")
 
 FRAME = """
-load_module {top}/build/ngx_mlsec_module.so;
+load_module {top}/build/{build}ngx_mlsec_module.so;
+env MLSEC_CHAOS;
 worker_processes {workers};
 pid {dir}/{name}.pid;
 error_log {dir}/{name}.log notice;
@@ -169,12 +170,13 @@ class Service:
 class Gateway:
     """nginx with the module."""
 
-    def __init__(self, name, http, server, workers=2, env=None):
+    def __init__(self, name, http, server, workers=2, env=None, build=""):
         self.port, self.spread = free_ports(2)
         conf = f"{DIR}/{name}.conf"
         with open(conf, "w", encoding="ascii") as f:
             f.write(FRAME.format(
                 top=TOP, workers=workers, dir=DIR, name=name, http=http,
+                build=build,
                 port=self.port, spread=self.spread, server=server))
         subprocess.run([NGINX, "-e", f"{DIR}/start.log", "-p", DIR, "-c",
                         conf], check=True, env=dict(os.environ, **(env or {})))
@@ -222,11 +224,12 @@ class Gateway:
                 total[what] = total.get(what, 0) + n
         return total
 
-    def faults(self):
+    def faults(self, fine="(?!)"):
         """Lines of the log that nobody should ever see."""
         with open(self.log, encoding="utf-8", errors="replace") as f:
             return [line.rstrip() for line in f
-                    if re.search(r"\[(alert|emerg|crit)\]", line)]
+                    if re.search(r"\[(alert|emerg|crit)\]", line)
+                    and not re.search(fine, line)]
 
     def stop(self):
         if self.master:
@@ -376,6 +379,59 @@ class Load:
         results = self.here.recv()
         self.process.join()
         return results
+
+
+class Hammer:
+    """Connections that ask again as soon as they are answered, each a process
+    of few instructions: {status: how often}."""
+
+    def __init__(self, port, paths, n, method="GET"):
+        self.flag = multiprocessing.sharedctypes.RawValue("b", 0)
+        self.pipes, self.processes = [], []
+        for i in range(n):
+            here, there = fork.Pipe()
+            process = fork.Process(
+                target=self._run, daemon=True,
+                args=(there, port, [
+                    f"{method} {p} HTTP/1.1\r\nHost: u\r\n\r\n".encode()
+                    for p in paths], i))
+            process.start()
+            there.close()
+            self.pipes.append(here)
+            self.processes.append(process)
+        RUNNING.append(self)
+
+    def _run(self, there, port, lines, i):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        counts = [0] * 600
+        s = socket.create_connection(("127.0.0.1", port))
+        while not self.flag.value:
+            try:
+                s.sendall(lines[i % len(lines)])
+                answer = s.recv(65536)
+            except OSError:
+                answer = b""
+            i += 1
+            if answer:
+                counts[int(answer[9:12])] += 1
+                continue
+            counts[0] += 1
+            s.close()
+            s = socket.create_connection(("127.0.0.1", port))
+        there.send({k: n for k, n in enumerate(counts) if n})
+
+    def stop(self):
+        if not self.processes:
+            return None
+        self.flag.value = 1
+        total = {}
+        for pipe, process in zip(self.pipes, self.processes):
+            for status, n in pipe.recv().items():
+                total[status] = total.get(status, 0) + n
+            process.join()
+        self.processes = []
+        return total
 
 
 def stop_all():

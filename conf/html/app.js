@@ -210,6 +210,9 @@ async function look() {
 
         if (response.ok) {
             show(body, response, performance.now() - start);
+        } else if (response.status === 401) {
+            showFailure('Not signed in: open the address that was printed '
+                        + 'when the gateway was started.');
         } else {
             showFailure(`Failed: ${response.status} `
                         + `${body.message || response.statusText}.`);

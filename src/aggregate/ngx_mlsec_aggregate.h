@@ -16,6 +16,7 @@
  * ngx_mlsec_aggregate_headers.c    what a part sends, what comes back
  * ngx_mlsec_aggregate_handler.c    the life of an aggregate: start, timer, end
  * ngx_mlsec_aggregate_part.c       the life of a part: request, body, end
+ * ngx_mlsec_aggregate_admit.c      a part that may have to wait for its place
  * ngx_mlsec_aggregate_retry.c      a part that is called again
  * ngx_mlsec_aggregate_verdict.c    why a part has failed
  * ngx_mlsec_aggregate_response.c   merge, errors[], envelope, headers
@@ -234,6 +235,10 @@ typedef struct {
     ngx_msec_t                  again_at;    /* ngx_current_msec */
     ngx_mlsec_err_e             again_error; /* of the last attempt */
 
+    ngx_mlsec_ticket_t         *ticket;      /* of one that waits for its
+                                                place; else NULL */
+    ngx_int_t                   admission;   /* what became of that */
+
     ngx_mlsec_err_e             error;
 
     unsigned                    running:1;
@@ -242,6 +247,7 @@ typedef struct {
     unsigned                    cancel:1;    /* failed before its end */
     unsigned                    incomplete:1; /* it says so itself */
     unsigned                    again:1;     /* waits to be called again */
+    unsigned                    admitted:1;  /* has waited for its place */
 
     ngx_uint_t                  status;      /* of the upstream, 0: none */
     time_t                      retry_after; /* s, 0: none */
@@ -260,6 +266,8 @@ struct ngx_mlsec_aggregate_s {
     ngx_uint_t                             nparts;
     ngx_uint_t                             running;
     ngx_uint_t                             required;   /* running, waiting */
+    ngx_uint_t                             called;     /* parts */
+    ngx_uint_t                             again;      /* times, any of them */
     const ngx_mlsec_part_t                *starting;   /* has a link */
     ngx_mlsec_group_t                     *groups;     /* that were opened */
 
@@ -425,12 +433,12 @@ ngx_int_t ngx_mlsec_aggregate_add_header(ngx_http_request_t *r,
 ngx_int_t ngx_mlsec_part_start(ngx_mlsec_part_t *part);
 
 /*
- * Starts the subrequest of a part that runs, if its service may be called; if
- * not, the part has ended.  part->url and so on are set.
+ * Makes the subrequest of a part that runs.  ticket: its leave, or NULL.
  *
  * As ngx_mlsec_part_start().
  */
-ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part);
+ngx_int_t ngx_mlsec_part_subrequest(ngx_mlsec_part_t *part, ngx_str_t *path,
+    ngx_str_t *args, ngx_mlsec_ticket_t *ticket);
 
 /*
  * Ends a part that is counted in a->running: notes how, and logs a failure.
@@ -452,6 +460,31 @@ void ngx_mlsec_part_time_out(ngx_mlsec_part_t *part);
  * The part that a captured subrequest runs for, or NULL.
  */
 ngx_mlsec_part_t *ngx_mlsec_part_get(ngx_http_request_t *r);
+
+
+/* ngx_mlsec_aggregate_admit.c */
+
+/*
+ * Starts the subrequest of a part that runs, if its service may be called; if
+ * not, the part has ended.  part->url and so on are set.
+ *
+ * As ngx_mlsec_part_start().
+ */
+ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part);
+
+/*
+ * Goes on with what is known of the call; ticket and rc, retry_after: of
+ * ngx_mlsec_service_admit(), the first one in the part.
+ *
+ * As ngx_mlsec_part_start().
+ */
+ngx_int_t ngx_mlsec_part_let(ngx_mlsec_part_t *part, ngx_int_t rc,
+    time_t retry_after);
+
+/*
+ * Gives up the place that a part waits for, or has and makes no use of.
+ */
+void ngx_mlsec_part_withdraw(ngx_mlsec_part_t *part);
 
 
 /* ngx_mlsec_aggregate_retry.c */
@@ -532,6 +565,13 @@ ngx_mlsec_err_e ngx_mlsec_part_phase(ngx_mlsec_part_t *part);
  * Content handler of locations with mlsec_call.
  */
 ngx_int_t ngx_mlsec_aggregate_handler(ngx_http_request_t *r);
+
+/*
+ * To be called when something is to be done for parts of an aggregate, as if
+ * its timer had rung: from the event loop only.  The aggregate may be gone
+ * afterwards.
+ */
+void ngx_mlsec_aggregate_ring(ngx_mlsec_aggregate_t *a);
 
 /*
  * The aggregate of a request, also after an error_page has redirected it;

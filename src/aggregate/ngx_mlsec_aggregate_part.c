@@ -29,8 +29,6 @@
 #define NGX_MLSEC_PART_DRAIN_MAX   65536
 
 
-static ngx_int_t ngx_mlsec_part_subrequest(ngx_mlsec_part_t *part,
-    ngx_str_t *path, ngx_str_t *args, ngx_mlsec_ticket_t *ticket);
 static ngx_int_t ngx_mlsec_part_url(ngx_mlsec_part_t *part, ngx_str_t *path,
     ngx_str_t *args);
 static void ngx_mlsec_part_to_location(ngx_http_request_t *sr,
@@ -112,6 +110,7 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 
     part->running = 1;
     a->running++;
+    a->called++;
     a->required += call->required;
 
     if (part->link != NULL && part->link->item) {
@@ -125,43 +124,6 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 
 
 ngx_int_t
-ngx_mlsec_part_run(ngx_mlsec_part_t *part)
-{
-    time_t                   retry_after;
-    ngx_int_t                rc;
-    ngx_str_t                path, args;
-    ngx_mlsec_ticket_t      *ticket;
-    const ngx_mlsec_call_t  *call;
-
-    call = part->call;
-
-    rc = ngx_mlsec_service_admit(part->aggregate->request->pool,
-                                 call->upstream, !call->required, &ticket,
-                                 &retry_after);
-
-    if (rc != NGX_OK && part->again) {
-        ngx_mlsec_part_end(part, part->again_error);
-        return NGX_OK;
-    }
-
-    if (rc != NGX_OK) {
-        part->retry_after = retry_after;
-        ngx_mlsec_part_end(part, ngx_mlsec_part_refused(rc));
-        return NGX_OK;
-    }
-
-    if (part->again) {
-        ngx_mlsec_part_renew(part);
-    }
-
-    path = call->location;
-    ngx_str_null(&args);
-
-    return ngx_mlsec_part_subrequest(part, &path, &args, ticket);
-}
-
-
-static ngx_int_t
 ngx_mlsec_part_subrequest(ngx_mlsec_part_t *part, ngx_str_t *path,
     ngx_str_t *args, ngx_mlsec_ticket_t *ticket)
 {
@@ -267,7 +229,13 @@ ngx_mlsec_part_stop(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
         error = part->again_error;
     }
 
-    ngx_mlsec_capture_cancel(&part->capture, 0);
+    if (part->ticket != NULL) {
+        ngx_mlsec_part_withdraw(part);
+
+    } else {
+        ngx_mlsec_capture_cancel(&part->capture, 0);
+    }
+
     ngx_mlsec_part_end(part, error);
 }
 
@@ -276,6 +244,13 @@ void
 ngx_mlsec_part_time_out(ngx_mlsec_part_t *part)
 {
     ngx_mlsec_err_e  error;
+
+    if (part->ticket != NULL) {
+        ngx_mlsec_part_withdraw(part);
+        ngx_mlsec_part_end(part, part->again ? part->again_error
+                                             : NGX_MLSEC_ERR_TIMEOUT);
+        return;
+    }
 
     error = ngx_mlsec_part_phase(part);
 

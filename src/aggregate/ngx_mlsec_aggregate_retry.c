@@ -30,7 +30,7 @@
 
 static ngx_uint_t ngx_mlsec_part_retry_on(const ngx_mlsec_part_t *part,
     ngx_mlsec_err_e error, ngx_mlsec_failure_t *failure);
-static void ngx_mlsec_part_retry(ngx_mlsec_part_t *part);
+static void ngx_mlsec_part_go(ngx_mlsec_part_t *part);
 
 
 ngx_uint_t
@@ -53,6 +53,8 @@ ngx_mlsec_part_again(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
     }
 
     failure.left = left;
+    failure.calls = part->aggregate->called;
+    failure.again = part->aggregate->again;
 
     if (ngx_mlsec_service_again(part->retry, part->capture.request, &failure,
                                 &delay)
@@ -63,6 +65,7 @@ ngx_mlsec_part_again(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
 
     (void) ngx_mlsec_part_attempts(part);
 
+    part->aggregate->again++;
     part->again = 1;
     part->again_error = error;
     part->again_at = ngx_current_msec + delay;
@@ -122,33 +125,45 @@ ngx_mlsec_part_retry_on(const ngx_mlsec_part_t *part, ngx_mlsec_err_e error,
 ngx_msec_t
 ngx_mlsec_part_due(const ngx_mlsec_part_t *part)
 {
-    return part->again ? part->again_at : part->expires;
+    return (part->again && part->ticket == NULL) ? part->again_at
+                                                 : part->expires;
 }
 
 
 void
 ngx_mlsec_part_tick(ngx_mlsec_part_t *part)
 {
-    if (!part->running
-        || (ngx_msec_int_t) (ngx_current_msec - ngx_mlsec_part_due(part)) < 0)
-    {
+    if (!part->running) {
         return;
     }
 
-    if (!part->again) {
+    if ((ngx_msec_int_t) (ngx_current_msec - ngx_mlsec_part_due(part)) < 0) {
+
+        if (part->admitted) {
+            ngx_mlsec_part_go(part);
+        }
+
+        return;
+    }
+
+    if (!part->again || part->ticket != NULL) {
         ngx_mlsec_part_time_out(part);
 
     } else if ((ngx_msec_int_t) (ngx_current_msec - part->expires) >= 0) {
         ngx_mlsec_part_end(part, part->again_error);
 
     } else {
-        ngx_mlsec_part_retry(part);
+        ngx_mlsec_part_go(part);
     }
 }
 
 
+/*
+ * Calls a part from outside of its start: again, or since it has its place.
+ */
+
 static void
-ngx_mlsec_part_retry(ngx_mlsec_part_t *part)
+ngx_mlsec_part_go(ngx_mlsec_part_t *part)
 {
     ngx_int_t               rc;
     ngx_mlsec_aggregate_t  *a;
@@ -161,7 +176,9 @@ ngx_mlsec_part_retry(ngx_mlsec_part_t *part)
         a->starting = part;
     }
 
-    rc = ngx_mlsec_part_run(part);
+    rc = part->admitted ? ngx_mlsec_part_let(part, part->admission,
+                                             part->retry_after)
+                        : ngx_mlsec_part_run(part);
 
     a->starting = NULL;
 
@@ -209,6 +226,13 @@ ngx_mlsec_part_set_deadline(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
     ngx_list_part_t  *rest;
     ngx_table_elt_t  *h;
 
+    static ngx_uint_t  hash;
+
+    if (hash == 0) {
+        hash = ngx_hash_key((u_char *) "x-request-deadline-ms",
+                            sizeof(NGX_MLSEC_DEADLINE_HEADER) - 1);
+    }
+
     p = ngx_pnalloc(part->aggregate->request->pool, NGX_INT64_LEN);
     h = ngx_palloc(part->aggregate->request->pool, sizeof(ngx_table_elt_t));
     rest = ngx_palloc(part->aggregate->request->pool, sizeof(ngx_list_part_t));
@@ -224,7 +248,7 @@ ngx_mlsec_part_set_deadline(ngx_mlsec_part_t *part, ngx_http_headers_in_t *in)
     h->value.data = p;
     h->value.len = ngx_sprintf(p, "%M", (ngx_msec_t) left) - p;
     h->lowcase_key = (u_char *) "x-request-deadline-ms";
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    h->hash = hash;
     ngx_mlsec_elt_last(h);
 
     *rest = in->headers.part;

@@ -11,8 +11,10 @@
  * ngx_mlsec_auth_roles.c      mlsec_role, the roles of mlsec_allow
  * ngx_mlsec_auth_files.c      keys and revocations, read again when they change
  * ngx_mlsec_auth_cache.c      signatures that have been verified
+ * ngx_mlsec_auth_recent.c    tokens that this worker has seen, parsed
  * ngx_mlsec_auth_handler.c    THE access handler: who, then whether
  * ngx_mlsec_auth_jwt.c        tokens: where they are, what they say
+ * ngx_mlsec_auth_mint.c       tokens for services
  * ngx_mlsec_auth_other.c      API keys, client certificates
  * ngx_mlsec_auth_variables.c  what others may know of the caller
  *
@@ -144,6 +146,20 @@ typedef struct {
 } ngx_mlsec_auth_rule_t;
 
 
+/* One line of mlsec_upstream_token. */
+
+typedef struct {
+    uint64_t                line;          /* its number; 0: off */
+    ngx_str_t               key;           /* PEM */
+    int                     alg;           /* jwt_alg_t */
+    ngx_str_t               kid;           /* empty: none */
+    ngx_str_t               issuer;
+    ngx_array_t            *audiences;     /* ngx_str_t */
+    time_t                  ttl;           /* seconds */
+    ngx_uint_t              request_id;    /* is a claim: none is kept */
+} ngx_mlsec_mint_t;
+
+
 typedef struct {
     ngx_uint_t              methods;       /* NGX_MLSEC_AUTH_*, 0: not set */
     ngx_array_t            *rules;         /* NULL: nothing is allowed */
@@ -169,6 +185,7 @@ typedef struct {
     ngx_mlsec_auth_file_t  *revoked;
     ngx_mlsec_auth_file_t  *api_keys;
     ngx_str_t               api_key_header;    /* lower case, with a zero */
+    ngx_mlsec_mint_t       *mint;          /* NULL: not set */
 } ngx_mlsec_auth_loc_conf_t;
 
 
@@ -180,10 +197,13 @@ typedef struct {
     uint64_t                roles;         /* as said, without what they
                                               come to */
     ngx_str_t               claims;        /* JSON, empty: none */
+    ngx_str_t               minted;        /* for services, empty: none */
     mlsec_jwt_t             jwt;           /* jwt.claims NULL: no token */
     const char             *reason;        /* of a refusal, for the log */
+    const char             *policy;        /* NULL: mlsec_auth */
     ngx_mlsec_wait_t       *wait;          /* for keys; NULL: it did not */
     time_t                  retry_after;   /* seconds, with 503 */
+    ngx_table_elt_t        *no_store;      /* of a refusal's response */
     ngx_uint_t              bad_request;
     ngx_uint_t              known;         /* access has been granted */
     ngx_uint_t              broken;        /* a token was bad */
@@ -201,6 +221,11 @@ typedef struct {
 ngx_int_t ngx_mlsec_auth_rewrite(ngx_http_request_t *r);
 
 /*
+ * Whether somebody is asked who it is anywhere in r's server.
+ */
+ngx_uint_t ngx_mlsec_auth_used(ngx_http_request_t *r);
+
+/*
  * THE handler of the access phase.
  *
  * NGX_DECLINED: the location has no mlsec_auth, or off.  NGX_OK: granted, the
@@ -209,6 +234,14 @@ ngx_int_t ngx_mlsec_auth_rewrite(ngx_http_request_t *r);
  * the reason logged.
  */
 ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
+
+/*
+ * Handler of the precontent phase: a request that was refused and is served
+ * nevertheless, since "satisfy any" had another's word, is not told so.
+ *
+ * NGX_DECLINED always.
+ */
+ngx_int_t ngx_mlsec_auth_passed(ngx_http_request_t *r);
 
 /*
  * The context of the request that the client has sent, NULL: nobody asked.
@@ -279,8 +312,58 @@ ngx_int_t ngx_mlsec_jwt_cache_get(ngx_http_request_t *r,
 void ngx_mlsec_jwt_cache_put(ngx_http_request_t *r,
     const ngx_mlsec_cached_t *token, mlsec_str_t payload);
 
+/* ngx_mlsec_auth_recent.c */
+
+/*
+ * Finds a token that this worker has verified lately.
+ *
+ * token: text and stamp are the caller's.
+ *
+ * NGX_OK: *jwt is to be closed as any other, its text is in r->pool.
+ * NGX_DECLINED: not known.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_recent_get(ngx_http_request_t *r,
+    const ngx_mlsec_cached_t *token, mlsec_jwt_t *jwt);
+
+/*
+ * Keeps a token whose signature is good, where there is a mlsec_jwt_cache.
+ *
+ * jwt: read, stays the caller's to close; nobody may change its claims.
+ */
+void ngx_mlsec_recent_put(ngx_http_request_t *r,
+    const ngx_mlsec_cached_t *token, const mlsec_jwt_t *jwt);
+
+
+/* ngx_mlsec_auth_cache.c */
+
 /* Setter of mlsec_jwt_cache. */
 char *ngx_mlsec_jwt_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_mlsec_auth_mint.c */
+
+/* Setter of mlsec_upstream_token. */
+char *ngx_mlsec_upstream_token(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Memory for tokens of this worker; to be called when it starts.
+ *
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_mint_init_worker(void);
+
+/*
+ * A token that tells services who is asking, a new one or one that this worker
+ * has signed for the same identity before.
+ *
+ * mint: of the location, or NULL.
+ *
+ * NGX_OK with *token in r->pool, empty without a mlsec_upstream_token;
+ * NGX_ERROR: it cannot be signed, which has been logged, or no memory.
+ */
+ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
+    const ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
 
 
 /* ngx_mlsec_auth_other.c */

@@ -208,7 +208,7 @@ ngx_mlsec_fetch_ask(ngx_mlsec_keys_live_t *live)
     x->socklen = live->socklen[n];
     x->name = &live->name;
     x->request = &u->request;
-    x->tls = u->tls;
+    x->tls = u->secure ? &u->tls : NULL;
     x->timeout = left > 0 ? (ngx_msec_t) left : 1;
     x->max = u->max_size;
     x->status = ngx_mlsec_fetch_status;

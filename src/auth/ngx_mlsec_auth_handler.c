@@ -12,6 +12,7 @@
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_identity.h>
+#include <core/ngx_mlsec_refusal.h>
 
 
 static ngx_int_t ngx_mlsec_auth_who(ngx_http_request_t *r,
@@ -24,23 +25,34 @@ static void ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
 static ngx_int_t ngx_mlsec_auth_may(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_auth_tell(ngx_http_request_t *r,
-    ngx_mlsec_auth_ctx_t *ctx);
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+static ngx_int_t ngx_mlsec_auth_set(ngx_http_request_t *r, ngx_str_t *user,
+    ngx_str_t *roles, ngx_str_t *tenant, ngx_str_t *token);
 static ngx_int_t ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status);
+static void ngx_mlsec_auth_note(ngx_http_request_t *r,
+    const ngx_mlsec_auth_ctx_t *ctx, ngx_uint_t status);
 static ngx_int_t ngx_mlsec_auth_header(ngx_http_request_t *r,
     ngx_table_elt_t **slot, const char *name, const char *value);
 static void ngx_mlsec_auth_cleanup(void *data);
 
 
-ngx_int_t
-ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+ngx_uint_t
+ngx_mlsec_auth_used(ngx_http_request_t *r)
 {
     const ngx_mlsec_auth_srv_conf_t  *scf;
 
     scf = ngx_http_get_module_srv_conf(r, ngx_mlsec_auth_module);
 
-    if (scf->used && r == r->main) {
+    return scf->used;
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+{
+    if (ngx_mlsec_auth_used(r) && r == r->main) {
         ngx_mlsec_identity_strip(r);
     }
 
@@ -99,7 +111,7 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_mlsec_auth_tell(r, ctx);
+        rc = ngx_mlsec_auth_tell(r, lcf, ctx);
     }
 
     if (rc == NGX_OK) {
@@ -109,6 +121,22 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
 
     return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR
                            : ngx_mlsec_auth_refuse(r, lcf, ctx, rc);
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_passed(ngx_http_request_t *r)
+{
+    ngx_mlsec_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_auth_module);
+
+    if (ctx != NULL && ctx->no_store != NULL) {
+        ctx->no_store->hash = 0;
+        ctx->no_store = NULL;
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -168,7 +196,14 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
         }
 
         if (rc != NGX_OK) {
-            ctx->reason = one.reason ? one.reason : ctx->reason;
+            /* that one is bad says more than that another is not there */
+
+            if (one.reason != NULL
+                && (ctx->reason == NULL || rc != NGX_DECLINED))
+            {
+                ctx->reason = one.reason;
+            }
+
             ctx->bad_request |= one.bad_request;
             ctx->broken |= rc != NGX_DECLINED;
             ctx->retry_after = ngx_max(ctx->retry_after, one.retry_after);
@@ -274,6 +309,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (lcf->rules == NULL) {
         ctx->reason = "the location has no \"mlsec_allow\"";
+        ctx->policy = "mlsec_allow";
         return NGX_HTTP_FORBIDDEN;
     }
 
@@ -291,6 +327,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (i == lcf->rules->nelts) {
         ctx->reason = "a role is missing";
+        ctx->policy = "mlsec_allow";
         return NGX_HTTP_FORBIDDEN;
     }
 
@@ -298,6 +335,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (rc != NGX_OK && rc != NGX_ERROR) {
         ctx->reason = "a claim that is required is another one";
+        ctx->policy = "mlsec_jwt_require";
         ctx->broken = 1;
     }
 
@@ -308,16 +346,32 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 /* What services are told.  Headers of an earlier location are replaced. */
 
 static ngx_int_t
-ngx_mlsec_auth_tell(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx)
+ngx_mlsec_auth_tell(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
 {
     ngx_str_t  roles;
 
     if (ngx_mlsec_role_names(r, ctx->roles, &roles) != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, &ctx->identity)
+        || ngx_mlsec_mint(r, lcf->mint, ctx, &ctx->minted) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_mlsec_auth_set(r, &ctx->identity, &roles, &ctx->tenant,
+                              &ctx->minted);
+}
+
+
+static ngx_int_t
+ngx_mlsec_auth_set(ngx_http_request_t *r, ngx_str_t *user, ngx_str_t *roles,
+    ngx_str_t *tenant, ngx_str_t *token)
+{
+    if (ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, user) != NGX_OK
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, roles)
            != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, &roles)
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, tenant)
            != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, &ctx->tenant)
+        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TOKEN, token)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -337,9 +391,8 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status)
 {
-    const char         *challenge;
-    ngx_str_t           none;
-    ngx_mlsec_error_t   error;
+    const char  *challenge;
+    ngx_str_t    none;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "mlsec auth: refused with %ui, reason: \"%s\"", status,
@@ -347,12 +400,7 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
 
     ngx_str_null(&none);
 
-    if (ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, &none) != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, &none)
-           != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, &none)
-           != NGX_OK)
-    {
+    if (ngx_mlsec_auth_set(r, &none, &none, &none, &none) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -380,20 +428,49 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
          && ngx_mlsec_auth_header(r, &r->headers_out.www_authenticate,
                                   "WWW-Authenticate", challenge)
             != NGX_OK)
-        || ngx_mlsec_auth_header(r, NULL, "Cache-Control", "no-store")
+        || ngx_mlsec_auth_header(r, &ctx->no_store, "Cache-Control",
+                                 "no-store")
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_mlsec_auth_note(r, ctx, status);
+
+    return status;
+}
+
+
+/* The variables say nothing of somebody who was refused; the record does. */
+
+static void
+ngx_mlsec_auth_note(ngx_http_request_t *r, const ngx_mlsec_auth_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    ngx_mlsec_error_t     error;
+    ngx_mlsec_refusal_t  *refusal;
+
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = status;
+    error.policy = ctx->policy ? ctx->policy : "mlsec_auth";
+
+    if (ctx->reason != NULL) {
+        error.reason.data = (u_char *) ctx->reason;
+        error.reason.len = ngx_strlen(ctx->reason);
+    }
+
     error.retry_after = status == NGX_HTTP_SERVICE_UNAVAILABLE
                         ? ctx->retry_after : 0;
 
     (void) ngx_mlsec_error_set(r, &error);
 
-    return status;
+    refusal = ngx_mlsec_refusal(r);
+
+    if (refusal != NULL && refusal->identity.len == 0) {
+        refusal->identity = ctx->identity;
+        refusal->tenant = ctx->tenant;
+        (void) ngx_mlsec_role_names(r, ctx->roles, &refusal->roles);
+    }
 }
 
 

@@ -31,7 +31,8 @@ static ngx_int_t ngx_mlsec_jwt_find(ngx_http_request_t *r,
 static ngx_int_t ngx_mlsec_jwt_bearer(ngx_http_request_t *r,
     ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
 static ngx_int_t ngx_mlsec_jwt_cookie(ngx_http_request_t *r,
-    const ngx_str_t *name, ngx_str_t *token);
+    ngx_mlsec_auth_ctx_t *ctx, const ngx_str_t *name, ngx_str_t *token);
+static ngx_uint_t ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_jwt_websocket(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
@@ -39,6 +40,9 @@ static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
 static mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
     const ngx_str_t *token);
+static mlsec_reason_e ngx_mlsec_jwt_known(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
+    mlsec_jwt_t *jwt, ngx_mlsec_cached_t *cached);
 static uint64_t ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf,
     const ngx_mlsec_sets_t *sets);
 static void ngx_mlsec_jwt_sets(const ngx_mlsec_auth_loc_conf_t *lcf,
@@ -170,7 +174,7 @@ ngx_mlsec_jwt_find(ngx_http_request_t *r,
         rc = source == NGX_MLSEC_SOURCE_BEARER
              ? ngx_mlsec_jwt_bearer(r, ctx, &one)
              : source == NGX_MLSEC_SOURCE_COOKIE
-             ? ngx_mlsec_jwt_cookie(r, &lcf->cookie, &one)
+             ? ngx_mlsec_jwt_cookie(r, ctx, &lcf->cookie, &one)
              : source == NGX_MLSEC_SOURCE_WEBSOCKET
              ? ngx_mlsec_jwt_websocket(r, &one)
              : ngx_mlsec_jwt_query(r, &lcf->query, &one);
@@ -242,8 +246,8 @@ ngx_mlsec_jwt_bearer(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_mlsec_jwt_cookie(ngx_http_request_t *r, const ngx_str_t *name,
-    ngx_str_t *token)
+ngx_mlsec_jwt_cookie(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx,
+    const ngx_str_t *name, ngx_str_t *token)
 {
     u_char                     *p;
     ngx_str_t                   variable;
@@ -264,10 +268,45 @@ ngx_mlsec_jwt_cookie(ngx_http_request_t *r, const ngx_str_t *name,
         return NGX_DECLINED;
     }
 
+    if (ngx_mlsec_jwt_cookie_foreign(r)) {
+        ctx->reason = "a cookie came for a page of another origin, or of "
+                      "none";
+        return NGX_HTTP_FORBIDDEN;
+    }
+
     token->data = v->data;
     token->len = v->len;
 
     return NGX_OK;
+}
+
+
+/*
+ * A browser sends a cookie whoever's page makes it ask.  Such a page may not
+ * read an answer, so reading does no harm; but it may change something, and a
+ * WebSocket is its own to read.  For both of these browsers say which page it
+ * is, so there has to be one, of the gateway's own origin or of mlsec_cors.
+ */
+
+static ngx_uint_t
+ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r)
+{
+    ngx_uint_t                  n;
+    ngx_http_variable_value_t  *v;
+
+    static ngx_str_t  name = ngx_string("mlsec_origin");
+
+    if ((r->main->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        && ngx_mlsec_header_in(r, "upgrade", &n) == NULL)
+    {
+        return 0;
+    }
+
+    v = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+
+    return v == NULL || v->not_found
+           || !((v->len == 4 && ngx_strncmp(v->data, "same", 4) == 0)
+                || (v->len == 6 && ngx_strncmp(v->data, "listed", 6) == 0));
 }
 
 
@@ -346,7 +385,6 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_str_t *token)
 {
     u_char              buf[43];
-    mlsec_str_t         payload;
     mlsec_reason_e      reason;
     ngx_mlsec_sets_t    sets;
     ngx_mlsec_cached_t  cached;
@@ -357,17 +395,14 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     cached.text.len = token->len;
     cached.stamp = ngx_mlsec_jwt_stamp(lcf, &sets);
 
-    switch (ngx_mlsec_jwt_cache_get(r, &cached, &payload)) {
+    switch (ngx_mlsec_recent_get(r, &cached, jwt)) {
 
     case NGX_OK:
-        reason = mlsec_jwt_read_text(jwt, payload);
+        reason = MLSEC_REASON_OK;
         break;
 
-    case NGX_ABORT:
-        return MLSEC_REASON_SIGNATURE;
-
     case NGX_DECLINED:
-        reason = ngx_mlsec_jwt_signature(r, lcf, &sets, jwt, &cached);
+        reason = ngx_mlsec_jwt_known(r, lcf, &sets, jwt, &cached);
         break;
 
     default: /* NGX_ERROR */
@@ -390,6 +425,41 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
 
     if (reason != MLSEC_REASON_OK) {
         mlsec_jwt_close(jwt);
+    }
+
+    return reason;
+}
+
+
+/* Of a token that this worker has not seen lately: others may have. */
+
+static mlsec_reason_e
+ngx_mlsec_jwt_known(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
+    mlsec_jwt_t *jwt, ngx_mlsec_cached_t *cached)
+{
+    mlsec_str_t     payload;
+    mlsec_reason_e  reason;
+
+    switch (ngx_mlsec_jwt_cache_get(r, cached, &payload)) {
+
+    case NGX_OK:
+        reason = mlsec_jwt_read_text(jwt, payload);
+        break;
+
+    case NGX_ABORT:
+        return MLSEC_REASON_SIGNATURE;
+
+    case NGX_DECLINED:
+        reason = ngx_mlsec_jwt_signature(r, lcf, sets, jwt, cached);
+        break;
+
+    default: /* NGX_ERROR */
+        return MLSEC_REASON_NOMEM;
+    }
+
+    if (reason == MLSEC_REASON_OK) {
+        ngx_mlsec_recent_put(r, cached, jwt);
     }
 
     return reason;

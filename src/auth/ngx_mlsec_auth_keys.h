@@ -68,7 +68,7 @@ struct ngx_mlsec_keys_uri_s {
     ngx_msec_t              wait;          /* ms, of a request */
     size_t                  max_size;      /* bytes of a body */
     ngx_str_t               trusted;       /* file of CAs; empty: system's */
-    ngx_mlsec_tls_t        *tls;           /* NULL: without */
+    ngx_mlsec_tls_t         tls;
     ngx_resolver_t         *resolver;
     ngx_shm_zone_t         *zone;
     ngx_mlsec_keys_live_t  *live;

@@ -144,6 +144,13 @@ static ngx_command_t  ngx_mlsec_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mlsec_upstream_token"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_mlsec_upstream_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_api_key"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_mlsec_api_key,
@@ -368,6 +375,7 @@ ngx_mlsec_auth_inherit(ngx_mlsec_auth_loc_conf_t *prev,
         conf->uris = prev->uris;
     }
 
+    conf->mint = conf->mint ? conf->mint : prev->mint;
     conf->issuers = conf->issuers ? conf->issuers : prev->issuers;
     conf->audiences = conf->audiences ? conf->audiences : prev->audiences;
     conf->require = conf->require ? conf->require : prev->require;
@@ -446,7 +454,7 @@ ngx_mlsec_auth_init_process(ngx_cycle_t *cycle)
     ngx_mlsec_auth_files_watch(cycle);
     ngx_mlsec_keys_begin(cycle);
 
-    return NGX_OK;
+    return ngx_mlsec_mint_init_worker();
 }
 
 

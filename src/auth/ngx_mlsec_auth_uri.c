@@ -437,20 +437,30 @@ static ngx_int_t
 ngx_mlsec_uri_tls(ngx_conf_t *cf, ngx_mlsec_keys_uri_t *u)
 {
     ngx_int_t  rc;
+    ngx_str_t  host;
 
-    rc = ngx_mlsec_tls_create(cf, &u->host, 1,
+    host = u->host;
+
+    /* the brackets of an IPv6 address are the URI's */
+
+    if (host.len > 2 && host.data[0] == '[') {
+        host.data++;
+        host.len -= 2;
+    }
+
+    rc = ngx_mlsec_tls_create(cf, &u->tls, &host,
                               u->trusted.len ? NGX_MLSEC_TLS_FILE
                                              : NGX_MLSEC_TLS_SYSTEM,
-                              &u->trusted, &u->tls);
+                              &u->trusted);
 
-    if (rc == NGX_ABORT) {
+    if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "cannot read CAs from \"%V\", \"trusted=\" of "
                       "\"mlsec_jwt_key_uri\" in %V:%ui, expected a PEM file",
                       &u->trusted, &u->place.file, u->place.line);
     }
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_ABORT) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"https\" of \"mlsec_jwt_key_uri\" in %V:%ui: this "
                       "nginx has been built without TLS", &u->place.file,

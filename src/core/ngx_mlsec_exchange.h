@@ -92,4 +92,12 @@ void ngx_mlsec_exchange_stop(ngx_mlsec_exchange_t *x);
 ngx_uint_t ngx_mlsec_exchange_status(const ngx_mlsec_exchange_t *x);
 
 
+/*
+ * Whether a connection that was being made is there, when one of its events
+ * says that something has come of it: NGX_OK or NGX_ERROR.  For whoever makes
+ * connections of his own, too.
+ */
+ngx_int_t ngx_mlsec_exchange_connected(ngx_connection_t *c);
+
+
 #endif /* _NGX_MLSEC_EXCHANGE_H_INCLUDED_ */

@@ -25,6 +25,7 @@ static const ngx_str_t  ngx_mlsec_identity_names[] = {
     ngx_string("x-role*"),
     ngx_string("x-tenant*"),
     ngx_string("x-identity*"),
+    ngx_string("x-gateway-token"),
     ngx_string("x-forwarded-user*"),
     ngx_string("x-forwarded-email"),
     ngx_string("x-forwarded-groups"),
@@ -50,7 +51,8 @@ static const struct {
 } ngx_mlsec_identity_own[] = {
     { ngx_string("X-User-Id"), (u_char *) "x-user-id" },
     { ngx_string("X-User-Roles"), (u_char *) "x-user-roles" },
-    { ngx_string("X-Tenant-Id"), (u_char *) "x-tenant-id" }
+    { ngx_string("X-Tenant-Id"), (u_char *) "x-tenant-id" },
+    { ngx_string("X-Gateway-Token"), (u_char *) "x-gateway-token" }
 };
 
 

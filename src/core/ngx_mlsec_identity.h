@@ -19,12 +19,16 @@
 #include <ngx_http.h>
 
 
-/* what the gateway says itself: X-User-Id, X-User-Roles, X-Tenant-Id */
+/*
+ * what the gateway says itself: X-User-Id, X-User-Roles, X-Tenant-Id,
+ * X-Gateway-Token
+ */
 
 typedef enum {
     NGX_MLSEC_IDENTITY_USER = 0,
     NGX_MLSEC_IDENTITY_ROLES,
-    NGX_MLSEC_IDENTITY_TENANT
+    NGX_MLSEC_IDENTITY_TENANT,
+    NGX_MLSEC_IDENTITY_TOKEN
 } ngx_mlsec_identity_e;
 
 

@@ -5,6 +5,7 @@
 
 
 #include <lib/mlsec_breaker.h>
+#include <lib/mlsec_chaos.h>
 #include <lib/mlsec_types.h>
 
 
@@ -363,6 +364,8 @@ mlsec_breaker_trip(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
 
     } while (!mlsec_atomic_cas(&b->state, &old, mlsec_breaker_pack(&s)));
 
+    mlsec_chaos_point("breaker-opened");
+
     return MLSEC_BREAKER_OPENED;
 }
 
@@ -419,6 +422,8 @@ mlsec_breaker_report(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
             return MLSEC_BREAKER_NOTHING;
         }
     }
+
+    mlsec_chaos_point("call-counted");
 
     if (!mlsec_breaker_too_many(b, conf, era, at.now)) {
         return MLSEC_BREAKER_NOTHING;

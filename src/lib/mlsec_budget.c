@@ -37,6 +37,15 @@ mlsec_budget_take(mlsec_budget_t *b, const mlsec_budget_conf_t *conf,
 
     first = live->calls > live->retries ? live->calls - live->retries : 0;
 
+    /* where calls are short hardly any runs at any moment */
+
+    mlsec_window_last(&b->window, MLSEC_BUDGET_SPAN, now, MLSEC_BUDGET_ERA,
+                      &sum);
+
+    if (sum.total - sum.bad > first) {
+        first = sum.total - sum.bad;
+    }
+
     if (live->retries >= mlsec_budget_max(first, conf->share, conf->min)) {
         mlsec_atomic_add(&b->refused, 1);
         return 0;

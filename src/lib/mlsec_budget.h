@@ -12,11 +12,16 @@
  * calls than there are requests.  The share is kept twice.
  *
  *   now             second calls that run or wait to be made, of the first
- *                   ones that run: what bounds a fan-out whose parts fail all
- *                   at once, or a service that hangs
+ *                   ones that run or were made within a second: what bounds a
+ *                   service that hangs
  *   last 10 s       second calls that were made, of the first ones: what bounds
  *                   a service that fails at once, where hardly any call runs at
  *                   any time
+ *
+ * Of those that run alone it would not do.  A peer that dies takes with it all
+ * the calls that it has, in one instant; of 2000 calls a second that take 5 ms
+ * ten run, a fifth of that is two, and three or more are lost.  Yet 400 second
+ * calls within that second are what the share means.
  *
  * A service with few calls would have no budget at all, so there is a floor:
  * that many at the same time, and that many a second.

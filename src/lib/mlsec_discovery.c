@@ -5,6 +5,7 @@
 
 
 #include <lib/mlsec_discovery.h>
+#include <lib/mlsec_chaos.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,6 +296,7 @@ mlsec_list_remove(const mlsec_discovery_t *d, const mlsec_list_t *list,
             && !mlsec_list_has(d->service, list->was[i].peer))
         {
             peer = mlsec_registry_peer_at(d->registry, list->was[i].peer);
+            mlsec_chaos_point("place-left");
             mlsec_atomic_store(&peer->slot.listed, d->now);
             change->removed++;
         }
@@ -338,7 +340,9 @@ mlsec_list_put(const mlsec_discovery_t *d, const mlsec_list_t *list,
     word = mlsec_place_word((uint32_t) index, address);
 
     if (mlsec_atomic_load(place) != word) {
+        mlsec_chaos_point("peer-listed");
         mlsec_atomic_store(place, word);
+        mlsec_chaos_point("place-taken");
     }
 
     return MLSEC_OK;

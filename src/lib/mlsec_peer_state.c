@@ -5,6 +5,7 @@
 
 
 #include <lib/mlsec_peer_state.h>
+#include <lib/mlsec_chaos.h>
 #include <string.h>
 
 
@@ -108,6 +109,10 @@ mlsec_outlier_report(mlsec_atomic_t *o, const mlsec_outlier_conf_t *conf,
         }
 
     } while (!mlsec_atomic_cas(o, &old, mlsec_outlier_pack(&s)));
+
+    if (s.ejected) {
+        mlsec_chaos_point("peer-ejected");
+    }
 
     return s.ejected;
 }

@@ -72,12 +72,33 @@ mlsec_window_add(mlsec_window_t *w, uint64_t span, uint64_t now, unsigned era,
 }
 
 
+static void
+mlsec_window_bucket(const mlsec_window_t *w, uint64_t tick, unsigned era,
+    mlsec_window_sum_t *sum)
+{
+    uint64_t  word;
+
+    word = mlsec_atomic_load(&w->buckets[tick % MLSEC_WINDOW_BUCKETS]);
+
+    sum->total = 0;
+    sum->bad = 0;
+
+    if (word >> (2 * MLSEC_WINDOW_COUNT_BITS) == mlsec_window_stamp(tick, era))
+    {
+        sum->total = (word >> MLSEC_WINDOW_COUNT_BITS)
+                     & MLSEC_WINDOW_COUNT_MAX;
+        sum->bad = word & MLSEC_WINDOW_COUNT_MAX;
+    }
+}
+
+
 void
 mlsec_window_sum(const mlsec_window_t *w, uint64_t span, uint64_t now,
     unsigned era, mlsec_window_sum_t *sum)
 {
-    uint64_t  tick, word;
-    unsigned  i;
+    uint64_t            tick;
+    unsigned            i;
+    mlsec_window_sum_t  one;
 
     tick = now / mlsec_window_width(span);
 
@@ -85,15 +106,30 @@ mlsec_window_sum(const mlsec_window_t *w, uint64_t span, uint64_t now,
     sum->bad = 0;
 
     for (i = 0; i < MLSEC_WINDOW_BUCKETS && i <= tick; i++) {
-        word = mlsec_atomic_load(
-                            &w->buckets[(tick - i) % MLSEC_WINDOW_BUCKETS]);
+        mlsec_window_bucket(w, tick - i, era, &one);
 
-        if (word >> (2 * MLSEC_WINDOW_COUNT_BITS)
-            == mlsec_window_stamp(tick - i, era))
-        {
-            sum->total += (word >> MLSEC_WINDOW_COUNT_BITS)
-                          & MLSEC_WINDOW_COUNT_MAX;
-            sum->bad += word & MLSEC_WINDOW_COUNT_MAX;
+        sum->total += one.total;
+        sum->bad += one.bad;
+    }
+}
+
+
+void
+mlsec_window_last(const mlsec_window_t *w, uint64_t span, uint64_t now,
+    unsigned era, mlsec_window_sum_t *sum)
+{
+    uint64_t            tick;
+    mlsec_window_sum_t  before;
+
+    tick = now / mlsec_window_width(span);
+
+    mlsec_window_bucket(w, tick, era, sum);
+
+    if (tick != 0) {
+        mlsec_window_bucket(w, tick - 1, era, &before);
+
+        if (before.total > sum->total) {
+            *sum = before;
         }
     }
 }

@@ -58,5 +58,12 @@ void mlsec_window_add(mlsec_window_t *w, uint64_t span, uint64_t now,
 void mlsec_window_sum(const mlsec_window_t *w, uint64_t span, uint64_t now,
     unsigned era, mlsec_window_sum_t *sum);
 
+/*
+ * The busier one of the last two tenths, the one that has just begun among
+ * them: what a tenth of the span has of late, at any moment.
+ */
+void mlsec_window_last(const mlsec_window_t *w, uint64_t span, uint64_t now,
+    unsigned era, mlsec_window_sum_t *sum);
+
 
 #endif /* _MLSEC_WINDOW_H_INCLUDED_ */

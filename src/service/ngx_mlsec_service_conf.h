@@ -11,9 +11,12 @@
  * ngx_mlsec_service_zone.c    the shared zone, services and peers in it
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
  * ngx_mlsec_service_retry.c   whether there is another attempt
+ * ngx_mlsec_service_masks.c   what nginx reads about another attempt
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
- * ngx_mlsec_service_via.c     leave for a call, mlsec_via
+ * ngx_mlsec_service_admit.c   leave for a call: breaker, place
+ * ngx_mlsec_service_gate.c    places of mlsec_max_inflight, who waits for one
+ * ngx_mlsec_service_via.c     mlsec_via
  * ngx_mlsec_service_resolve.c mlsec_resolve, what it puts into an upstream{}
  * ngx_mlsec_service_lookup.c  who asks the DNS, and when
  * ngx_mlsec_service_places.c  what a worker makes of the addresses
@@ -21,7 +24,7 @@
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_match.c   what the body of a probe has to be
- * ngx_mlsec_service_tls.c     TLS of a probe
+ * ngx_mlsec_service_tls.c     what TLS of a probe needs
  * ngx_mlsec_service_status.c  mlsec_services
  * ngx_mlsec_service_metrics.c what is counted of calls, told to mlsec_metrics
  * ngx_mlsec_service_admin.c   mlsec_services admin
@@ -43,8 +46,10 @@
 #include <core/ngx_mlsec_exchange.h>
 #include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_process.h>
+#include <core/ngx_mlsec_tls.h>
 #include <lib/filter/mlsec_filter.h>
 #include <lib/mlsec_discovery.h>
+#include <lib/mlsec_gate.h>
 #include <lib/mlsec_registry.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
@@ -91,7 +96,7 @@ typedef struct {
     const mlsec_filter_t          *program;  /* of both; NULL: none */
     ngx_str_t                      sni;      /* empty: by the Host */
     ngx_str_t                      trusted;  /* file of CAs; empty: no check */
-    ngx_mlsec_tls_t               *tls;      /* NULL: without */
+    ngx_mlsec_tls_t                tls;
     uint64_t                       interval; /* ms */
     uint64_t                       timeout;  /* ms */
     unsigned                       jitter;   /* %, of the interval */
@@ -102,6 +107,7 @@ typedef struct {
 
 typedef struct ngx_mlsec_probe_s  ngx_mlsec_probe_t;
 typedef struct ngx_mlsec_lookup_s  ngx_mlsec_lookup_t;
+typedef struct ngx_mlsec_masks_s  ngx_mlsec_masks_t;
 
 
 /* mlsec_resolve of an upstream{} */
@@ -185,6 +191,15 @@ typedef struct {
     ngx_uint_t                     usable;   /* peers that are not empty */
     ngx_mlsec_lookup_t            *lookup;   /* of the leader */
 
+    ngx_mlsec_masks_t             *masks;    /* mlsec_retry: list, one for
+                                                each location */
+    mlsec_gate_t                   gate;     /* mlsec_max_inflight */
+    ngx_queue_t                    lines[2]; /* ngx_mlsec_waiter_t, of each
+                                                MLSEC_GATE_* */
+    mlsec_gate_line_t              line[2];  /* the same, for the others */
+    ngx_event_t                    serve;    /* posted: there is room */
+    ngx_event_t                    look;     /* timer, while somebody waits */
+
     ngx_mlsec_probe_t             *probing;  /* list; of the leader */
     uint64_t                       asked;    /* slot->asked, as it was seen */
 
@@ -217,6 +232,8 @@ typedef struct {
     const char                    *needs;    /* that directive, NULL: none */
 
     ngx_uint_t                     max_inflight; /* calls, 0: no limit */
+    unsigned                       queue;    /* that wait, 0: none does */
+    uint64_t                       wait;     /* ms */
 
     unsigned                       used:1;   /* has a directive of ours */
     unsigned                       breaks:1; /* mlsec_breaker */
@@ -244,6 +261,7 @@ typedef struct {
     ngx_str_t                      name;
     ngx_mlsec_conf_place_t         place;
     ngx_http_upstream_srv_conf_t  *upstream;
+    const ngx_module_t            *proxy;    /* nginx's; NULL: not there */
 } ngx_mlsec_via_t;
 
 
@@ -265,13 +283,6 @@ typedef struct {
     unsigned                       marked:1; /* "server ... down" */
     unsigned                       backup:1;
 } ngx_mlsec_peer_view_t;
-
-
-struct ngx_mlsec_ticket_s {
-    const ngx_mlsec_service_conf_t      *conf;
-    mlsec_breaker_ticket_t         ticket;
-    unsigned                       used:1;
-};
 
 
 #define ngx_mlsec_service_conf(uscf)                                          \
@@ -312,8 +323,14 @@ typedef enum {
     NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
     NGX_MLSEC_PARAM_WORD,            /* unsigned, 1; a word without "=" */
     NGX_MLSEC_PARAM_STATUSES,        /* ngx_array_t * */
-    NGX_MLSEC_PARAM_OWN              /* the directive reads it itself */
+    NGX_MLSEC_PARAM_OWN              /* what "read" makes of it */
 } ngx_mlsec_param_type_e;
+
+
+/* NGX_OK, or NGX_ERROR after an [emerg]; field: at the offset */
+
+typedef ngx_int_t (*ngx_mlsec_param_read_pt)(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
 
 
 typedef struct {
@@ -321,16 +338,18 @@ typedef struct {
     ngx_mlsec_param_type_e    type;
     size_t                    offset;    /* in ngx_mlsec_service_conf_t */
     ngx_int_t                 max;
+    ngx_mlsec_param_read_pt   read;      /* of NGX_MLSEC_PARAM_OWN, else NULL */
 } ngx_mlsec_param_t;
 
 
 /*
- * Reads the parameters of the directive that nginx is at, which needs a zone.
- * expected: the names, for the error.  NGX_CONF_OK, or NGX_CONF_ERROR after an
- * [emerg].
+ * Reads the parameters of the directive that nginx is at, which needs a zone,
+ * from argument "first" on.  expected: the names, for the error.  NGX_CONF_OK,
+ * or NGX_CONF_ERROR after an [emerg].
  */
 char *ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
-    const ngx_mlsec_param_t *params, const char *expected);
+    ngx_uint_t first, const ngx_mlsec_param_t *params,
+    const char *expected);
 
 
 /* ngx_mlsec_service_retry_conf.c */
@@ -541,26 +560,6 @@ char *ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_mlsec_via_resolve(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf);
 
-/*
- * Whether a service has as many calls in flight as it may have, 1 or 0; if so
- * that is counted.  optional: 1 for calls that are the first to be shed.
- */
-ngx_uint_t ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
-    ngx_uint_t optional);
-
-/*
- * Asks the breaker.  NGX_OK with *ticket, or NGX_DECLINED with *wait, ms.
- */
-ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
-    mlsec_breaker_ticket_t *ticket, uint64_t *wait);
-
-/*
- * Tells the breaker, and the log if that has changed it.
- */
-void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
-    mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
-    ngx_log_t *log);
-
 
 /* ngx_mlsec_service_error.c */
 
@@ -690,7 +689,7 @@ const char *ngx_mlsec_match(const ngx_mlsec_health_t *health,
  * Makes what "tls" of mlsec_health needs.  NGX_OK, or NGX_ERROR after an
  * [emerg].
  */
-ngx_int_t ngx_mlsec_health_tls(ngx_conf_t *cf,
+ngx_int_t ngx_mlsec_service_tls(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf);
 
 
@@ -738,6 +737,12 @@ ngx_int_t ngx_mlsec_service_metrics_begin(ngx_conf_t *cf);
  */
 void ngx_mlsec_service_count(const ngx_mlsec_service_conf_t *conf,
     mlsec_outcome_e outcome, ngx_msec_t elapsed);
+
+/*
+ * Counts how long one has waited for a place, ms.
+ */
+void ngx_mlsec_service_count_wait(const ngx_mlsec_service_conf_t *conf,
+    ngx_msec_t elapsed);
 
 
 /* ngx_mlsec_service_admin.c */

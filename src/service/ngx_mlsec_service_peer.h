@@ -22,6 +22,26 @@
 
 
 /*
+ * Settings of a location, with what nginx is to be told about another attempt.
+ */
+
+typedef enum {
+    NGX_MLSEC_MASK_NO = 0,           /* there is none */
+    NGX_MLSEC_MASK_YES,
+    NGX_MLSEC_MASK_STALE,            /* only nginx's own after a connection
+                                        that was closed while it was idle */
+    NGX_MLSEC_MASKS
+} ngx_mlsec_mask_e;
+
+
+struct ngx_mlsec_masks_s {
+    const ngx_http_upstream_conf_t  *location;
+    ngx_http_upstream_conf_t         confs[NGX_MLSEC_MASKS];
+    ngx_mlsec_masks_t               *next;
+};
+
+
+/*
  * What is known of a call over its attempts: of a request of its own with
  * plain proxy_pass, of several subrequests with a part.
  */
@@ -65,6 +85,8 @@ typedef struct {
 
     ngx_http_upstream_conf_t        *own;        /* a copy for this request,
                                                     or NULL */
+    ngx_mlsec_masks_t               *masks;      /* or those for all of its
+                                                    location, or NULL */
     ngx_msec_t                       connect_timeout; /* ms; those of the */
     ngx_msec_t                       send_timeout;    /* location, with a */
     ngx_msec_t                       read_timeout;    /* deadline */
@@ -88,7 +110,13 @@ typedef struct {
 
     ngx_int_t                        refused;    /* the last attempt, see
                                              ngx_mlsec_service_refused() */
+    ngx_event_t                     *settle;     /* posted: what was kept for
+                                                    an attempt goes back if
+                                                    there is none; or NULL */
     unsigned                         running:1;  /* an attempt */
+    unsigned                         placed:1;   /* has a place */
+    unsigned                         kept:1;     /* ticket and place are there
+                                                    for another attempt */
     unsigned                         deadline:1; /* the client's */
 } ngx_mlsec_peer_t;
 
@@ -98,6 +126,12 @@ typedef struct {
 typedef struct {
     ngx_mlsec_ticket_t              *ticket;     /* may be NULL */
     ngx_mlsec_retry_t               *retry;      /* may be NULL */
+    ngx_msec_t                       since;      /* ngx_current_msec; of
+                                                    mlsec_via, else 0 */
+    ngx_msec_t                       deadline;   /* ms from then; 0: none */
+    ngx_int_t                        rc;         /* of mlsec_via, and how */
+    time_t                           retry_after; /* s */
+    ngx_uint_t                       via;        /* far it is */
 } ngx_mlsec_service_ctx_t;
 
 
@@ -137,6 +171,28 @@ void ngx_mlsec_retry_unmade(ngx_mlsec_peer_t *mp);
  */
 void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
     ngx_uint_t state, mlsec_outcome_e outcome);
+
+
+/* ngx_mlsec_service_masks.c */
+
+/*
+ * When it is known whether mp has a retry and a deadline: gives its upstream
+ * the copy of the settings that these need, if any.
+ *
+ * NGX_OK, or NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_masks_init(ngx_mlsec_peer_t *mp);
+
+/*
+ * Says to nginx whether it may go on.  mp has a retry.
+ */
+void ngx_mlsec_masks_say(ngx_mlsec_peer_t *mp, ngx_mlsec_mask_e mask);
+
+/*
+ * Before an attempt, with a deadline: nginx's times are what is left of it at
+ * most.
+ */
+void ngx_mlsec_masks_times(ngx_mlsec_peer_t *mp);
 
 
 #endif /* _NGX_MLSEC_SERVICE_PEER_H_INCLUDED_ */

@@ -10,8 +10,8 @@
  * "proxy_next_upstream" names what has happened, and whether pc->tries is not
  * yet 0.  It reads the first one from the configuration of the location, by a
  * pointer that a request has.  So each request to an upstream with mlsec_retry
- * gets a copy of its own, with a mask that says no; before nginx asks, in
- * peer.free, it is made to say yes if there is to be another attempt.
+ * is given a copy with a mask that says no; before nginx asks, in peer.free, it
+ * is given one that says yes if there is to be another attempt.
  *
  * By a status nginx asks before peer.free, and what it decides is final: where
  * it has said yes the answer is lost, and where it has said no it is passed to
@@ -39,19 +39,9 @@
 #define NGX_MLSEC_RETRY_STALE      3
 #define NGX_MLSEC_RETRY_AFTER_MAX  86400         /* s */
 
-#define NGX_MLSEC_RETRY_YES                                                   \
-    (NGX_HTTP_UPSTREAM_FT_ERROR|NGX_HTTP_UPSTREAM_FT_TIMEOUT                  \
-     |NGX_HTTP_UPSTREAM_FT_INVALID_HEADER|NGX_HTTP_UPSTREAM_FT_STATUS         \
-     |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT)
-
-#define NGX_MLSEC_RETRY_NO  NGX_HTTP_UPSTREAM_FT_OFF
-
-
-static ngx_int_t ngx_mlsec_retry_own(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_retry_hook(ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_retry_reinit(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_retry_process_header(ngx_http_request_t *r);
-static void ngx_mlsec_retry_times(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
 static ngx_uint_t ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
@@ -98,6 +88,7 @@ ngx_mlsec_service_retry(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf)
 ngx_int_t
 ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
 {
+    ngx_msec_t                left;
     ngx_http_upstream_t      *u;
     ngx_mlsec_service_ctx_t  *ctx;
 
@@ -128,14 +119,22 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
     /* a part's time is kept by the aggregate */
 
     if (ngx_mlsec_capture_get(mp->request) == NULL) {
-        mp->expires = ngx_mlsec_deadline(mp->request);
-        mp->deadline = (mp->expires != 0);
-        mp->expires += ngx_current_msec;
+
+        /* what was waited for a place, or for the body, is gone */
+
+        if (ctx != NULL && ctx->since) {
+            left = ctx->deadline;
+            mp->expires = ctx->since + left;
+
+        } else {
+            left = ngx_mlsec_deadline(mp->request);
+            mp->expires = ngx_current_msec + left;
+        }
+
+        mp->deadline = (left != 0);
     }
 
-    if ((mp->retry != NULL || mp->deadline)
-        && ngx_mlsec_retry_own(mp) != NGX_OK)
-    {
+    if (ngx_mlsec_masks_init(mp) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -143,8 +142,7 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
         return NGX_OK;
     }
 
-    mp->own->next_upstream = NGX_MLSEC_RETRY_NO;
-    mp->own->next_upstream_tries = 0;
+    ngx_mlsec_masks_say(mp, NGX_MLSEC_MASK_NO);
 
     if (mp->retry->part) {
         u->peer.tries = 1;
@@ -152,25 +150,6 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
     } else {
         ngx_mlsec_retry_hook(mp);
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_mlsec_retry_own(ngx_mlsec_peer_t *mp)
-{
-    mp->own = ngx_palloc(mp->request->pool, sizeof(ngx_http_upstream_conf_t));
-    if (mp->own == NULL) {
-        return NGX_ERROR;
-    }
-
-    *mp->own = *mp->upstream->conf;
-    mp->upstream->conf = mp->own;
-
-    mp->connect_timeout = mp->own->connect_timeout;
-    mp->send_timeout = mp->own->send_timeout;
-    mp->read_timeout = mp->own->read_timeout;
 
     return NGX_OK;
 }
@@ -246,7 +225,7 @@ ngx_mlsec_retry_process_header(ngx_http_request_t *r)
         && ngx_mlsec_retry_plain(mp, on))
     {
         mp->retry->approved = 1;
-        mp->own->next_upstream = NGX_MLSEC_RETRY_YES;
+        ngx_mlsec_masks_say(mp, NGX_MLSEC_MASK_YES);
         u->peer.tries = 2;
     }
 
@@ -264,7 +243,7 @@ ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
     retry = mp->retry;
 
     if (mp->deadline) {
-        ngx_mlsec_retry_times(mp);
+        ngx_mlsec_masks_times(mp);
     }
 
     rc = mp->get(pc, mp->data);
@@ -324,26 +303,6 @@ ngx_mlsec_retry_unmade(ngx_mlsec_peer_t *mp)
             ngx_mlsec_service_release(mp->retry);
         }
     }
-}
-
-
-/*
- * nginx's own times are from one event to the next; a deadline is the end of
- * all.
- */
-
-static void
-ngx_mlsec_retry_times(ngx_mlsec_peer_t *mp)
-{
-    ngx_msec_t      left;
-    ngx_msec_int_t  rest;
-
-    rest = (ngx_msec_int_t) (mp->expires - ngx_current_msec);
-    left = ngx_max(rest, 1);
-
-    mp->own->connect_timeout = ngx_min(mp->connect_timeout, left);
-    mp->own->send_timeout = ngx_min(mp->send_timeout, left);
-    mp->own->read_timeout = ngx_min(mp->read_timeout, left);
 }
 
 
@@ -463,7 +422,7 @@ ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
         return;
     }
 
-    mp->own->next_upstream = NGX_MLSEC_RETRY_NO;
+    ngx_mlsec_masks_say(mp, NGX_MLSEC_MASK_NO);
     pc->tries = 0;
 
     if (!retry->part) {
@@ -480,7 +439,7 @@ ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
         retry->stale++;
         retry->attempts--;
         retry->ntried--;
-        mp->own->next_upstream = NGX_HTTP_UPSTREAM_FT_ERROR;
+        ngx_mlsec_masks_say(mp, NGX_MLSEC_MASK_STALE);
         return;
     }
 
@@ -495,7 +454,7 @@ ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
          : 0;
 
     if (on && ngx_mlsec_retry_plain(mp, on)) {
-        mp->own->next_upstream = NGX_MLSEC_RETRY_YES;
+        ngx_mlsec_masks_say(mp, NGX_MLSEC_MASK_YES);
         pc->tries = 1;
     }
 }
@@ -520,7 +479,7 @@ ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp, ngx_uint_t on)
 
     /* what nginx would not go on for, whatever is said */
 
-    limit = mp->own->next_upstream_timeout;
+    limit = u->conf->next_upstream_timeout;
 
     if (r->connection->error
         || (u->request_sent && r->request_body_no_buffering)
@@ -679,8 +638,9 @@ ngx_int_t
 ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
     const ngx_mlsec_failure_t *failure, ngx_msec_t *delay)
 {
-    uint64_t    wait;
-    ngx_uint_t  on;
+    uint64_t                         wait;
+    ngx_uint_t                       on;
+    const ngx_mlsec_service_conf_t  *conf;
 
     on = failure->on ? failure->on
                      : ngx_mlsec_retry_on_status(failure->status);
@@ -709,7 +669,23 @@ ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
         wait += (uint64_t) failure->retry_after * 1000;
     }
 
-    if (wait >= failure->left || !ngx_mlsec_retry_grant(retry)) {
+    if (wait >= failure->left) {
+        return NGX_DECLINED;
+    }
+
+    /* one request has no more of the budget than if it were alone */
+
+    conf = retry->conf;
+
+    if (failure->again >= ngx_max(conf->retry.budget.min,
+                                  failure->calls * conf->retry.budget.share
+                                  / 100))
+    {
+        mlsec_atomic_add(&conf->live->slot->budget.refused, 1);
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_mlsec_retry_grant(retry)) {
         return NGX_DECLINED;
     }
 

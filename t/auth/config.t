@@ -18,6 +18,9 @@ $T->write('none.json', '{"keys":[]}');
 $T->write('weak.json', '{"keys":[{"kty":"RSA","n":"DKE","e":"AQ"}]}');
 $T->write('bad_keys', "# x\n{\"id\":\"a b\"}\n");
 $T->write('bad_revoked', "\nfoo\n");
+$T->write('open.pem', $T->read('key.pem'));
+chmod 0644, $T->dir . '/open.pem';
+system('cd ' . $T->dir . ' && openssl genrsa -out weak.pem 1024 2>/dev/null');
 ($main::Line) = $T->api_key('ci');
 $T->write('api_keys', $main::Line);
 
@@ -535,3 +538,78 @@ EOT
 [200, 200]
 --- response_body eval
 ['{"i":""}', '{"i":"ann"}']
+
+=== mlsec_upstream_token: who, for whom
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/key.pem issuer=gw;
+--- must_die
+--- error_log
+"mlsec_upstream_token" without "issuer=" or "audience=", say who signs and who it is for in
+
+=== an unknown parameter
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/key.pem issuer=gw audience=a alg=none;
+--- must_die
+--- error_log
+invalid parameter "alg=none" in "mlsec_upstream_token", expected "issuer=NAME", "audience=NAME,NAME", "ttl=TIME" from 4s to 1h, "kid=ID" or "request_id" in
+
+=== a list with a hole
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/key.pem issuer=gw audience=a,,b;
+--- must_die
+--- error_log
+invalid parameter "audience=a,,b" in "mlsec_upstream_token"
+
+=== too long a life
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/key.pem issuer=gw audience=a ttl=2h;
+--- must_die
+--- error_log
+invalid parameter "ttl=2h" in "mlsec_upstream_token"
+
+=== a key that only verifies
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/public.pem issuer=gw audience=a;
+--- must_die
+--- error_log
+public.pem" of "mlsec_upstream_token" is no key that signs, expected a private key in PEM without a password: RSA of 2048 bits or more, or EC P-256, P-384 or P-521 in
+
+=== no file
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/nothing issuer=gw audience=a;
+--- must_die
+--- error_log
+nothing" of "mlsec_upstream_token"
+
+=== an empty file
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/empty issuer=gw audience=a;
+--- must_die
+--- error_log
+empty" of "mlsec_upstream_token" is no key that signs
+
+=== a weak key
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/weak.pem issuer=gw audience=a;
+--- must_die
+--- error_log
+weak.pem" of "mlsec_upstream_token" is no key that signs
+
+=== a key that everybody can read
+--- config
+    mlsec_upstream_token $TEST_NGINX_KEYS/open.pem issuer=gw audience=a;
+    location / { return 204; }
+--- request
+    GET /
+--- error_code: 204
+--- error_log
+[warn]
+open.pem" of "mlsec_upstream_token" can be read by others than its owner in
+
+=== twice
+--- config
+    mlsec_upstream_token off;
+    mlsec_upstream_token off;
+--- must_die
+--- error_log
+"mlsec_upstream_token" directive is duplicate in

@@ -6,6 +6,7 @@
 
 use strict;
 use warnings;
+use MIME::Base64 qw(encode_base64url);
 use Test::More;
 use Time::HiRes qw(sleep);
 use lib 't/lib';
@@ -70,6 +71,18 @@ my $api = "X-API-Key: $key";
 is(status($old), 200, 'a token');
 is(status($api), 200, 'an API key');
 is(status("X-API-Key: $key2"), 401, 'not yet');
+
+# a token that workers know, and others that end as it does
+
+my ($head, $payload, $signature) = split /\./, $old;
+for my $forged ("$head." . encode_base64url($t->payload(roles => ['admin'])),
+                "$head." . ($payload =~ s/\A(.)/$1 eq 'e' ? 'f' : 'e'/er))
+{
+    status($old) for 1 .. 10;
+    is(status("$forged.$signature"), 401, 'another payload with its signature')
+        for 1 .. 4;
+}
+is(status($old), 200, 'the token is still good');
 
 # what the cache says: unknown, known; under other algorithms unknown; a bad
 # signature unknown, known to be bad

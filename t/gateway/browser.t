@@ -47,8 +47,13 @@ sub shows {
 
 # ---- it loads, with what belongs to it ----
 
+my ($address) = $out =~ m{^mlsec: open (\S+)$}m;
 $browser->go("$root/");
+shows('Overview', qr/^401\s+Unauthorized$/m, 'nobody is signed in');
+like(join("\n", $browser->console), qr/status of 401/, 'and it says so');
+$browser->go($address);
 shows('Overview', qr/^jobs\s+ok$/m, 'the page calls the API and shows it');
+is($browser->address, "$root/", 'the token is not in the address any more');
 is($browser->script('return getComputedStyle(document.body).color'),
    'rgb(20, 30, 40)', 'its style sheet counts');
 

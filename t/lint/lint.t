@@ -165,7 +165,8 @@ SKIP: {
 
 my $bin = tree({ x => '' });
 for my $tool (qw(cc as sh git)) {
-    my ($path) = grep { -x } map { "$_/$tool" } split /:/, $ENV{PATH};
+    # (a link to ccache would look for the compiler in there)
+    my ($path) = grep { -x && (readlink // '') !~ /ccache$/ } map { "$_/$tool" } split /:/, $ENV{PATH};
     symlink $path, "$bin/$tool" if $path;
 }
 

@@ -21,7 +21,7 @@ use POSIX ();
 use Socket 'SOCK_STREAM';
 
 our @EXPORT = qw(top run_dir run free_port connect_to ask http until_true
-                 spawn slurp json processes with_module);
+                 sign_in spawn slurp json processes with_module);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
 my $dir;
@@ -156,13 +156,25 @@ sub ask {
     return $all;
 }
 
+my $token;
+
+# From now on http() shows the token that the demo in DIR has made; it is
+# returned. Each start has another one.
+sub sign_in {
+    my ($where) = @_;
+    ($token) = slurp(($where // run_dir()) . '/demo/token') =~ /^(\S+)$/m;
+    return $token;
+}
+
 # http(where, method, path, [body], {header => value}): a hash of status,
 # headers (lower case), body
 sub http {
     my ($where, $method, $path, $body, $headers) = @_;
     my $text = "$method $path HTTP/1.1\r\nConnection: close\r\n";
 
-    my %h = (Host => 'localhost', %{ $headers // {} });
+    my %h = (Host => 'localhost',
+             defined $token ? (Authorization => "Bearer $token") : (),
+             %{ $headers // {} });
     $h{'Content-Length'} = length $body if defined $body;
     $text .= "$_: $h{$_}\r\n" for sort keys %h;
     my $reply = ask($where, "$text\r\n" . ($body // ''));

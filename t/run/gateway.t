@@ -45,9 +45,36 @@ is("$status|$out", "3|mlsec: nothing runs\n", 'status: nothing runs');
 
 ($status, $out, $err) = gateway('start');
 is($status, 0, 'start') or BAIL_OUT("$out$err" . slurp("$dir/logs/error.log"));
-like($out, qr{^mlsec: open http://127\.0\.0\.1:$port/$}m, 'it says what to open');
 is($err, '', 'and nothing more');
 is(http($port, 'GET', '/health')->{status}, 200, 'it answers at once');
+is(http($port, 'GET', $_)->{status}, 401, "$_: nobody is signed in")
+    for '/dashboard/overview', '/services/training/health';
+my $first = sign_in();
+like($out, qr{^mlsec: open http://127\.0\.0\.1:$port/sign-in\.html#\Q$first\E$}m,
+     'it says what to open, with a token');
+is($out =~ s/\Q$first\E//g, 1, 'once');
+is(sprintf('%o', (stat "$dir/demo/$_")[2] & 0777), '600', "$_ is its owner's")
+    for 'token', 'key.pem';
+is(http($port, 'GET', '/dashboard/overview')->{status}, 200, 'which is good');
+is((gateway('reload'))[0], 0, 'after a reload');
+is(http($port, 'GET', '/dashboard/overview')->{status}, 200, 'it still is');
+
+# a browser has it in a cookie
+my $cookie = "mlsec_demo=$first";
+for (['GET', 200], ['GET', 200, Origin => 'https://evil.example'],
+     ['POST', 403], ['POST', 403, Origin => 'https://evil.example'],
+     ['POST', 422, Origin => "http://localhost"])
+{
+    my ($method, $expected, @more) = @$_;
+    my $reply = ask($port, join "\r\n", $method
+        . ($method eq 'GET' ? ' /models' : ' /models/predict') . ' HTTP/1.1',
+        'Host: localhost', "Cookie: $cookie", 'Connection: close',
+        (@more ? "$more[0]: $more[1]" : ()),
+        ($method eq 'POST' ? ('Content-Type: application/json',
+                              'Content-Length: 2') : ()), '',
+        $method eq 'POST' ? '{}' : '');
+    like($reply, qr{\AHTTP/1\.1 $expected }, "$method with the cookie: @more");
+}
 
 ($status, $out) = gateway('status');
 like("$status|$out", qr{^0\|mlsec: http://127\.0\.0\.1:$port/ is up, process \d+$}m,
@@ -68,9 +95,17 @@ like("$status|$err", qr/^1\|mlsec: port $port is taken( by "nginx", process \d+)
 like("$status|$err", qr/^1\|mlsec: port $port is taken/, 'run says the same');
 is(scalar(processes("$dir/other")), 0, 'and leaves nothing behind');
 ($status, $out, $err) = gateway('start', RUN_DIR => "$dir/other",
-                                SERVICE_HOST => '192.0.2.1');
+                                SERVICE_HOST => '192.0.2.1',
+                                TRAINING_URL => 'http://127.0.0.1:1');
 is("$status|$err", "1|mlsec: SERVICE_HOST=\"192.0.2.1\": expected an IP address"
    . " of this machine\n", 'an address that is not ours');
+for my $host ('0.0.0.0', '*', '::', '192.0.2.1') {
+    ($status, $out, $err) = gateway('start', RUN_DIR => "$dir/other",
+                                    SERVICE_HOST => $host);
+    is("$status|$err", "1|mlsec: SERVICE_HOST=\"$host\": the demo is for this"
+       . " machine alone; leave it out, or set the URL of a service\n",
+       "the demo is not for others: $host");
+}
 
 # ---- what it serves ----
 
@@ -154,7 +189,8 @@ my %upgrade = (Upgrade => 'websocket', Connection => 'Upgrade',
                'Sec-WebSocket-Version' => 13,
                'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==');
 my $text = "GET /services/training/ws HTTP/1.1\r\nHost: a\r\n"
-    . join('', map { "$_: $upgrade{$_}\r\n" } sort keys %upgrade) . "\r\n";
+    . join('', map { "$_: $upgrade{$_}\r\n" } sort keys %upgrade)
+    . "Sec-WebSocket-Protocol: bearer, $first\r\n\r\n";
 my $hello = "\x81\x85\1\2\3\4" . ('hello' ^ "\1\2\3\4\1");
 my $bye = "\x88\x82\1\2\3\4" . ("\x03\xe8" ^ "\1\2");
 $reply = ask($port, $text . $hello . $bye);
@@ -176,6 +212,8 @@ my @lines = split /\n/, slurp("$dir/logs/access.log");
 is(scalar(grep { !ref json($_) } @lines), 0,
    'every line is JSON in UTF-8, whatever a client sends');
 unlike(join('', @lines), qr/hidden/, 'no query in it');
+unlike(join('', @lines) . slurp("$dir/logs/error.log"), qr/eyJ/,
+       'no token in any');
 my ($line) = map { json($_) } grep { /"logged"/ } @lines;
 is($line->{path}, '/dashboard/overview', 'path');
 is($line->{status}, 200, 'status');
@@ -205,6 +243,7 @@ ok(until_true(sub {
 is("$status|$out|$err", "0|mlsec: stopped\n|", 'stop');
 is(scalar(processes($dir)), 0, 'no process is left');
 ok(!connect_to($port), 'the port is free');
+ok(!-e "$dir/demo/$_", "$_ is gone") for 'token', 'key.pem';
 
 # ---- run, and each way to end it ----
 
@@ -217,6 +256,9 @@ for (['Ctrl-C', 'INT', 1, 0], ['a hang-up', 'HUP', 1, 0], ['SIGTERM', 'TERM', 0,
     my $pid = spawn({ %env }, $log, 'util/gateway', 'run');
     ok(until_true(sub { slurp($log) =~ /Ctrl-C ends it/ }), "run: up ($name)")
         or diag(slurp($log));
+    is(http($port, 'GET', '/services/training/health')->{status}, 401,
+       'an earlier token is worth nothing');
+    isnt(sign_in(), $first, 'there is a new one');
     is(http($port, 'GET', '/services/training/health')->{status}, 200, 'it answers');
     kill $signal, $group ? -$pid : $pid;
     waitpid $pid, 0;
@@ -248,6 +290,7 @@ SKIP: {
     ($status, $out, $err) = run({ %env, RUN_DIR => "$mine/x" }, @nobody,
                                 'util/gateway', 'start');
     is($status, 0, 'start without root') or diag($out, $err);
+    sign_in("$mine/x");
     is(http($port, 'GET', '/dashboard/overview')->{status}, 200, 'it answers');
     unlike(slurp("$mine/x/logs/error.log"), qr/\[(alert|crit|emerg)\]/,
            'and has nothing to complain of');

@@ -98,6 +98,7 @@ sub until_ok {
     return ok($pass, $name);
 }
 
+my @busy = map { "mlsec_call p$_ http://busy/status/503/busy;" } 1 .. 10;
 my @ten = map { "mlsec_call p$_ http://down/status/503/p$_;" } 1 .. 10;
 my $parts = sub {
     my ($upstream) = @_;
@@ -145,6 +146,7 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     upstream down {
         $servers mlsec_service down; mlsec_retry tries=3 base=20ms;
     }
+    upstream busy { $servers mlsec_service busy; mlsec_retry tries=3 base=1ms; }
     upstream seq { $servers mlsec_service seq; mlsec_retry tries=3 min=1; }
 }, server => qq{
     include \$CONF/mlsec_parts.conf;
@@ -153,6 +155,10 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     location = /state { mlsec_services; }
     location = /metrics { mlsec_metrics; }
     location = /b { mlsec_respond 1; }
+    location = /busy { proxy_pass http://busy/ok/busy; }
+    location = /busy-page {
+        @{[join "\n", @busy]}
+    }
     location /plain/ {
         mlsec_via three; proxy_pass http://three/; proxy_http_version 1.1;
         proxy_read_timeout 300ms; proxy_set_header Connection "";
@@ -497,7 +503,20 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset']) {
 
     is($r->{status}, 502, 'budget: all parts have failed');
     cmp_ok($n, '>', 10, 'budget: some of ten parts are called again');
-    cmp_ok($n, '<=', 16, 'budget: three at a time');
+    cmp_ok($n, '<=', 13, 'budget: three of one request');
+
+    # others have earned enough for all ten parts, twice
+    my $client = $nginx->client;
+
+    for (1 .. 300) {
+        $client->request('/busy');
+        $client->response(10);
+    }
+
+    $n = calls('/status/503/busy');
+    $nginx->get('/busy-page');
+    is(calls('/status/503/busy') - $n, 13, 'budget: nor of one among many');
+    $n = sum0(map { calls("/status/503/p$_") } 1 .. 10);
 
     my $retries = state_of('down')->{retries};
 

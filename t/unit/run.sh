@@ -16,7 +16,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${1:?usage: run.sh BUILD_DIR [san]}
 kind=${2:-}
 cc=${CC:-gcc}
-libs=${LIBS:--ljwt -ljansson -lcrypto -lpcre2-8 -lm}
+libs=${LIBS:--ljwt -lhiredis -ljansson -lcrypto -lpcre2-8 -lm}
 flags="-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wshadow -Werror"
 flags="$flags -I$top/src ${CFLAGS:-}"
 out=$build/unit
@@ -32,31 +32,40 @@ fi
 mkdir -p "$out"
 rm -f "$out"/test_*
 
-# library LEVEL SUFFIX - the archive of src/lib for one level of SIMD
-library() {
-    obj=$out.obj/simd$1
-    rm -rf "$obj"
-    mkdir -p "$obj"
+jobs=$(nproc 2>/dev/null || echo 1)
+obj=$out.obj
+export cc flags libs out obj
 
-    find "$top/src/lib" -name '*.c' | sort | while read -r src; do
-        $cc $flags -DMLSEC_SIMD="$1" -c "$src" \
-            -o "$obj/$(basename "$src" .c).o"
-    done
+# objects LEVEL: of the sources on stdin, as many at once as there are
+# processors
+objects() {
+    level=$1
+    export level
+    mkdir -p "$obj/simd$level"
 
-    ar rcs "$obj/libmlsec.a" "$obj"/*.o
+    # shellcheck disable=SC2016
+    xargs -P "$jobs" -n 1 sh -ec 'name=$(basename "$1" .c)
+        $cc $flags -DMLSEC_SIMD="$level" -MMD -c "$1" \
+            -o "$obj/simd$level/$name.o"' object
 }
 
-# program SOURCE LEVEL SUFFIX
-program() {
-    $cc $flags -DMLSEC_SIMD="$2" "$1" -o "$out/$(basename "$1" .c)$3" \
-        "$out.obj/simd$2/libmlsec.a" $libs
-}
+# Nearly all of src/lib knows of no SIMD, and is the same at each level.
+rm -rf "$obj"
+find "$top/src/lib" -name '*.c' | sort | objects 2
+ar rcs "$obj/simd2/libmlsec.a" "$obj"/simd2/*.o
+grep -rl MLSEC_SIMD "$top/src/lib" | sed "s,.*/,/," > "$obj/simd"
 
-library 2
-library 1
-library 0
+for level in 1 0; do
+    grep -lFf "$obj/simd" "$obj"/simd2/*.d \
+        | sed 's,.*/\(.*\)\.d$,\1.c,' \
+        | while read -r name; do find "$top/src/lib" -name "$name"; done \
+        | objects "$level"
+    cp "$obj/simd2/libmlsec.a" "$obj/simd$level/"
+    ar rs "$obj/simd$level/libmlsec.a" "$obj/simd$level"/*.o
+done
 
-for src in $(find "$top/t/unit/lib" -name 'test_*.c' | sort); do
+# source level suffix
+find "$top/t/unit/lib" -name 'test_*.c' | sort | while read -r src; do
     name=$(basename "$src" .c)
 
     case " ${TESTS:-$name} " in
@@ -64,14 +73,19 @@ for src in $(find "$top/t/unit/lib" -name 'test_*.c' | sort); do
     *) continue ;;
     esac
 
-    program "$src" 2 ""
+    echo "$src 2"
 
     case $name in
     test_json_*|test_text|test_shape|test_merge|test_items)
-        program "$src" 1 -simd1
-        program "$src" 0 -simd0
+        echo "$src 1 -simd1"
+        echo "$src 0 -simd0"
         ;;
     esac
-done
+done > "$obj/programs"
 
-exec prove --exec '' "$out"/test_*
+# shellcheck disable=SC2016
+xargs -P "$jobs" -L 1 sh -ec '
+    $cc $flags -DMLSEC_SIMD="$2" "$1" -o "$out/$(basename "$1" .c)${3-}" \
+        "$obj/simd$2/libmlsec.a" $libs' program < "$obj/programs"
+
+exec prove -j"$jobs" --exec '' "$out"/test_*

@@ -6,6 +6,7 @@ What a slow one said of a file is kept in build/lint/ under the hash of the
 command and of the preprocessed text, so that a second run is short.
 """
 
+import functools
 import glob
 import hashlib
 import os
@@ -55,11 +56,24 @@ def findings(root, text):
     return found
 
 
+@functools.lru_cache(maxsize=None)
+def version_of(tool):
+    """What a tool says of itself."""
+    return run([tool, '--version'], None)[1]
+
+
+@functools.lru_cache(maxsize=None)
+def preprocessed(root, name, flags):
+    """The digest of what the compiler sees of a file: for all analysers."""
+    text = run(['cc', '-E', *flags, name], root)[1]
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def cached(job):
     """Findings of one command on one file, from build/lint/ if it can be."""
     tree, name, cmd, flags = job
-    _, text, _ = run(['cc', '-E', *flags, name], tree.root)
-    version = run([cmd[0], '--version'], tree.root)[1]
+    text = preprocessed(tree.root, name, tuple(flags))
+    version = version_of(cmd[0])
     config = tree.read('.clang-tidy') if '.clang-tidy' in tree.files else ''
     key = hashlib.sha256('\0'.join(
         [version, config, *cmd, *flags, text]).encode()).hexdigest()

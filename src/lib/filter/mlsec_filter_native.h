@@ -96,6 +96,9 @@
     native(logb, 0, mlsec_fn_logb)                                            \
     native(ltrim, 0, mlsec_fn_ltrim)                                          \
     native(ltrimstr, 1, mlsec_fn_ltrimstr)                                    \
+    native(mask_card, 0, mlsec_fn_mask_card)                                  \
+    native(mask_email, 0, mlsec_fn_mask_email)                                \
+    native(mask_phone, 0, mlsec_fn_mask_phone)                                \
     native(max, 0, mlsec_fn_max)                                              \
     native(min, 0, mlsec_fn_min)                                              \
     native(mktime, 0, mlsec_fn_mktime)                                        \

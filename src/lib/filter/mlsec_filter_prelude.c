@@ -89,6 +89,8 @@ static const struct {
     { "leaf_paths", 0, "def leaf_paths: paths(scalars);" },
     { "map", 1, "def map(f): [.[] | f];" },
     { "map_values", 1, "def map_values(f): .[] |= f;" },
+    { "mask_pii", 0, "def mask_pii: walk(if type == \"string\" then "
+                     "mask_email | mask_card | mask_phone else . end);" },
     { "match", 1, "def match($re): if $re | type == \"array\" then "
                   "match($re[0]; $re[1]) else match($re; null) end;" },
     { "match", 2, "def match(re; flags): _match(re; flags; false) | .[];" },

@@ -98,6 +98,38 @@ test_window(void)
 }
 
 
+/* a peer dies: all that it has at once, of calls that are short */
+
+static void
+test_burst(void)
+{
+    unsigned             i;
+    mlsec_budget_t       b;
+    mlsec_budget_live_t  live;
+
+    memset(&b, 0, sizeof(b));
+
+    for (i = 0; i < 2000; i++) {
+        mlsec_budget_call(&b, 20000 + i / 2);
+    }
+
+    live.calls = 10;
+    live.retries = 399;
+    tap_is(mlsec_budget_take(&b, &conf, &live, 20999), 1,
+           "burst: a fifth of the last second");
+    live.retries = 400;
+    tap_is(mlsec_budget_take(&b, &conf, &live, 20999), 0, "burst: no more");
+    live.retries = 100;
+    tap_is(mlsec_budget_take(&b, &conf, &live, 21000), 1,
+           "burst: when another second has begun");
+    tap_is(mlsec_budget_take(&b, &conf, &live, 22000), 0,
+           "burst: of calls that were long ago it is not");
+    live.calls = 700;
+    tap_is(mlsec_budget_take(&b, &conf, &live, 22000), 1,
+           "burst: calls that still run");
+}
+
+
 static void
 test_backoff(void)
 {
@@ -134,6 +166,7 @@ main(void)
 {
     test_live();
     test_window();
+    test_burst();
     test_backoff();
 
     return tap_done();

@@ -110,6 +110,17 @@ static const filter_case_t  strings[] = {
       "try setpath($p; 1) catch ., try delpaths([$p]) catch ., "
       "getpath($p[1:])", "null", "\"Path too deep\"\n"
       "\"Path too deep\"\n\"Path too deep\"\nnull\n" },
+    { "mask_email, mask_card, mask_phone",
+      "\"bob@a.example, 4111 1111 1111 1111, +49 30 1234567, \\u00e9\"",
+      "\"b**@a.example, 4111 1111 1111 1111, +49 30 1234567, \xc3\xa9\"\n"
+      "\"bob@a.example, **** **** **** 1111, +49 30 1234567, \xc3\xa9\"\n"
+      "\"bob@a.example, 4111 1111 1111 1111, +** ** *****67, \xc3\xa9\"\n" },
+    { "mask_email", "\"a\\u0062c\"", "\"abc\"\n" },
+    { "1 | mask_card", "", "error: mask_card input must be a string" },
+    { "mask_pii", "{\"a\":[\"bob@a.example +49 30 1234567\",1.50,null],"
+      "\"x@y.example\":{\"c\":\"5555555555554444\"}}",
+      "{\"a\":[\"b**@a.example +** ** *****67\",1.50,null],"
+      "\"x@y.example\":{\"c\":\"************4444\"}}\n" },
     { "trim, ltrim, rtrim", "\" a\\u00a0 \"",
       "\"a\"\n\"a\xc2\xa0 \"\n\" a\"\n" },
     { "explode, (explode | implode)", "\"a\xe2\x82\xac\"",

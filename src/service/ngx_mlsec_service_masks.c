@@ -1,0 +1,144 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * What nginx reads of a location's settings about another attempt, and about
+ * times: a copy, since the location's own are for everybody.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <service/ngx_mlsec_service_peer.h>
+
+
+#define NGX_MLSEC_RETRY_YES                                                   \
+    (NGX_HTTP_UPSTREAM_FT_ERROR|NGX_HTTP_UPSTREAM_FT_TIMEOUT                  \
+     |NGX_HTTP_UPSTREAM_FT_INVALID_HEADER|NGX_HTTP_UPSTREAM_FT_STATUS         \
+     |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT)
+
+#define NGX_MLSEC_RETRY_NO  NGX_HTTP_UPSTREAM_FT_OFF
+
+
+static ngx_int_t ngx_mlsec_masks_own(ngx_mlsec_peer_t *mp);
+static ngx_int_t ngx_mlsec_masks_find(ngx_mlsec_peer_t *mp);
+
+
+/* in the order of ngx_mlsec_mask_e */
+
+static const ngx_uint_t  ngx_mlsec_retry_mask[NGX_MLSEC_MASKS] = {
+    NGX_MLSEC_RETRY_NO, NGX_MLSEC_RETRY_YES, NGX_HTTP_UPSTREAM_FT_ERROR
+};
+
+
+ngx_int_t
+ngx_mlsec_masks_init(ngx_mlsec_peer_t *mp)
+{
+    mp->own = NULL;
+
+    if (mp->deadline) {
+        return ngx_mlsec_masks_own(mp);
+    }
+
+    return mp->retry ? ngx_mlsec_masks_find(mp) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_mlsec_masks_own(ngx_mlsec_peer_t *mp)
+{
+    mp->own = ngx_palloc(mp->request->pool, sizeof(ngx_http_upstream_conf_t));
+    if (mp->own == NULL) {
+        return NGX_ERROR;
+    }
+
+    *mp->own = *mp->upstream->conf;
+    mp->upstream->conf = mp->own;
+
+    mp->connect_timeout = mp->own->connect_timeout;
+    mp->send_timeout = mp->own->send_timeout;
+    mp->read_timeout = mp->own->read_timeout;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The settings of a location are the same for all of its requests, and so is
+ * what is put in their place: it is made when they are met first, and lives as
+ * long as they do.
+ */
+
+static ngx_int_t
+ngx_mlsec_masks_find(ngx_mlsec_peer_t *mp)
+{
+    ngx_uint_t                 i;
+    ngx_mlsec_masks_t         *masks;
+    ngx_mlsec_service_live_t  *live;
+
+    live = mp->conf->live;
+
+    for (masks = live->masks; masks; masks = masks->next) {
+
+        if (masks->location == mp->upstream->conf) {
+            mp->masks = masks;
+            return NGX_OK;
+        }
+    }
+
+    masks = ngx_palloc(ngx_cycle->pool, sizeof(ngx_mlsec_masks_t));
+    if (masks == NULL) {
+        return NGX_ERROR;
+    }
+
+    masks->location = mp->upstream->conf;
+    masks->next = live->masks;
+
+    for (i = 0; i < NGX_MLSEC_MASKS; i++) {
+        masks->confs[i] = *mp->upstream->conf;
+        masks->confs[i].next_upstream = ngx_mlsec_retry_mask[i];
+        masks->confs[i].next_upstream_tries = 0;
+    }
+
+    live->masks = masks;
+    mp->masks = masks;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_mlsec_masks_say(ngx_mlsec_peer_t *mp, ngx_mlsec_mask_e mask)
+{
+    if (mp->own != NULL) {
+        mp->own->next_upstream = ngx_mlsec_retry_mask[mask];
+        mp->own->next_upstream_tries = 0;
+
+    } else {
+        mp->upstream->conf = &mp->masks->confs[mask];
+    }
+}
+
+
+/*
+ * nginx's own times are from one event to the next; a deadline is the end of
+ * all.
+ */
+
+void
+ngx_mlsec_masks_times(ngx_mlsec_peer_t *mp)
+{
+    ngx_msec_t      left;
+    ngx_msec_int_t  rest;
+
+    rest = (ngx_msec_int_t) (mp->expires - ngx_current_msec);
+    left = ngx_max(rest, 1);
+
+    mp->own->connect_timeout = ngx_min(mp->connect_timeout, left);
+    mp->own->send_timeout = ngx_min(mp->send_timeout, left);
+    mp->own->read_timeout = ngx_min(mp->read_timeout, left);
+}
