@@ -458,6 +458,7 @@ ngx_mlsec_auth_note(ngx_http_request_t *r, const ngx_mlsec_auth_ctx_t *ctx,
         error.reason.data = (u_char *) ctx->reason;
         error.reason.len = ngx_strlen(ctx->reason);
     }
+
     error.retry_after = status == NGX_HTTP_SERVICE_UNAVAILABLE
                         ? ctx->retry_after : 0;
 
