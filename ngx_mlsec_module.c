@@ -167,7 +167,13 @@ ngx_mlsec_preflight(ngx_http_request_t *r)
 
     rc = ngx_mlsec_limit_address(r);
 
-    return rc == NGX_DECLINED ? ngx_mlsec_cors_answer(r) : rc;
+    if (rc == NGX_DECLINED) {
+        return ngx_mlsec_cors_answer(r);
+    }
+
+    /* a limit that waits is run again from here; this phase says it so */
+
+    return rc == NGX_AGAIN ? NGX_DONE : rc;
 }
 
 

@@ -35,6 +35,7 @@ sub gateway {
     my ($command, %more) = @_;
     my ($status, $out, $err) = run({ %env, %more }, 'util/gateway', $command);
     is("$status|$err", '0|', "gateway $command") or BAIL_OUT($out);
+    sign_in();
     return $out;
 }
 

@@ -43,7 +43,8 @@ sub ill {
 sub render {
     my (%env) = @_;
     my ($status, $out, $err) = run({ RUN_DIR => $dir, SERVICE_PORT => $port,
-                                     %env }, 'util/render');
+                                     MLSEC_DEMO => 'open', %env },
+                                   'util/render');
     is($status, 0, 'rendered') or BAIL_OUT($err);
     my $text = slurp("$dir/conf/upstreams.conf");
     is(scalar($text =~ s{(mlsec_health \S+) interval=5s}{$1 interval=100ms}g), 9,

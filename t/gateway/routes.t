@@ -29,7 +29,8 @@ my $nginx = $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
 sub gateway_up {
     my ($where, %env) = @_;
     # thousands of requests of one client: limits.t has the limits
-    my ($status, $out, $err) = run({ LIMITS => 'off', %env, RUN_DIR => $where }, 'util/render');
+    my ($status, $out, $err) = run({ LIMITS => 'off', MLSEC_DEMO => 'open',
+                                     %env, RUN_DIR => $where }, 'util/render');
     is($status, 0, 'rendered') or BAIL_OUT($err);
     # a variable NGINX would be a list of sockets to nginx
     spawn({}, "$where/out", 'env', '-u', 'NGINX', $nginx, '-e', "$where/logs/error.log", '-c',

@@ -26,7 +26,8 @@ my $nginx = $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
 mkdir "$dir/demo";
 my $recorder = MlsecTest::Recorder->start(
     "$dir/calls", 1, { map { $_ => "$dir/demo/$_.sock" } @services });
-my ($status, $out, $err) = run({ LIMITS => 'off', SERVICE_PORT => $port,
+my ($status, $out, $err) = run({ LIMITS => 'off', MLSEC_DEMO => 'open',
+                                 SERVICE_PORT => $port,
                                  RUN_DIR => $dir }, 'util/render');
 is($status, 0, 'rendered') or BAIL_OUT($err);
 spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
