@@ -68,6 +68,12 @@ main(void)
     tap_ok(a.len == b.len && memcmp(a.data, b.data, a.len) != 0,
            "the hash knows where names end");
 
+    text[0] = 'c';
+    a = make("ab", "c", (mlsec_str_t) { (unsigned char *) text + 1, 399 }, 0);
+    b = make("a", "b", (mlsec_str_t) { (unsigned char *) text, 400 }, 0);
+    tap_ok(a.len == b.len && memcmp(a.data, b.data, a.len) != 0,
+           "the hash knows where zones end");
+
     memset(&parts, 0, sizeof(parts));
     parts.prefix = (mlsec_str_t) { (unsigned char *) text, 65 };
     tap_is((long long) mlsec_shared_key(&parts, out), 0, "a prefix too long");
