@@ -11,11 +11,14 @@
  *   ngx_mlsec_endpoint_module        src/core/ngx_mlsec_endpoint.c
  *   ngx_mlsec_respond_module         src/core/ngx_mlsec_respond.c
  *   ngx_mlsec_metrics_module         src/metrics/ngx_mlsec_metrics_module.c
+ *   ngx_mlsec_redis_module           src/redis/ngx_mlsec_redis_module.c
  *   ngx_mlsec_service_module         src/service/ngx_mlsec_service.c
  *   ngx_mlsec_filter_module          src/filter/ngx_mlsec_filter_module.c
  *   ngx_mlsec_auth_module            src/auth/ngx_mlsec_auth_module.c
  *   ngx_mlsec_limit_module           src/limit/ngx_mlsec_limit_module.c
+ *   ngx_mlsec_audit_module           src/audit/ngx_mlsec_audit_module.c
  *   ngx_mlsec_validate_module        src/validate/ngx_mlsec_validate_module.c
+ *   ngx_mlsec_edge_filter_module     src/edge/ngx_mlsec_edge_module.c
  *   ngx_mlsec_aggregate_module       src/aggregate/ngx_mlsec_aggregate_module.c
  *   ngx_mlsec_error_filter_module    src/core/ngx_mlsec_error.c
  *   ngx_mlsec_capture_filter_module  src/core/ngx_mlsec_capture.c
@@ -29,17 +32,22 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <audit/ngx_mlsec_audit.h>
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_allow.h>
 #include <core/ngx_mlsec_deadline.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_variables.h>
+#include <edge/ngx_mlsec_edge.h>
 #include <limit/ngx_mlsec_limit.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
 #include <validate/ngx_mlsec_validate.h>
 
 
+static ngx_int_t ngx_mlsec_strict(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_preflight(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_access(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_mlsec_postconfiguration(ngx_conf_t *cf);
 static ngx_uint_t ngx_mlsec_is_needed(ngx_conf_t *cf,
@@ -60,15 +68,19 @@ static const struct {
     { NGX_HTTP_POST_READ_PHASE, ngx_mlsec_metrics_begin },
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_auth_rewrite },
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_error_rewrite },
+    { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_strict },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite },
+    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_https_rewrite },
+    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_preflight },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite },
     { NGX_HTTP_PREACCESS_PHASE, ngx_mlsec_limit_address },
-    { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_auth_access },
-    { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_limit_identity },
+    { NGX_HTTP_ACCESS_PHASE, ngx_mlsec_access },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_limit_identity },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_validate_handler },
     { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_service_via },
+    { NGX_HTTP_PRECONTENT_PHASE, ngx_mlsec_audit_precontent },
     { NGX_HTTP_LOG_PHASE, ngx_mlsec_limit_log },
+    { NGX_HTTP_LOG_PHASE, ngx_mlsec_audit_log },
     { NGX_HTTP_LOG_PHASE, ngx_mlsec_metrics_log }
 };
 
@@ -84,7 +96,9 @@ static const struct {
 } ngx_mlsec_needs[] = {
     { ngx_mlsec_limit_address, ngx_mlsec_limit_used },
     { ngx_mlsec_limit_identity, ngx_mlsec_limit_used },
-    { ngx_mlsec_limit_log, ngx_mlsec_limit_used }
+    { ngx_mlsec_limit_log, ngx_mlsec_limit_used },
+    { ngx_mlsec_audit_precontent, ngx_mlsec_audit_used },
+    { ngx_mlsec_audit_log, ngx_mlsec_audit_used }
 };
 
 
@@ -117,6 +131,66 @@ ngx_module_t  ngx_mlsec_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+/*
+ * What follows is where capabilities meet, since they do not know each other.
+ *
+ * A server that asks who somebody is decides by paths, so there they have to
+ * mean one thing, unless it says otherwise.
+ */
+
+static ngx_int_t
+ngx_mlsec_strict(ngx_http_request_t *r)
+{
+    return ngx_mlsec_edge_strict(r, ngx_mlsec_auth_used(r));
+}
+
+
+/*
+ * A preflight is answered before anybody asks who it is, and before the
+ * location says anything about methods; but it counts for its address.
+ */
+
+static ngx_int_t
+ngx_mlsec_preflight(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_mlsec_cors_preflight(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_mlsec_limit_address(r);
+
+    return rc == NGX_DECLINED ? ngx_mlsec_cors_answer(r) : rc;
+}
+
+
+/*
+ * THE access handler: who it is, whether it may, then how often.  One, since
+ * with "satisfy any" nginx asks no other handler once one has said OK; what a
+ * stock handler has let in without this one is counted in the precontent
+ * phase.
+ */
+
+static ngx_int_t
+ngx_mlsec_access(ngx_http_request_t *r)
+{
+    ngx_int_t  rc, limit;
+
+    rc = ngx_mlsec_auth_access(r);
+
+    if (rc != NGX_OK && rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    limit = ngx_mlsec_limit_identity(r);
+
+    return limit == NGX_DECLINED ? rc : limit;
+}
 
 
 static ngx_int_t

@@ -307,6 +307,10 @@ check_environment() {
         [ -z "$v" ] || is_rate "$v" \
             || bad "$name" 'a rate such as 100r/s (r/m, r/h, r/d), or off'
     done
+    case ${REQUIRE_HTTPS-} in
+        ''|off|redirect|refuse) ;;
+        *) bad REQUIRE_HTTPS 'off, redirect or refuse' ;;
+    esac
     case ${MLSEC_DEMO-} in
         ''|auto|off) ;;
         *) bad MLSEC_DEMO 'auto or off' ;;
@@ -362,6 +366,10 @@ check_environment() {
         [ -z "$v" ] || { [ -f "$v" ] && [ -r "$v" ]; } \
             || bad "$name" 'a file that can be read'
     done
+    case ${AUDIT_LOG-} in
+        ''|off|/*) ;;
+        *) bad AUDIT_LOG 'an absolute path, or off' ;;
+    esac
     for name in JWT_ISSUER JWT_AUDIENCE; do
         case $(value_of "$name") in
             *[!!-~]*|*[\"\\]*) bad "$name" 'printable characters, no blanks' ;;
@@ -395,7 +403,8 @@ $SERVICES
 END
 
     for v in "$RUN_DIR" "$CONF_DIR" "$MODULE" "$HTML" "$CA_FILE" \
-             "${ACCESS_LOG-}" "${ERROR_LOG-}" "${DASHBOARD_ROOT-}"
+             "${ACCESS_LOG-}" "${ERROR_LOG-}" "${AUDIT_LOG-}" \
+             "${DASHBOARD_ROOT-}"
     do
         case $v in
             *[\"\\\$\;{}]*|*[!\ -~]*)

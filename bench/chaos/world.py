@@ -378,6 +378,50 @@ class Load:
         return results
 
 
+class Hammer:
+    """Connections that ask again as soon as they are answered, each a process
+    of few instructions: {status: how often}."""
+
+    def __init__(self, port, paths, n, method="GET"):
+        self.flag = multiprocessing.sharedctypes.RawValue("b", 0)
+        self.pipes, self.processes = [], []
+        for i in range(n):
+            here, there = fork.Pipe()
+            process = fork.Process(
+                target=self._run, daemon=True,
+                args=(there, port, [
+                    f"{method} {p} HTTP/1.1\r\nHost: u\r\n\r\n".encode()
+                    for p in paths], i))
+            process.start()
+            there.close()
+            self.pipes.append(here)
+            self.processes.append(process)
+        RUNNING.append(self)
+
+    def _run(self, there, port, lines, i):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        counts = [0] * 600
+        s = socket.create_connection(("127.0.0.1", port))
+        while not self.flag.value:
+            s.sendall(lines[i % len(lines)])
+            i += 1
+            counts[int(s.recv(65536)[9:12])] += 1
+        there.send({k: n for k, n in enumerate(counts) if n})
+
+    def stop(self):
+        if not self.processes:
+            return None
+        self.flag.value = 1
+        total = {}
+        for pipe, process in zip(self.pipes, self.processes):
+            for status, n in pipe.recv().items():
+                total[status] = total.get(status, 0) + n
+            process.join()
+        self.processes = []
+        return total
+
+
 def stop_all():
     while RUNNING:
         RUNNING.pop().stop()

@@ -1,8 +1,10 @@
 # SPDX-FileCopyrightText: The ngx_mlsec_module authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# In front of every program here, of those that make a request body too:
+# In front of every program here, of those that make a request body, and of the
+# rules in validate/ too:
 #
+#     mlsec_validate_file filters/lib.jq validate/NAME.jq;
 #     mlsec_filter_file filters/lib.jq filters/answer.jq filters/NAME.jq;
 #     mlsec_call ... body=file:filters/lib.jq,filters/NAME_body.jq;
 #
@@ -93,6 +95,8 @@ def bad_field($name; $kind; $what):
 def bad_text($name): bad_field($name; "string"; "string");
 def bad_flag($name): bad_field($name; "boolean"; "boolean");
 def bad_list($name): bad_field($name; "array"; "list");
+def bad_map($name): bad_field($name; "object"; "dict");
+def bad_number($name): bad_field($name; "number"; "number");
 def bad_whole($name; $min; $max):
     bad_field($name; "number"; "integer"),
     (if type == "object" and (.[$name] | type) == "number"
@@ -106,6 +110,36 @@ def bad_whole($name; $min; $max):
 def needed($name):
     if type == "object" and .[$name] == null
     then missing(["body", $name]) else empty end;
+
+# a text that has to be there, and must not be empty
+def bad_name($name):
+    needed($name), bad_text($name),
+    (if type == "object" and .[$name] == ""
+     then problem(["body", $name]; "string_too_short";
+                  "String should have at least 1 character"; "")
+     else empty end);
+
+def bad_long($name; $max):
+    if type == "object" and (.[$name] | type) == "string"
+       and (.[$name] | length) > $max
+    then problem(["body", $name]; "string_too_long";
+                 "String should have at most \($max) characters";
+                 .[$name] | length)
+    else empty end;
+
+def bad_texts($name):
+    bad_list($name),
+    (if type == "object" and (.[$name] | type) == "array"
+     then .[$name] | indexed[] | select(.value | type != "string")
+         | problem(["body", $name, .key]; "string_type";
+                   "Input should be a valid string"; .value)
+     else empty end);
+
+# what is wrong in the object of this name
+def inside($name; problems):
+    if type == "object" and (.[$name] | type) == "object"
+    then .[$name] | problems | .loc |= ["body", $name] + .[1:]
+    else empty end;
 
 # ---- times ----
 

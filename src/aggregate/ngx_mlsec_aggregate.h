@@ -234,6 +234,10 @@ typedef struct {
     ngx_msec_t                  again_at;    /* ngx_current_msec */
     ngx_mlsec_err_e             again_error; /* of the last attempt */
 
+    ngx_mlsec_ticket_t         *ticket;      /* of one that waits for its
+                                                place; else NULL */
+    ngx_int_t                   admission;   /* what became of that */
+
     ngx_mlsec_err_e             error;
 
     unsigned                    running:1;
@@ -242,6 +246,7 @@ typedef struct {
     unsigned                    cancel:1;    /* failed before its end */
     unsigned                    incomplete:1; /* it says so itself */
     unsigned                    again:1;     /* waits to be called again */
+    unsigned                    admitted:1;  /* has waited for its place */
 
     ngx_uint_t                  status;      /* of the upstream, 0: none */
     time_t                      retry_after; /* s, 0: none */
@@ -433,6 +438,15 @@ ngx_int_t ngx_mlsec_part_start(ngx_mlsec_part_t *part);
 ngx_int_t ngx_mlsec_part_run(ngx_mlsec_part_t *part);
 
 /*
+ * Goes on with what is known of the call; ticket and rc, retry_after: of
+ * ngx_mlsec_service_admit(), the first one in the part.
+ *
+ * As ngx_mlsec_part_start().
+ */
+ngx_int_t ngx_mlsec_part_let(ngx_mlsec_part_t *part, ngx_int_t rc,
+    time_t retry_after);
+
+/*
  * Ends a part that is counted in a->running: notes how, and logs a failure.
  */
 void ngx_mlsec_part_end(ngx_mlsec_part_t *part, ngx_mlsec_err_e error);
@@ -532,6 +546,13 @@ ngx_mlsec_err_e ngx_mlsec_part_phase(ngx_mlsec_part_t *part);
  * Content handler of locations with mlsec_call.
  */
 ngx_int_t ngx_mlsec_aggregate_handler(ngx_http_request_t *r);
+
+/*
+ * To be called when something is to be done for parts of an aggregate, as if
+ * its timer had rung: from the event loop only.  The aggregate may be gone
+ * afterwards.
+ */
+void ngx_mlsec_aggregate_ring(ngx_mlsec_aggregate_t *a);
 
 /*
  * The aggregate of a request, also after an error_page has redirected it;

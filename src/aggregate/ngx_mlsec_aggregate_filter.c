@@ -230,6 +230,9 @@ ngx_mlsec_aggregate_filter(ngx_mlsec_aggregate_t *a,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* the parts have been called */
+
+    job.error.passed = 1;
     (void) ngx_mlsec_error_set(r, &job.error);
 
     return job.error.status;

@@ -458,12 +458,17 @@ ngx_mlsec_aggregate_arm(ngx_mlsec_aggregate_t *a)
 static void
 ngx_mlsec_aggregate_timer(ngx_event_t *ev)
 {
-    ngx_uint_t              i;
-    ngx_connection_t       *c;
-    ngx_http_request_t     *r;
-    ngx_mlsec_aggregate_t  *a;
+    ngx_mlsec_aggregate_ring(ev->data);
+}
 
-    a = ev->data;
+
+void
+ngx_mlsec_aggregate_ring(ngx_mlsec_aggregate_t *a)
+{
+    ngx_uint_t           i;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
     r = a->request;
     c = r->connection;
 

@@ -31,6 +31,9 @@
 
 static ngx_int_t ngx_mlsec_part_subrequest(ngx_mlsec_part_t *part,
     ngx_str_t *path, ngx_str_t *args, ngx_mlsec_ticket_t *ticket);
+static void ngx_mlsec_part_admitted(void *data, ngx_int_t rc,
+    time_t retry_after);
+static void ngx_mlsec_part_withdraw(ngx_mlsec_part_t *part);
 static ngx_int_t ngx_mlsec_part_url(ngx_mlsec_part_t *part, ngx_str_t *path,
     ngx_str_t *args);
 static void ngx_mlsec_part_to_location(ngx_http_request_t *sr,
@@ -127,17 +130,57 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 ngx_int_t
 ngx_mlsec_part_run(ngx_mlsec_part_t *part)
 {
-    time_t                   retry_after;
-    ngx_int_t                rc;
-    ngx_str_t                path, args;
-    ngx_mlsec_ticket_t      *ticket;
-    const ngx_mlsec_call_t  *call;
+    time_t           retry_after;
+    ngx_int_t        rc;
+    ngx_mlsec_ask_t  ask;
 
-    call = part->call;
+    ask.pool = part->aggregate->request->pool;
+    ask.upstream = part->call->upstream;
+    ask.optional = !part->call->required;
+    ask.left = 0;
+    ask.handler = ngx_mlsec_part_admitted;
+    ask.data = part;
 
-    rc = ngx_mlsec_service_admit(part->aggregate->request->pool,
-                                 call->upstream, !call->required, &ticket,
-                                 &retry_after);
+    rc = ngx_mlsec_service_admit(&ask, &part->ticket, &retry_after);
+
+    /* it runs, and waits for its place */
+
+    if (rc == NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    return ngx_mlsec_part_let(part, rc, retry_after);
+}
+
+
+/*
+ * Of one that has waited for its place.  The aggregate's timer is what looks
+ * at its parts, and it is as if that had rung.
+ */
+
+static void
+ngx_mlsec_part_admitted(void *data, ngx_int_t rc, time_t retry_after)
+{
+    ngx_mlsec_part_t *part = data;
+
+    part->admitted = 1;
+    part->admission = rc;
+    part->retry_after = retry_after;
+
+    ngx_mlsec_aggregate_ring(part->aggregate);
+}
+
+
+ngx_int_t
+ngx_mlsec_part_let(ngx_mlsec_part_t *part, ngx_int_t rc, time_t retry_after)
+{
+    ngx_str_t            path, args;
+    ngx_mlsec_ticket_t  *ticket;
+
+    ticket = part->ticket;
+
+    part->ticket = NULL;
+    part->admitted = 0;
 
     if (rc != NGX_OK && part->again) {
         ngx_mlsec_part_end(part, part->again_error);
@@ -154,10 +197,21 @@ ngx_mlsec_part_run(ngx_mlsec_part_t *part)
         ngx_mlsec_part_renew(part);
     }
 
-    path = call->location;
+    part->retry_after = 0;
+    path = part->call->location;
     ngx_str_null(&args);
 
     return ngx_mlsec_part_subrequest(part, &path, &args, ticket);
+}
+
+
+static void
+ngx_mlsec_part_withdraw(ngx_mlsec_part_t *part)
+{
+    ngx_mlsec_service_withdraw(part->ticket);
+
+    part->ticket = NULL;
+    part->admitted = 0;
 }
 
 
@@ -267,7 +321,13 @@ ngx_mlsec_part_stop(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
         error = part->again_error;
     }
 
-    ngx_mlsec_capture_cancel(&part->capture, 0);
+    if (part->ticket != NULL) {
+        ngx_mlsec_part_withdraw(part);
+
+    } else {
+        ngx_mlsec_capture_cancel(&part->capture, 0);
+    }
+
     ngx_mlsec_part_end(part, error);
 }
 
@@ -276,6 +336,13 @@ void
 ngx_mlsec_part_time_out(ngx_mlsec_part_t *part)
 {
     ngx_mlsec_err_e  error;
+
+    if (part->ticket != NULL) {
+        ngx_mlsec_part_withdraw(part);
+        ngx_mlsec_part_end(part, part->again ? part->again_error
+                                             : NGX_MLSEC_ERR_TIMEOUT);
+        return;
+    }
 
     error = ngx_mlsec_part_phase(part);
 

@@ -242,6 +242,7 @@ ngx_mlsec_aggregate_fail(ngx_mlsec_aggregate_t *a, ngx_mlsec_part_t *failed)
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
 
+    error.passed = 1;
     error.status = ngx_mlsec_aggregate_fail_status(a, failed);
     ngx_mlsec_aggregate_fail_message(a, failed, &error.message);
 

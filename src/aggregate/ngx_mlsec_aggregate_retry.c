@@ -30,7 +30,7 @@
 
 static ngx_uint_t ngx_mlsec_part_retry_on(const ngx_mlsec_part_t *part,
     ngx_mlsec_err_e error, ngx_mlsec_failure_t *failure);
-static void ngx_mlsec_part_retry(ngx_mlsec_part_t *part);
+static void ngx_mlsec_part_go(ngx_mlsec_part_t *part);
 
 
 ngx_uint_t
@@ -122,33 +122,45 @@ ngx_mlsec_part_retry_on(const ngx_mlsec_part_t *part, ngx_mlsec_err_e error,
 ngx_msec_t
 ngx_mlsec_part_due(const ngx_mlsec_part_t *part)
 {
-    return part->again ? part->again_at : part->expires;
+    return (part->again && part->ticket == NULL) ? part->again_at
+                                                 : part->expires;
 }
 
 
 void
 ngx_mlsec_part_tick(ngx_mlsec_part_t *part)
 {
-    if (!part->running
-        || (ngx_msec_int_t) (ngx_current_msec - ngx_mlsec_part_due(part)) < 0)
-    {
+    if (!part->running) {
         return;
     }
 
-    if (!part->again) {
+    if ((ngx_msec_int_t) (ngx_current_msec - ngx_mlsec_part_due(part)) < 0) {
+
+        if (part->admitted) {
+            ngx_mlsec_part_go(part);
+        }
+
+        return;
+    }
+
+    if (!part->again || part->ticket != NULL) {
         ngx_mlsec_part_time_out(part);
 
     } else if ((ngx_msec_int_t) (ngx_current_msec - part->expires) >= 0) {
         ngx_mlsec_part_end(part, part->again_error);
 
     } else {
-        ngx_mlsec_part_retry(part);
+        ngx_mlsec_part_go(part);
     }
 }
 
 
+/*
+ * Calls a part from outside of its start: again, or since it has its place.
+ */
+
 static void
-ngx_mlsec_part_retry(ngx_mlsec_part_t *part)
+ngx_mlsec_part_go(ngx_mlsec_part_t *part)
 {
     ngx_int_t               rc;
     ngx_mlsec_aggregate_t  *a;
@@ -161,7 +173,9 @@ ngx_mlsec_part_retry(ngx_mlsec_part_t *part)
         a->starting = part;
     }
 
-    rc = ngx_mlsec_part_run(part);
+    rc = part->admitted ? ngx_mlsec_part_let(part, part->admission,
+                                             part->retry_after)
+                        : ngx_mlsec_part_run(part);
 
     a->starting = NULL;
 

@@ -15,6 +15,8 @@
  * ngx_mlsec_auth_jwt.c        tokens: where they are, what they say
  * ngx_mlsec_auth_other.c      API keys, client certificates
  * ngx_mlsec_auth_variables.c  what others may know of the caller
+ *
+ * Keys that are fetched are in ngx_mlsec_auth_keys.h.
  */
 
 
@@ -46,6 +48,12 @@
 #define NGX_MLSEC_SOURCE_QUERY      0x08
 
 #define NGX_MLSEC_MAX_ROLES  64
+
+#define NGX_MLSEC_AUTH_SETS  16        /* of keys, of one location */
+
+
+typedef struct ngx_mlsec_keys_uri_s  ngx_mlsec_keys_uri_t;
+typedef struct ngx_mlsec_wait_s  ngx_mlsec_wait_t;
 
 
 typedef enum {
@@ -89,6 +97,7 @@ typedef struct {
 
 typedef struct {
     ngx_array_t             files;         /* ngx_mlsec_auth_file_t * */
+    ngx_array_t             uris;          /* ngx_mlsec_keys_uri_t * */
     ngx_array_t             roles;         /* ngx_mlsec_role_t */
     ngx_array_t             mtls;          /* ngx_mlsec_mtls_t */
     ngx_uint_t              declared;      /* there is a mlsec_role */
@@ -140,6 +149,7 @@ typedef struct {
     ngx_array_t            *rules;         /* NULL: nothing is allowed */
 
     ngx_array_t            *keys;          /* ngx_mlsec_auth_file_t * */
+    ngx_array_t            *uris;          /* ngx_mlsec_keys_uri_t * */
     ngx_uint_t              algs;          /* 0: not set */
     ngx_array_t            *issuers;       /* mlsec_str_t; empty: any */
     ngx_array_t            *audiences;
@@ -172,6 +182,9 @@ typedef struct {
     ngx_str_t               claims;        /* JSON, empty: none */
     mlsec_jwt_t             jwt;           /* jwt.claims NULL: no token */
     const char             *reason;        /* of a refusal, for the log */
+    const char             *policy;        /* NULL: mlsec_auth */
+    ngx_mlsec_wait_t       *wait;          /* for keys; NULL: it did not */
+    time_t                  retry_after;   /* seconds, with 503 */
     ngx_uint_t              bad_request;
     ngx_uint_t              known;         /* access has been granted */
     ngx_uint_t              broken;        /* a token was bad */
@@ -189,11 +202,17 @@ typedef struct {
 ngx_int_t ngx_mlsec_auth_rewrite(ngx_http_request_t *r);
 
 /*
+ * Whether somebody is asked who it is anywhere in r's server.
+ */
+ngx_uint_t ngx_mlsec_auth_used(ngx_http_request_t *r);
+
+/*
  * THE handler of the access phase.
  *
  * NGX_DECLINED: the location has no mlsec_auth, or off.  NGX_OK: granted, the
- * identity is in the context and in request headers.  400, 401, 403, 500: the
- * challenge is set, the reason logged.
+ * identity is in the context and in request headers.  NGX_AGAIN: it waits for
+ * keys, and goes on by itself.  400, 401, 403, 500, 503: the challenge is set,
+ * the reason logged.
  */
 ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
 
@@ -209,8 +228,9 @@ ngx_mlsec_auth_ctx_t *ngx_mlsec_auth_ctx(ngx_http_request_t *r);
  * Finds a token and verifies it.
  *
  * NGX_OK: ctx says who it is.  NGX_DECLINED: there is none.  NGX_ABORT: it is
- * refused, ctx->reason and perhaps ctx->bad_request are set.  NGX_ERROR: no
- * memory.
+ * refused, ctx->reason and perhaps ctx->bad_request are set.  NGX_AGAIN: the
+ * request waits for keys.  503: there are none, ctx->retry_after is set.
+ * NGX_ERROR: no memory.
  */
 ngx_int_t ngx_mlsec_auth_jwt(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
@@ -354,6 +374,12 @@ char *ngx_mlsec_mtls(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 ngx_mlsec_auth_file_t *ngx_mlsec_auth_file(ngx_conf_t *cf,
     const char *directive, ngx_str_t *path, ngx_mlsec_auth_file_e kind);
+
+/*
+ * A number for the text of a key set: the same in all workers, another one for
+ * another text.
+ */
+uint64_t ngx_mlsec_auth_stamp(mlsec_str_t text);
 
 /*
  * Starts to look after the files, in a worker.

@@ -21,7 +21,6 @@ static ngx_int_t ngx_mlsec_auth_file_read(ngx_mlsec_auth_file_t *file,
     ngx_pool_t *pool, mlsec_str_t *text, const char **why);
 static ngx_int_t ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file,
     ngx_pool_t *pool, mlsec_str_t text, const char **why, ngx_uint_t *line);
-static uint64_t ngx_mlsec_auth_file_stamp(mlsec_str_t text);
 static void ngx_mlsec_auth_file_free(void *data);
 static void *ngx_mlsec_auth_file_alloc(void *ctx, size_t size);
 static void ngx_mlsec_auth_files_look(ngx_event_t *ev);
@@ -87,6 +86,12 @@ ngx_mlsec_auth_file(ngx_conf_t *cf, const char *directive, ngx_str_t *path,
         }
 
         return NULL;
+    }
+
+    /* the log that configuration is read with ends with the cycle before */
+
+    if (file->pool != NULL) {
+        file->pool->log = &cf->cycle->new_log;
     }
 
     if (file->keys != NULL && file->keys->skipped) {
@@ -210,7 +215,7 @@ ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file, ngx_pool_t *pool,
         if (rc == MLSEC_OK) {
             mlsec_jwk_set_free(file->keys);
             file->keys = keys;
-            file->stamp = ngx_mlsec_auth_file_stamp(text);
+            file->stamp = ngx_mlsec_auth_stamp(text);
         }
 
         return rc == MLSEC_OK ? NGX_OK : NGX_ERROR;
@@ -250,10 +255,8 @@ ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file, ngx_pool_t *pool,
 }
 
 
-/* The same in all workers that have read the same bytes. */
-
-static uint64_t
-ngx_mlsec_auth_file_stamp(mlsec_str_t text)
+uint64_t
+ngx_mlsec_auth_stamp(mlsec_str_t text)
 {
     u_char    digest[32];
     uint64_t  stamp;

@@ -8,10 +8,11 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <auth/ngx_mlsec_auth.h>
+#include <auth/ngx_mlsec_auth_keys.h>
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_identity.h>
+#include <core/ngx_mlsec_refusal.h>
 
 
 static ngx_int_t ngx_mlsec_auth_who(ngx_http_request_t *r,
@@ -28,19 +29,28 @@ static ngx_int_t ngx_mlsec_auth_tell(ngx_http_request_t *r,
 static ngx_int_t ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status);
+static void ngx_mlsec_auth_note(ngx_http_request_t *r,
+    const ngx_mlsec_auth_ctx_t *ctx, ngx_uint_t status);
 static ngx_int_t ngx_mlsec_auth_header(ngx_http_request_t *r,
     ngx_table_elt_t **slot, const char *name, const char *value);
 static void ngx_mlsec_auth_cleanup(void *data);
 
 
-ngx_int_t
-ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+ngx_uint_t
+ngx_mlsec_auth_used(ngx_http_request_t *r)
 {
     const ngx_mlsec_auth_srv_conf_t  *scf;
 
     scf = ngx_http_get_module_srv_conf(r, ngx_mlsec_auth_module);
 
-    if (scf->used && r == r->main) {
+    return scf->used;
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_rewrite(ngx_http_request_t *r)
+{
+    if (ngx_mlsec_auth_used(r) && r == r->main) {
         ngx_mlsec_identity_strip(r);
     }
 
@@ -53,7 +63,7 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
 {
     ngx_int_t                         rc;
     ngx_pool_cleanup_t               *cln;
-    ngx_mlsec_auth_ctx_t             *ctx;
+    ngx_mlsec_auth_ctx_t             *ctx, *before;
     const ngx_mlsec_auth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
@@ -74,11 +84,25 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* but for a request that has waited for keys, which goes on here */
+
+    before = ngx_http_get_module_ctx(r, ngx_mlsec_auth_module);
+
+    if (before != NULL && before->wait != NULL
+        && before->wait->lcf == lcf)
+    {
+        ctx->wait = before->wait;
+    }
+
     cln->handler = ngx_mlsec_auth_cleanup;
     cln->data = ctx;
     ngx_http_set_ctx(r, ctx, ngx_mlsec_auth_module);
 
     rc = ngx_mlsec_auth_who(r, lcf, ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_mlsec_auth_may(r, lcf, ctx);
@@ -124,7 +148,7 @@ ngx_mlsec_auth_ctx(ngx_http_request_t *r)
  * Any: the first credential that is good says who it is.  All: each must be
  * good and of one tenant; who it is, is said by the first.
  *
- * NGX_OK, 400, 401, 403, NGX_ERROR.
+ * NGX_OK, NGX_AGAIN, 400, 401, 403, 503, NGX_ERROR.
  */
 
 static ngx_int_t
@@ -145,16 +169,26 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
         }
 
         ngx_memzero(&one, sizeof(ngx_mlsec_auth_ctx_t));
+        one.wait = ctx->wait;
         rc = ngx_mlsec_auth_ask(r, lcf, &one, method);
+        ctx->wait = one.wait;
 
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
+        if (rc == NGX_ERROR || rc == NGX_AGAIN) {
+            return rc;
         }
 
         if (rc != NGX_OK) {
-            ctx->reason = one.reason ? one.reason : ctx->reason;
+            /* that one is bad says more than that another is not there */
+
+            if (one.reason != NULL
+                && (ctx->reason == NULL || rc != NGX_DECLINED))
+            {
+                ctx->reason = one.reason;
+            }
+
             ctx->bad_request |= one.bad_request;
             ctx->broken |= rc != NGX_DECLINED;
+            ctx->retry_after = ngx_max(ctx->retry_after, one.retry_after);
 
             if (rc == NGX_HTTP_FORBIDDEN) {
                 return rc;
@@ -195,7 +229,9 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    return ctx->bad_request ? NGX_HTTP_BAD_REQUEST : NGX_HTTP_UNAUTHORIZED;
+    return ctx->bad_request ? NGX_HTTP_BAD_REQUEST
+           : ctx->retry_after ? NGX_HTTP_SERVICE_UNAVAILABLE
+           : NGX_HTTP_UNAUTHORIZED;
 }
 
 
@@ -235,6 +271,7 @@ ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
 {
     *ctx = *from;
     ctx->reason = NULL;
+    ctx->retry_after = 0;
 }
 
 
@@ -254,6 +291,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (lcf->rules == NULL) {
         ctx->reason = "the location has no \"mlsec_allow\"";
+        ctx->policy = "mlsec_allow";
         return NGX_HTTP_FORBIDDEN;
     }
 
@@ -271,6 +309,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (i == lcf->rules->nelts) {
         ctx->reason = "a role is missing";
+        ctx->policy = "mlsec_allow";
         return NGX_HTTP_FORBIDDEN;
     }
 
@@ -278,6 +317,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
 
     if (rc != NGX_OK && rc != NGX_ERROR) {
         ctx->reason = "a claim that is required is another one";
+        ctx->policy = "mlsec_jwt_require";
         ctx->broken = 1;
     }
 
@@ -317,9 +357,8 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status)
 {
-    const char         *challenge;
-    ngx_str_t           none;
-    ngx_mlsec_error_t   error;
+    const char  *challenge;
+    ngx_str_t    none;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "mlsec auth: refused with %ui, reason: \"%s\"", status,
@@ -338,7 +377,11 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
 
     challenge = NULL;
 
-    if (lcf->methods & NGX_MLSEC_AUTH_JWT) {
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+
+        /* nothing that the client could do otherwise */
+
+    } else if (lcf->methods & NGX_MLSEC_AUTH_JWT) {
         challenge = status == NGX_HTTP_BAD_REQUEST
                     ? "Bearer realm=\"mlsec\", error=\"invalid_request\""
                     : status == NGX_HTTP_FORBIDDEN
@@ -362,12 +405,40 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_mlsec_auth_note(r, ctx, status);
+
+    return status;
+}
+
+
+/* The variables say nothing of somebody who was refused; the record does. */
+
+static void
+ngx_mlsec_auth_note(ngx_http_request_t *r, const ngx_mlsec_auth_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    ngx_mlsec_error_t     error;
+    ngx_mlsec_refusal_t  *refusal;
+
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = status;
+    error.policy = ctx->policy ? ctx->policy : "mlsec_auth";
+
+    if (ctx->reason != NULL) {
+        error.reason.data = (u_char *) ctx->reason;
+        error.reason.len = ngx_strlen(ctx->reason);
+    }
+    error.retry_after = ctx->retry_after;
 
     (void) ngx_mlsec_error_set(r, &error);
 
-    return status;
+    refusal = ngx_mlsec_refusal(r);
+
+    if (refusal != NULL && refusal->identity.len == 0) {
+        refusal->identity = ctx->identity;
+        refusal->tenant = ctx->tenant;
+        (void) ngx_mlsec_role_names(r, ctx->roles, &refusal->roles);
+    }
 }
 
 

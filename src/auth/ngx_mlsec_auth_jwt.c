@@ -8,14 +8,23 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <auth/ngx_mlsec_auth.h>
+#include <auth/ngx_mlsec_auth_keys.h>
 #include <core/ngx_mlsec_identity.h>
 #include <core/ngx_mlsec_variables.h>
 
 
-#define NGX_MLSEC_AUTH_SETS  16        /* files of keys of one location */
+/* All keys of a location. */
+
+typedef struct {
+    size_t                  n;
+    const mlsec_jwk_set_t  *set[NGX_MLSEC_AUTH_SETS];
+    uint64_t                stamp[NGX_MLSEC_AUTH_SETS];
+} ngx_mlsec_sets_t;
 
 
+static ngx_int_t ngx_mlsec_jwt_refused(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    const ngx_str_t *token, mlsec_reason_e reason);
 static ngx_int_t ngx_mlsec_jwt_find(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_str_t *token);
@@ -30,10 +39,13 @@ static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
 static mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
     const ngx_str_t *token);
-static uint64_t ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf);
+static uint64_t ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf,
+    const ngx_mlsec_sets_t *sets);
+static void ngx_mlsec_jwt_sets(const ngx_mlsec_auth_loc_conf_t *lcf,
+    ngx_mlsec_sets_t *sets);
 static mlsec_reason_e ngx_mlsec_jwt_signature(ngx_http_request_t *r,
-    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
-    const ngx_mlsec_cached_t *cached);
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
+    mlsec_jwt_t *jwt, const ngx_mlsec_cached_t *cached);
 static ngx_int_t ngx_mlsec_jwt_identity(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static const json_t *ngx_mlsec_jwt_value(const json_t *claims,
@@ -61,7 +73,15 @@ ngx_mlsec_auth_jwt(ngx_http_request_t *r,
     ngx_str_t       token;
     mlsec_reason_e  reason;
 
-    rc = ngx_mlsec_jwt_find(r, lcf, ctx, &token);
+    /* of a request that has waited it may not be where it was any more */
+
+    if (ctx->wait != NULL) {
+        token = ctx->wait->token;
+        rc = NGX_OK;
+
+    } else {
+        rc = ngx_mlsec_jwt_find(r, lcf, ctx, &token);
+    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -70,8 +90,7 @@ ngx_mlsec_auth_jwt(ngx_http_request_t *r,
     reason = ngx_mlsec_jwt_verify(r, lcf, &ctx->jwt, &token);
 
     if (reason != MLSEC_REASON_OK) {
-        ctx->reason = mlsec_reason_text(reason);
-        return reason == MLSEC_REASON_NOMEM ? NGX_ERROR : NGX_ABORT;
+        return ngx_mlsec_jwt_refused(r, lcf, ctx, &token, reason);
     }
 
     ctx->claims.data = (u_char *) ctx->jwt.text.data;
@@ -84,6 +103,42 @@ ngx_mlsec_auth_jwt(ngx_http_request_t *r,
     }
 
     return rc;
+}
+
+
+/*
+ * Newer keys may be what is missing.
+ *
+ * NGX_ABORT, NGX_AGAIN, 503, NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_mlsec_jwt_refused(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    const ngx_str_t *token, mlsec_reason_e reason)
+{
+    ngx_int_t  rc;
+
+    ctx->reason = mlsec_reason_text(reason);
+
+    if (reason == MLSEC_REASON_NOMEM) {
+        return NGX_ERROR;
+    }
+
+    if (lcf->uris == NULL
+        || (reason != MLSEC_REASON_KID_UNKNOWN
+            && reason != MLSEC_REASON_NO_KEYS))
+    {
+        return NGX_ABORT;
+    }
+
+    rc = ngx_mlsec_auth_wait(r, lcf, ctx, token);
+
+    if (rc == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        ctx->reason = "there are no keys yet";
+    }
+
+    return rc == NGX_DECLINED ? NGX_ABORT : rc;
 }
 
 
@@ -293,11 +348,14 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     u_char              buf[43];
     mlsec_str_t         payload;
     mlsec_reason_e      reason;
+    ngx_mlsec_sets_t    sets;
     ngx_mlsec_cached_t  cached;
+
+    ngx_mlsec_jwt_sets(lcf, &sets);
 
     cached.text.data = token->data;
     cached.text.len = token->len;
-    cached.stamp = ngx_mlsec_jwt_stamp(lcf);
+    cached.stamp = ngx_mlsec_jwt_stamp(lcf, &sets);
 
     switch (ngx_mlsec_jwt_cache_get(r, &cached, &payload)) {
 
@@ -309,7 +367,7 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
         return MLSEC_REASON_SIGNATURE;
 
     case NGX_DECLINED:
-        reason = ngx_mlsec_jwt_signature(r, lcf, jwt, &cached);
+        reason = ngx_mlsec_jwt_signature(r, lcf, &sets, jwt, &cached);
         break;
 
     default: /* NGX_ERROR */
@@ -344,17 +402,16 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
  */
 
 static uint64_t
-ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf)
+ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf,
+    const ngx_mlsec_sets_t *sets)
 {
-    uint64_t                             stamp;
-    ngx_uint_t                           i;
-    const ngx_mlsec_auth_file_t *const  *files;
+    size_t    i;
+    uint64_t  stamp;
 
     stamp = lcf->policy.algs;
-    files = lcf->keys->elts;
 
-    for (i = 0; i < lcf->keys->nelts; i++) {
-        stamp = (stamp ^ files[i]->stamp) * 0x9e3779b97f4a7c15
+    for (i = 0; i < sets->n; i++) {
+        stamp = (stamp ^ sets->stamp[i]) * 0x9e3779b97f4a7c15
                 + (stamp >> 29);
     }
 
@@ -362,28 +419,57 @@ ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf)
 }
 
 
+/* Files first; NULL in place of a set that has not been fetched. */
+
+static void
+ngx_mlsec_jwt_sets(const ngx_mlsec_auth_loc_conf_t *lcf,
+    ngx_mlsec_sets_t *sets)
+{
+    size_t                               n;
+    ngx_uint_t                           i;
+    const ngx_mlsec_keys_uri_t *const   *uris;
+    const ngx_mlsec_auth_file_t *const  *files;
+
+    n = 0;
+
+    if (lcf->keys != NULL) {
+        files = lcf->keys->elts;
+
+        for (i = 0; i < lcf->keys->nelts && n < NGX_MLSEC_AUTH_SETS; i++) {
+            sets->set[n] = files[i]->keys;
+            sets->stamp[n++] = files[i]->stamp;
+        }
+    }
+
+    if (lcf->uris != NULL) {
+        uris = lcf->uris->elts;
+
+        for (i = 0; i < lcf->uris->nelts && n < NGX_MLSEC_AUTH_SETS; i++) {
+            sets->set[n] = ngx_mlsec_keys_current(uris[i]);
+            sets->stamp[n] = sets->set[n] ? uris[i]->live->stamp : 0;
+            n++;
+        }
+    }
+
+    sets->n = n;
+}
+
+
 static mlsec_reason_e
 ngx_mlsec_jwt_signature(ngx_http_request_t *r,
-    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
-    const ngx_mlsec_cached_t *cached)
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
+    mlsec_jwt_t *jwt, const ngx_mlsec_cached_t *cached)
 {
-    size_t                               n, which;
-    mlsec_jws_t                          jws;
-    mlsec_mem_t                          mem;
-    mlsec_str_t                          bad;
-    mlsec_reason_e                       reason;
-    const mlsec_jwk_set_t               *sets[NGX_MLSEC_AUTH_SETS];
-    const ngx_mlsec_auth_file_t *const  *files;
+    size_t          which;
+    mlsec_jws_t     jws;
+    mlsec_mem_t     mem;
+    mlsec_str_t     bad;
+    mlsec_reason_e  reason;
 
     mem.alloc = ngx_mlsec_jwt_alloc;
     mem.ctx = r->pool;
     bad.data = NULL;
     bad.len = 0;
-    files = lcf->keys->elts;
-
-    for (n = 0; n < lcf->keys->nelts && n < NGX_MLSEC_AUTH_SETS; n++) {
-        sets[n] = files[n]->keys;
-    }
 
     reason = mlsec_jws_open(&jws, cached->text, 0, &mem);
 
@@ -391,7 +477,8 @@ ngx_mlsec_jwt_signature(ngx_http_request_t *r,
         return reason;
     }
 
-    reason = mlsec_jws_verify(&jws, sets, n, lcf->policy.algs, &which);
+    reason = mlsec_jws_verify(&jws, sets->set, sets->n, lcf->policy.algs,
+                              &which);
 
     if (reason == MLSEC_REASON_OK) {
         reason = mlsec_jwt_read(jwt, &jws, &mem);

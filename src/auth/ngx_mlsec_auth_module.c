@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <auth/ngx_mlsec_auth.h>
+#include <auth/ngx_mlsec_auth_keys.h>
 #include <core/ngx_mlsec_conf.h>
 
 
@@ -31,6 +31,7 @@ static ngx_int_t ngx_mlsec_auth_check(ngx_conf_t *cf,
     const ngx_mlsec_auth_loc_conf_t *conf);
 static void ngx_mlsec_auth_policy(ngx_mlsec_auth_loc_conf_t *conf);
 static ngx_int_t ngx_mlsec_auth_init_process(ngx_cycle_t *cycle);
+static void ngx_mlsec_auth_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_post_t  ngx_mlsec_jwt_leeway_post = { ngx_mlsec_jwt_leeway };
@@ -69,6 +70,13 @@ static ngx_command_t  ngx_mlsec_auth_commands[] = {
     { ngx_string("mlsec_jwt_key_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_mlsec_jwt_key_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mlsec_jwt_key_uri"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_mlsec_jwt_key_uri,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -172,7 +180,7 @@ ngx_module_t  ngx_mlsec_auth_module = {
     ngx_mlsec_auth_init_process,           /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_mlsec_auth_exit_process,           /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -197,7 +205,11 @@ ngx_mlsec_jwt_leeway(ngx_conf_t *cf, void *post, void *data)
 static ngx_int_t
 ngx_mlsec_auth_preconfiguration(ngx_conf_t *cf)
 {
-    return ngx_mlsec_auth_variables_add(cf);
+    if (ngx_mlsec_auth_variables_add(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_mlsec_auth_metrics(cf);
 }
 
 
@@ -211,6 +223,9 @@ ngx_mlsec_auth_create_main_conf(ngx_conf_t *cf)
     if (mcf == NULL
         || ngx_array_init(&mcf->files, cf->pool, 4,
                           sizeof(ngx_mlsec_auth_file_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->uris, cf->pool, 4,
+                          sizeof(ngx_mlsec_keys_uri_t *))
            != NGX_OK
         || ngx_array_init(&mcf->roles, cf->pool, 8, sizeof(ngx_mlsec_role_t))
            != NGX_OK
@@ -348,7 +363,11 @@ ngx_mlsec_auth_inherit(ngx_mlsec_auth_loc_conf_t *prev,
         ngx_str_set(&conf->api_key_header, "x-api-key");
     }
 
-    conf->keys = conf->keys ? conf->keys : prev->keys;
+    if (conf->keys == NULL && conf->uris == NULL) {
+        conf->keys = prev->keys;
+        conf->uris = prev->uris;
+    }
+
     conf->issuers = conf->issuers ? conf->issuers : prev->issuers;
     conf->audiences = conf->audiences ? conf->audiences : prev->audiences;
     conf->require = conf->require ? conf->require : prev->require;
@@ -387,8 +406,9 @@ ngx_mlsec_auth_check(ngx_conf_t *cf, const ngx_mlsec_auth_loc_conf_t *conf)
 
     if (conf->methods & NGX_MLSEC_AUTH_JWT) {
 
-        if (conf->keys == NULL) {
-            missing = "\"mlsec_auth jwt\" without \"mlsec_jwt_key_file\"";
+        if (conf->keys == NULL && conf->uris == NULL) {
+            missing = "\"mlsec_auth jwt\" without \"mlsec_jwt_key_file\" "
+                      "or \"mlsec_jwt_key_uri\"";
 
         } else if (conf->issuers == NULL) {
             missing = "\"mlsec_auth jwt\" without \"mlsec_jwt_issuer\", "
@@ -415,7 +435,8 @@ ngx_mlsec_auth_check(ngx_conf_t *cf, const ngx_mlsec_auth_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return (conf->methods & NGX_MLSEC_AUTH_JWT) && conf->uris != NULL
+           ? ngx_mlsec_keys_prepare(cf, conf->uris) : NGX_OK;
 }
 
 
@@ -423,6 +444,14 @@ static ngx_int_t
 ngx_mlsec_auth_init_process(ngx_cycle_t *cycle)
 {
     ngx_mlsec_auth_files_watch(cycle);
+    ngx_mlsec_keys_begin(cycle);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_mlsec_auth_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_mlsec_keys_end(cycle);
 }

@@ -8,13 +8,15 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <auth/ngx_mlsec_auth.h>
+#include <auth/ngx_mlsec_auth_keys.h>
 #include <core/ngx_mlsec_conf.h>
 
 
 static ngx_int_t ngx_mlsec_auth_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_mlsec_auth_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_mlsec_auth_age_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_mlsec_auth_claim_text(ngx_http_request_t *r,
     const json_t *claim, ngx_str_t *text);
@@ -44,6 +46,9 @@ static ngx_http_variable_t  ngx_mlsec_auth_variables[] = {
 
     { ngx_string("mlsec_jwt_claim_"), NULL, ngx_mlsec_auth_claim_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+    { ngx_string("mlsec_jwt_keys_age"), NULL, ngx_mlsec_auth_age_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -147,6 +152,50 @@ ngx_mlsec_auth_claim_variable(ngx_http_request_t *r,
 
     v->data = text.data;
     v->len = text.len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* Seconds since the oldest set of the location was fetched. */
+
+static ngx_int_t
+ngx_mlsec_auth_age_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    uint64_t                             age, oldest;
+    ngx_uint_t                           i;
+    const ngx_mlsec_keys_uri_t *const   *uris;
+    const ngx_mlsec_auth_loc_conf_t     *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
+    v->not_found = 1;
+
+    if (lcf->uris == NULL) {
+        return NGX_OK;
+    }
+
+    oldest = 0;
+    uris = lcf->uris->elts;
+
+    for (i = 0; i < lcf->uris->nelts; i++) {
+
+        if (!ngx_mlsec_keys_age(uris[i], &age)) {
+            return NGX_OK;
+        }
+
+        oldest = ngx_max(oldest, age);
+    }
+
+    v->data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_sprintf(v->data, "%uL", oldest / 1000) - v->data;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;

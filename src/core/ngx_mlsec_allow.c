@@ -134,6 +134,8 @@ ngx_mlsec_allow_rewrite(ngx_http_request_t *r)
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = NGX_HTTP_NOT_ALLOWED;
+    error.policy = "mlsec_allow";
+    ngx_str_set(&error.reason, "the location does not have the method");
 
     (void) ngx_mlsec_error_set(r, &error);
 
@@ -144,11 +146,22 @@ ngx_mlsec_allow_rewrite(ngx_http_request_t *r)
 const ngx_str_t *
 ngx_mlsec_allow_header(ngx_http_request_t *r)
 {
+    const ngx_str_t  *named;
+
+    named = ngx_mlsec_allow_named(r);
+
+    return named != NULL ? named : &ngx_mlsec_allow_default;
+}
+
+
+const ngx_str_t *
+ngx_mlsec_allow_named(ngx_http_request_t *r)
+{
     const ngx_mlsec_allow_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_allow_module);
 
-    return lcf->enforced ? &lcf->header : &ngx_mlsec_allow_default;
+    return lcf->enforced ? &lcf->header : NULL;
 }
 
 

@@ -46,6 +46,12 @@ ngx_int_t ngx_mlsec_allow_rewrite(ngx_http_request_t *r);
 const ngx_str_t *ngx_mlsec_allow_header(ngx_http_request_t *r);
 
 /*
+ * The methods that mlsec_allow gives to r's location, in the same form; NULL
+ * where it says nothing, or "any".
+ */
+const ngx_str_t *ngx_mlsec_allow_named(ngx_http_request_t *r);
+
+/*
  * Whether a handler of the location that by itself knows GET and HEAD alone
  * takes the method of r: these two, or what mlsec_allow says.
  */

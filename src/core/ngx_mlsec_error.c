@@ -13,6 +13,7 @@
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_endpoint.h>
 #include <core/ngx_mlsec_json.h>
+#include <core/ngx_mlsec_refusal.h>
 #include <core/ngx_mlsec_variables.h>
 
 
@@ -40,7 +41,6 @@ static ngx_int_t ngx_mlsec_error_envelope(ngx_http_request_t *r,
     ngx_mlsec_error_ctx_t *ctx);
 static void ngx_mlsec_error_message(ngx_http_request_t *r,
     ngx_mlsec_error_ctx_t *ctx, ngx_str_t *path, ngx_str_t *message);
-static void ngx_mlsec_error_path(ngx_http_request_t *r, ngx_str_t *path);
 static ngx_int_t ngx_mlsec_error_headers(ngx_http_request_t *r,
     ngx_mlsec_error_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_error_add_header(ngx_http_request_t *r,
@@ -125,6 +125,7 @@ ngx_mlsec_error_set(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
     }
 
     ctx->error = *error;
+    ngx_mlsec_refusal_note(r, error);
 
     /* a page for an error that says by itself what to show is no page yet */
 
@@ -428,7 +429,7 @@ ngx_mlsec_error_message(ngx_http_request_t *r, ngx_mlsec_error_ctx_t *ctx,
  * the query.  Empty when the request line could not be read.
  */
 
-static void
+void
 ngx_mlsec_error_path(ngx_http_request_t *r, ngx_str_t *path)
 {
     u_char  *p;

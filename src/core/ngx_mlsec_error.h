@@ -32,6 +32,13 @@ typedef struct {
     ngx_str_t     message;       /* any bytes; empty: the status's own */
     ngx_str_t     details;       /* members of a JSON object, no braces */
     time_t        retry_after;   /* seconds for Retry-After, 0: none */
+
+    /* for whoever keeps records, never told to the client: */
+
+    const char   *policy;        /* the directive that refuses the request;
+                                    NULL: no one of them */
+    ngx_str_t     reason;        /* empty: message */
+    ngx_uint_t    passed;        /* 1: a service has said it */
 } ngx_mlsec_error_t;
 
 
@@ -42,7 +49,8 @@ typedef struct {
  * error: copied; the bytes that it points at must live in r->pool or longer.
  *
  * NGX_OK, or NGX_ERROR without memory (the envelope then has the status's
- * own message).
+ * own message).  An error that refuses the request is noted, too, see
+ * ngx_mlsec_refusal_note().
  */
 ngx_int_t ngx_mlsec_error_set(ngx_http_request_t *r,
     const ngx_mlsec_error_t *error);
@@ -63,6 +71,12 @@ void ngx_mlsec_error_cause(ngx_http_request_t *r,
  * mlsec_error_detail of the request's location: NGX_MLSEC_DETAIL_*.
  */
 ngx_uint_t ngx_mlsec_error_detail(ngx_http_request_t *r);
+
+/*
+ * The path as the client wrote it: before rewrites, still escaped, without
+ * the query; empty when the request line could not be read.
+ */
+void ngx_mlsec_error_path(ngx_http_request_t *r, ngx_str_t *path);
 
 /*
  * The reason phrase of a status ("Not Found"), RFC 9110, 15; "Error" for

@@ -15,7 +15,8 @@
 
 
 static void ngx_mlsec_exchange_handler(ngx_event_t *ev);
-static void ngx_mlsec_exchange_secured(ngx_connection_t *c);
+static void ngx_mlsec_exchange_secured(ngx_connection_t *c,
+    const char *error);
 static void ngx_mlsec_exchange_go(ngx_mlsec_exchange_t *x);
 static ngx_int_t ngx_mlsec_exchange_connected(ngx_connection_t *c);
 static const char *ngx_mlsec_exchange_send(ngx_mlsec_exchange_t *x);
@@ -101,7 +102,6 @@ ngx_mlsec_exchange_status(const ngx_mlsec_exchange_t *x)
 static void
 ngx_mlsec_exchange_handler(ngx_event_t *ev)
 {
-    const char            *error;
     ngx_connection_t      *c;
     ngx_mlsec_exchange_t  *x;
 
@@ -128,12 +128,7 @@ ngx_mlsec_exchange_handler(ngx_event_t *ev)
         x->connected = 1;
 
         if (x->tls != NULL) {
-            error = ngx_mlsec_tls_start(x->tls, c, ngx_mlsec_exchange_secured);
-
-            if (error != NULL) {
-                ngx_mlsec_exchange_end(x, error);
-            }
-
+            ngx_mlsec_tls_start(c, x->tls, ngx_mlsec_exchange_secured);
             return;
         }
     }
@@ -143,13 +138,11 @@ ngx_mlsec_exchange_handler(ngx_event_t *ev)
 
 
 static void
-ngx_mlsec_exchange_secured(ngx_connection_t *c)
+ngx_mlsec_exchange_secured(ngx_connection_t *c, const char *error)
 {
-    const char            *error;
     ngx_mlsec_exchange_t  *x;
 
     x = c->data;
-    error = ngx_mlsec_tls_verdict(x->tls, c);
 
     if (error != NULL) {
         ngx_mlsec_exchange_end(x, error);

@@ -13,6 +13,7 @@
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_json.h>
+#include <core/ngx_mlsec_refusal.h>
 #include <core/ngx_mlsec_template.h>
 #include <lib/mlsec_json.h>
 
@@ -171,6 +172,8 @@ ngx_mlsec_respond_handler(ngx_http_request_t *r)
     if (!ngx_mlsec_allow_taken(r)) {
         ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
         error.status = NGX_HTTP_NOT_ALLOWED;
+        error.policy = "mlsec_allow";
+        ngx_str_set(&error.reason, "the location does not have the method");
 
         (void) ngx_mlsec_error_set(r, &error);
 
@@ -279,6 +282,10 @@ ngx_mlsec_fail_handler(ngx_http_request_t *r)
     if (error.status == 0) {
         error.status = r->err_status ? r->err_status
                                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_mlsec_refusal_status(error.status)) {
+        error.policy = "mlsec_fail";
     }
 
     if (ngx_mlsec_template_join(r, lcf->message, &error.message) != NGX_OK

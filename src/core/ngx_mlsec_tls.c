@@ -22,33 +22,42 @@
 
 #if (NGX_SSL)
 
-static ngx_int_t ngx_mlsec_tls_name(ngx_conf_t *cf, const ngx_str_t *host,
-    ngx_uint_t exact, ngx_mlsec_tls_t *tls);
-static ngx_uint_t ngx_mlsec_tls_is_address(const ngx_str_t *name);
-static ngx_uint_t ngx_mlsec_tls_is_named(ngx_connection_t *c,
-    const ngx_str_t *name);
+
+/* in c->data, while hands are shaken */
+
+typedef struct {
+    const ngx_mlsec_tls_t   *tls;
+    ngx_mlsec_tls_done_pt    done;
+    void                    *data;               /* the owner's */
+} ngx_mlsec_tls_handshake_t;
+
+
+static const char *ngx_mlsec_tls_begin(ngx_connection_t *c,
+    const ngx_mlsec_tls_t *tls);
+static void ngx_mlsec_tls_handler(ngx_connection_t *c);
+static const char *ngx_mlsec_tls_verify(ngx_connection_t *c,
+    const ngx_mlsec_tls_t *tls);
 
 
 ngx_int_t
-ngx_mlsec_tls_create(ngx_conf_t *cf, const ngx_str_t *host, ngx_uint_t exact,
-    ngx_mlsec_tls_trust_e trust, ngx_str_t *file, ngx_mlsec_tls_t **tls)
+ngx_mlsec_tls_create(ngx_conf_t *cf, ngx_mlsec_tls_t *tls,
+    const ngx_str_t *name, ngx_mlsec_tls_trust_e trust, ngx_str_t *file)
 {
     ngx_ssl_t           *ssl;
-    ngx_mlsec_tls_t     *t;
     ngx_pool_cleanup_t  *cln;
 
-    t = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_tls_t));
     ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
     cln = ngx_pool_cleanup_add(cf->pool, 0);
 
-    if (t == NULL || ssl == NULL || cln == NULL
-        || ngx_mlsec_tls_name(cf, host, exact, t) != NGX_OK)
-    {
+    tls->name.len = name->len;
+    tls->name.data = ngx_pnalloc(cf->pool, name->len + 1);
+
+    if (ssl == NULL || cln == NULL || tls->name.data == NULL) {
         return NGX_ERROR;
     }
 
-    t->ssl = ssl;
-    t->trust = trust;
+    (void) ngx_cpystrn(tls->name.data, name->data, name->len + 1);
+
     ssl->log = cf->log;
 
     if (ngx_ssl_create(ssl, NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3, NULL) != NGX_OK) {
@@ -62,74 +71,65 @@ ngx_mlsec_tls_create(ngx_conf_t *cf, const ngx_str_t *host, ngx_uint_t exact,
         && ngx_ssl_trusted_certificate(cf, ssl, file, NGX_MLSEC_TLS_DEPTH)
            != NGX_OK)
     {
-        return NGX_ABORT;
+        return NGX_DECLINED;
     }
 
     if (trust == NGX_MLSEC_TLS_SYSTEM
         && SSL_CTX_set_default_verify_paths(ssl->ctx) != 1)
     {
-        return NGX_ABORT;
-    }
-
-    *tls = t;
-
-    return NGX_OK;
-}
-
-
-/*
- * The name of a host is what stands before its port.  OpenSSL wants a string
- * that ends with a zero byte.
- */
-
-static ngx_int_t
-ngx_mlsec_tls_name(ngx_conf_t *cf, const ngx_str_t *host, ngx_uint_t exact,
-    ngx_mlsec_tls_t *tls)
-{
-    u_char     *p;
-    ngx_str_t   name;
-
-    name = *host;
-
-    /* the last colon; one inside of brackets is of an IPv6 address */
-
-    for (p = name.data + name.len; !exact && p > name.data; p--) {
-
-        if (p[-1] == ']') {
-            break;
-        }
-
-        if (p[-1] == ':') {
-            name.len = p - 1 - name.data;
-            break;
-        }
-    }
-
-    /* those are of a URI, not of the name that is looked for */
-
-    if (name.len > 2 && name.data[0] == '['
-        && name.data[name.len - 1] == ']')
-    {
-        name.data++;
-        name.len -= 2;
-    }
-
-    tls->name.data = ngx_pnalloc(cf->pool, name.len + 1);
-    if (tls->name.data == NULL) {
         return NGX_ERROR;
     }
 
-    (void) ngx_cpystrn(tls->name.data, name.data, name.len + 1);
-    tls->name.len = name.len;
+    tls->ssl = ssl;
+    tls->verify = (trust != NGX_MLSEC_TLS_ANYBODY);
 
     return NGX_OK;
 }
 
 
-const char *
-ngx_mlsec_tls_start(const ngx_mlsec_tls_t *tls, ngx_connection_t *c,
-    void (*handler)(ngx_connection_t *c))
+void
+ngx_mlsec_tls_start(ngx_connection_t *c, const ngx_mlsec_tls_t *tls,
+    ngx_mlsec_tls_done_pt done)
 {
+    ngx_int_t                   rc;
+    const char                 *error;
+    ngx_mlsec_tls_handshake_t  *handshake;
+
+    error = ngx_mlsec_tls_begin(c, tls);
+
+    if (error != NULL) {
+        done(c, error);
+        return;
+    }
+
+    handshake = ngx_palloc(c->pool, sizeof(ngx_mlsec_tls_handshake_t));
+
+    if (handshake == NULL) {
+        done(c, "out of memory");
+        return;
+    }
+
+    handshake->tls = tls;
+    handshake->done = done;
+    handshake->data = c->data;
+    c->data = handshake;
+
+    rc = ngx_ssl_handshake(c);
+
+    if (rc == NGX_AGAIN) {
+        c->ssl->handler = ngx_mlsec_tls_handler;
+        return;
+    }
+
+    ngx_mlsec_tls_handler(c);
+}
+
+
+static const char *
+ngx_mlsec_tls_begin(ngx_connection_t *c, const ngx_mlsec_tls_t *tls)
+{
+    u_char  address[sizeof(struct in6_addr)];
+
     c->pool = ngx_create_pool(NGX_MLSEC_TLS_POOL, ngx_cycle->log);
 
     if (c->pool == NULL
@@ -144,47 +144,52 @@ ngx_mlsec_tls_start(const ngx_mlsec_tls_t *tls, ngx_connection_t *c,
 
     /* RFC 6066, 3: addresses are no names */
 
-    if (!ngx_mlsec_tls_is_address(&tls->name)
-        && SSL_set_tlsext_host_name(c->ssl->connection,
-                                    (char *) tls->name.data)
-           == 0)
+    if (tls->name.len == 0 || tls->name.data[0] == '['
+        || inet_pton(AF_INET, (char *) tls->name.data, address) == 1
+        || inet_pton(AF_INET6, (char *) tls->name.data, address) == 1)
     {
-        return "no handshake";
-    }
-
-    if (ngx_ssl_handshake(c) == NGX_AGAIN) {
-        c->ssl->handler = handler;
         return NULL;
     }
 
-    handler(c);
+    if (SSL_set_tlsext_host_name(c->ssl->connection, (char *) tls->name.data)
+        == 0)
+    {
+        return "no handshake";
+    }
 
     return NULL;
 }
 
 
-static ngx_uint_t
-ngx_mlsec_tls_is_address(const ngx_str_t *name)
+static void
+ngx_mlsec_tls_handler(ngx_connection_t *c)
 {
-    u_char  address[sizeof(struct in6_addr)];
+    const char                 *error;
+    ngx_mlsec_tls_handshake_t  *handshake;
 
-    return inet_pton(AF_INET, (char *) name->data, address) == 1
-           || inet_pton(AF_INET6, (char *) name->data, address) == 1;
+    handshake = c->data;
+    c->data = handshake->data;
+
+    if (c->read->timedout) {
+        error = "timed out";
+
+    } else if (!c->ssl->handshaked) {
+        error = "no handshake";
+
+    } else {
+        error = ngx_mlsec_tls_verify(c, handshake->tls);
+    }
+
+    handshake->done(c, error);
 }
 
 
-const char *
-ngx_mlsec_tls_verdict(const ngx_mlsec_tls_t *tls, ngx_connection_t *c)
+static const char *
+ngx_mlsec_tls_verify(ngx_connection_t *c, const ngx_mlsec_tls_t *tls)
 {
-    if (c->read->timedout) {
-        return "timed out";
-    }
+    ngx_str_t  name;
 
-    if (!c->ssl->handshaked) {
-        return "no handshake";
-    }
-
-    if (tls->trust == NGX_MLSEC_TLS_NONE) {
+    if (!tls->verify) {
         return NULL;
     }
 
@@ -192,35 +197,10 @@ ngx_mlsec_tls_verdict(const ngx_mlsec_tls_t *tls, ngx_connection_t *c)
         return "certificate not trusted";
     }
 
-    return ngx_mlsec_tls_is_named(c, &tls->name)
-           ? NULL : "certificate of another name";
-}
+    name = tls->name;
 
-
-/* nginx looks at the names in a certificate, and not at its addresses. */
-
-static ngx_uint_t
-ngx_mlsec_tls_is_named(ngx_connection_t *c, const ngx_str_t *name)
-{
-    X509        *cert;
-    ngx_str_t    copy;
-    ngx_uint_t   named;
-
-    if (!ngx_mlsec_tls_is_address(name)) {
-        copy = *name;
-        return ngx_ssl_check_host(c, &copy) == NGX_OK;
-    }
-
-    cert = SSL_get_peer_certificate(c->ssl->connection);
-    if (cert == NULL) {
-        return 0;
-    }
-
-    named = X509_check_ip_asc(cert, (char *) name->data, 0) == 1;
-
-    X509_free(cert);
-
-    return named;
+    return ngx_ssl_check_host(c, &name) == NGX_OK ? NULL
+           : "certificate of another name";
 }
 
 
@@ -251,25 +231,18 @@ ngx_mlsec_tls_stop(ngx_connection_t *c)
 
 
 ngx_int_t
-ngx_mlsec_tls_create(ngx_conf_t *cf, const ngx_str_t *host, ngx_uint_t exact,
-    ngx_mlsec_tls_trust_e trust, ngx_str_t *file, ngx_mlsec_tls_t **tls)
+ngx_mlsec_tls_create(ngx_conf_t *cf, ngx_mlsec_tls_t *tls,
+    const ngx_str_t *name, ngx_mlsec_tls_trust_e trust, ngx_str_t *file)
 {
-    return NGX_DECLINED;
+    return NGX_ABORT;
 }
 
 
-const char *
-ngx_mlsec_tls_start(const ngx_mlsec_tls_t *tls, ngx_connection_t *c,
-    void (*handler)(ngx_connection_t *c))
+void
+ngx_mlsec_tls_start(ngx_connection_t *c, const ngx_mlsec_tls_t *tls,
+    ngx_mlsec_tls_done_pt done)
 {
-    return "no handshake";
-}
-
-
-const char *
-ngx_mlsec_tls_verdict(const ngx_mlsec_tls_t *tls, ngx_connection_t *c)
-{
-    return "no handshake";
+    done(c, "no handshake");
 }
 
 

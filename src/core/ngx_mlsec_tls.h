@@ -4,12 +4,8 @@
  */
 
 /*
- * TLS of connections that a worker makes by itself: nginx's own, as that of
+ * TLS of connections that the module opens by itself: nginx's own, as that of
  * proxy_pass is.
- *
- * No session is kept from one connection to the next: a peer whose certificate
- * has become invalid would go on to pass with one that was good when the
- * session was made.
  */
 
 
@@ -19,64 +15,61 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ngx_event.h>
 
 
-typedef enum {
-    NGX_MLSEC_TLS_NONE = 0,                /* any certificate will do */
-    NGX_MLSEC_TLS_FILE,                    /* CAs of a file */
-    NGX_MLSEC_TLS_SYSTEM                   /* those that OpenSSL comes with */
-} ngx_mlsec_tls_trust_e;
-
+/* what is to be known before the first handshake; the configuration's */
 
 typedef struct {
-    void                   *ssl;           /* ngx_ssl_t */
-    ngx_str_t               name;          /* asked for by SNI, and what the
-                                              certificate has to have; ends
-                                              with a zero */
-    ngx_mlsec_tls_trust_e   trust;
+    void        *ssl;              /* ngx_ssl_t; NULL: there is no TLS */
+    ngx_str_t    name;             /* asked for, and that of the certificate;
+                                      a zero byte follows */
+    unsigned     verify:1;
 } ngx_mlsec_tls_t;
 
 
-/*
- * Makes what connections to one server need, in cf->pool.
- *
- * host: the name of the server, with or without a port; exact: 1 if it has
- * none for sure.  trust, file: whom to believe; file: PEM, its path becomes
- * that which nginx has opened.
- *
- * NGX_OK with *tls.  NGX_DECLINED: this nginx has been built without TLS.
- * NGX_ABORT: the file cannot be read, OpenSSL's reason has been logged.
- * NGX_ERROR: no memory.
- */
-ngx_int_t ngx_mlsec_tls_create(ngx_conf_t *cf, const ngx_str_t *host,
-    ngx_uint_t exact, ngx_mlsec_tls_trust_e trust, ngx_str_t *file,
-    ngx_mlsec_tls_t **tls);
+/* whom a certificate has to be from */
+
+typedef enum {
+    NGX_MLSEC_TLS_ANYBODY = 0,     /* it is not looked at */
+    NGX_MLSEC_TLS_SYSTEM,          /* the CAs of this machine */
+    NGX_MLSEC_TLS_FILE             /* those of a file */
+} ngx_mlsec_tls_trust_e;
+
 
 /*
- * Makes the session of a connection that is connected and begins the
- * handshake.
- *
- * handler: is called once when the handshake has ended, or the timer of the
- * read event has; perhaps before this returns.  It asks
- * ngx_mlsec_tls_verdict() what has come of it, and sets the handlers of the
- * two events, which are nginx's until then.
- *
- * NULL, or why not; handler is not called then.
+ * Called once, when the handshake has ended: error is NULL or says why the
+ * connection is not to be used ("no handshake", "certificate not trusted").
+ * The handlers of c's events are the handshake's until then, and have to be
+ * set by this one.
  */
-const char *ngx_mlsec_tls_start(const ngx_mlsec_tls_t *tls,
-    ngx_connection_t *c, void (*handler)(ngx_connection_t *c));
+typedef void (*ngx_mlsec_tls_done_pt)(ngx_connection_t *c, const char *error);
+
 
 /*
- * What has come of a handshake: NULL, it has ended and the peer is who it
- * should be; or why not.
+ * Prepares TLS to a server.  name: a host name or an address, without a port;
+ * copied.  file: PEM, of NGX_MLSEC_TLS_FILE.
+ *
+ * NGX_OK; NGX_DECLINED: the file cannot be read; NGX_ABORT: this nginx has
+ * been built without TLS (the caller says so); NGX_ERROR without memory.
  */
-const char *ngx_mlsec_tls_verdict(const ngx_mlsec_tls_t *tls,
-    ngx_connection_t *c);
+ngx_int_t ngx_mlsec_tls_create(ngx_conf_t *cf, ngx_mlsec_tls_t *tls,
+    const ngx_str_t *name, ngx_mlsec_tls_trust_e trust, ngx_str_t *file);
 
 /*
- * To be called before the connection is closed, with TLS or without; frees
- * c->pool, if there is one.
+ * Shakes hands on a connection that is established.  c->data stays the
+ * caller's: it is put back before done() is called, which may happen before
+ * this returns.  A timer of the read event bounds it ("timed out"); it is the
+ * caller's to set.
+ *
+ * No session is kept from one connection to the next: a server whose
+ * certificate has become invalid would go on to be trusted.
+ */
+void ngx_mlsec_tls_start(ngx_connection_t *c, const ngx_mlsec_tls_t *tls,
+    ngx_mlsec_tls_done_pt done);
+
+/*
+ * Ends TLS on a connection that is about to be closed, in whatever state it
+ * is, without waiting for the other side.  Harmless if there is none.
  */
 void ngx_mlsec_tls_stop(ngx_connection_t *c);
 

@@ -62,4 +62,16 @@ mlsec_atomic_cas(mlsec_atomic_t *a, uint64_t *old, uint64_t value)
 }
 
 
+/*
+ * What was written before is seen by others before the caller reads what comes
+ * after.  Of two processes that each write a word, pass here and read the
+ * other's, one at least sees what the other has written.
+ */
+static inline void
+mlsec_atomic_fence(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+
 #endif /* _MLSEC_ATOMIC_H_INCLUDED_ */

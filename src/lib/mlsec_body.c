@@ -37,6 +37,7 @@ mlsec_body_init(mlsec_body_t *b, unsigned status, unsigned char *data,
     size_t room)
 {
     memset(b, 0, sizeof(mlsec_body_t));
+    mlsec_cache_merge_init(&b->cache);
 
     b->data = data;
     b->room = room;
@@ -80,8 +81,8 @@ mlsec_body_end(const mlsec_body_t *b)
 
 
 /*
- * The beginning of a line is kept, in lower case: that is enough for the two
- * headers and the sizes that matter.
+ * The beginning of a line is kept, in lower case: that is enough for the
+ * three headers and the sizes that matter.
  */
 
 static int
@@ -144,9 +145,11 @@ mlsec_body_line_end(mlsec_body_t *b)
 static int
 mlsec_body_header(mlsec_body_t *b)
 {
-    size_t  i;
-    char    line[MLSEC_BODY_LINE + 1];
+    char         line[MLSEC_BODY_LINE + 1];
+    size_t       i;
+    mlsec_str_t  value;
 
+    static const char  cache[] = "cache-control:";
     static const char  length[] = "content-length:";
     static const char  coding[] = "transfer-encoding:";
 
@@ -176,6 +179,16 @@ mlsec_body_header(mlsec_body_t *b)
 
         return b->n > MLSEC_BODY_LINE ? MLSEC_INVALID
                                       : mlsec_body_coding(b, line + i);
+    }
+
+    /* of a line that is too long nothing is believed, rather than a part */
+
+    if (strncmp(line, cache, sizeof(cache) - 1) == 0
+        && b->n <= MLSEC_BODY_LINE)
+    {
+        value.data = (const unsigned char *) line + sizeof(cache) - 1;
+        value.len = i - (sizeof(cache) - 1);
+        mlsec_cache_merge_add(&b->cache, value);
     }
 
     return MLSEC_EMPTY;

@@ -13,10 +13,11 @@
 #define _MLSEC_BODY_H_INCLUDED_
 
 
+#include <lib/mlsec_cache_merge.h>
 #include <lib/mlsec_types.h>
 
 
-#define MLSEC_BODY_LINE  48          /* bytes kept of a line */
+#define MLSEC_BODY_LINE  192         /* bytes kept of a line */
 
 
 typedef struct {
@@ -28,6 +29,7 @@ typedef struct {
     unsigned        state;
     unsigned        n;               /* bytes of the line, may exceed it */
     unsigned char   line[MLSEC_BODY_LINE];
+    mlsec_cache_merge_t  cache;      /* of the lines of Cache-Control */
 
     unsigned        bodiless:1;      /* by its status */
     unsigned        sized:1;         /* Content-Length */

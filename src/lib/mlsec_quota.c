@@ -171,6 +171,35 @@ mlsec_quota_give_back(mlsec_atomic_t *word, const mlsec_quota_t *quota,
 }
 
 
+void
+mlsec_quota_set(mlsec_atomic_t *word, const mlsec_quota_t *quota,
+    uint64_t now, uint64_t count)
+{
+    mlsec_quota_span_t  span;
+
+    mlsec_quota_span(quota, now, &span);
+
+    if (count > MLSEC_QUOTA_MAX) {
+        count = MLSEC_QUOTA_MAX;
+    }
+
+    mlsec_atomic_store(word, span.number << MLSEC_QUOTA_BITS | count);
+}
+
+
+uint64_t
+mlsec_quota_window(const mlsec_quota_t *quota, uint64_t now, uint64_t *left)
+{
+    mlsec_quota_span_t  span;
+
+    mlsec_quota_span(quota, now, &span);
+
+    *left = span.end - now;
+
+    return 2 * span.number + (quota->window == MLSEC_QUOTA_MONTH);
+}
+
+
 uint64_t
 mlsec_quota_count(uint64_t word)
 {

@@ -55,6 +55,17 @@ int mlsec_quota_look(const mlsec_atomic_t *word, const mlsec_quota_t *quota,
 void mlsec_quota_give_back(mlsec_atomic_t *word, const mlsec_quota_t *quota,
     uint64_t now, uint64_t cost);
 
+/* Makes a word count "count" units of the window that "now" is in. */
+void mlsec_quota_set(mlsec_atomic_t *word, const mlsec_quota_t *quota,
+    uint64_t now, uint64_t count);
+
+/*
+ * The number of the window that "now" is in, which no other window has, of
+ * days or months; *left: s until it ends.
+ */
+uint64_t mlsec_quota_window(const mlsec_quota_t *quota, uint64_t now,
+    uint64_t *left);
+
 /* Units that a word has counted, whatever its window. */
 uint64_t mlsec_quota_count(uint64_t word);
 

@@ -37,7 +37,8 @@ typedef struct {
 static uint64_t
 mlsec_registry_layout(void)
 {
-    return ((uint64_t) sizeof(mlsec_registry_t) << 40)
+    return ((uint64_t) sizeof(mlsec_cell_t) << 56)
+           | ((uint64_t) sizeof(mlsec_registry_t) << 40)
            | ((uint64_t) sizeof(mlsec_service_slot_t) << 20)
            | sizeof(mlsec_peer_slot_t);
 }
@@ -71,7 +72,7 @@ mlsec_registry_format(void *memory, size_t size)
 
     unit = sizeof(mlsec_service_slot_t)
            + MLSEC_REGISTRY_PEERS * sizeof(mlsec_peer_slot_t)
-           + MLSEC_REGISTRY_WORKERS * sizeof(mlsec_atomic_t);
+           + MLSEC_REGISTRY_WORKERS * sizeof(mlsec_cell_t);
 
     if (size < sizeof(mlsec_registry_t) + unit) {
         return MLSEC_NOMEM;
@@ -452,16 +453,16 @@ mlsec_registry_index(const mlsec_registry_t *r,
 }
 
 
-mlsec_atomic_t *
+mlsec_cell_t *
 mlsec_registry_cell(const mlsec_registry_t *r, unsigned number,
     uint32_t service)
 {
-    mlsec_table_t    table;
-    mlsec_atomic_t  *cells;
+    mlsec_cell_t   *cells;
+    mlsec_table_t   table;
 
     mlsec_registry_peers(r, &table);
 
-    cells = (mlsec_atomic_t *) (void *) (table.start + table.n * table.width);
+    cells = (mlsec_cell_t *) (void *) (table.start + table.n * table.width);
 
     return &cells[(number % MLSEC_REGISTRY_WORKERS) * r->nservices + service];
 }
@@ -472,6 +473,7 @@ mlsec_registry_worker(mlsec_registry_t *r, unsigned number, uint32_t pid,
     uint64_t generation)
 {
     uint64_t         i;
+    mlsec_cell_t    *cell;
     mlsec_worker_t  *worker;
 
     worker = &r->workers[number % MLSEC_REGISTRY_WORKERS];
@@ -479,8 +481,11 @@ mlsec_registry_worker(mlsec_registry_t *r, unsigned number, uint32_t pid,
     if (number < MLSEC_REGISTRY_WORKERS) {
 
         for (i = 0; i < r->nservices; i++) {
-            mlsec_atomic_store(mlsec_registry_cell(r, number, (uint32_t) i),
-                               0);
+            cell = mlsec_registry_cell(r, number, (uint32_t) i);
+
+            mlsec_atomic_store(&cell->waiting[0], 0);
+            mlsec_atomic_store(&cell->waiting[1], 0);
+            mlsec_atomic_store(&cell->calls, 0);
         }
     }
 
@@ -537,7 +542,8 @@ mlsec_registry_live(const mlsec_registry_t *r, uint32_t service,
     for (i = 0; i < MLSEC_REGISTRY_WORKERS; i++) {
 
         if (mlsec_atomic_load(&r->workers[i].pid)) {
-            word = mlsec_atomic_load(mlsec_registry_cell(r, i, service));
+            word = mlsec_atomic_load(
+                       &mlsec_registry_cell(r, i, service)->calls);
 
             live->calls += word % MLSEC_REGISTRY_RETRY;
             live->retries += word / MLSEC_REGISTRY_RETRY;

@@ -28,7 +28,7 @@
 
 
 #define MLSEC_REGISTRY_MAGIC     0x6d6c736563726567ull    /* "mlsecreg" */
-#define MLSEC_REGISTRY_VERSION   2
+#define MLSEC_REGISTRY_VERSION   3
 #define MLSEC_REGISTRY_WORKERS   128
 #define MLSEC_REGISTRY_NAME      128         /* longest key, bytes */
 #define MLSEC_REGISTRY_PLACES    64          /* of addresses of a service */
@@ -54,6 +54,17 @@ typedef enum {
 } mlsec_outcome_e;
 
 
+/* how the wait of a call for its place has ended */
+
+typedef enum {
+    MLSEC_WAIT_CALLED = 0,
+    MLSEC_WAIT_EXPIRED,              /* waited for as long as it may */
+    MLSEC_WAIT_CROWDED_OUT,          /* by one that has to be called */
+    MLSEC_WAIT_ABORTED,              /* not wanted any more */
+    MLSEC_WAITS
+} mlsec_wait_e;
+
+
 /* owner: 0 free, else who is writing it or the hash of its key */
 
 typedef struct {
@@ -75,6 +86,7 @@ typedef struct {
     mlsec_atomic_t      asked;       /* for probes, times */
     mlsec_atomic_t      refused;     /* calls that the breaker refused */
     mlsec_atomic_t      shed;        /* calls over max_inflight */
+    mlsec_atomic_t      waited[MLSEC_WAITS];  /* for a place, how it ended */
     mlsec_atomic_t      opened;      /* times, in all */
     mlsec_atomic_t      recovered;   /* times, in all */
     mlsec_budget_t      budget;      /* of second calls */
@@ -97,6 +109,15 @@ typedef struct {
     mlsec_atomic_t      ejected;     /* times, in all */
     mlsec_atomic_t      calls[MLSEC_OUTCOMES];
 } __attribute__((aligned(64))) mlsec_peer_slot_t;
+
+
+/* what a worker has to do with a service; only that worker writes */
+
+typedef struct {
+    mlsec_atomic_t      calls;       /* in flight; MLSEC_REGISTRY_RETRY */
+    mlsec_atomic_t      waiting[2];  /* of mlsec_gate.h: those that have to
+                                        be called, those that need not */
+} mlsec_cell_t;
 
 
 typedef struct {
@@ -206,11 +227,11 @@ void mlsec_registry_worker_gone(mlsec_registry_t *r, unsigned number,
 void mlsec_registry_bury(mlsec_registry_t *r, const mlsec_process_t *process);
 
 /*
- * Calls in flight of one worker to one service; only that worker adds: 1 for
- * a call, MLSEC_REGISTRY_RETRY for a second call that runs or waits to be
- * made.  Both are in one word, so that both are gone with the worker.
+ * The cell of one worker for one service; only that worker adds to its calls:
+ * 1 for a call, MLSEC_REGISTRY_RETRY for a second call that runs or waits to
+ * be made.  Both are in one word, so that both are gone with the worker.
  */
-mlsec_atomic_t *mlsec_registry_cell(const mlsec_registry_t *r,
+mlsec_cell_t *mlsec_registry_cell(const mlsec_registry_t *r,
     unsigned number, uint32_t service);
 
 /*

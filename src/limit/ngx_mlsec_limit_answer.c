@@ -259,12 +259,55 @@ ngx_mlsec_limit_refuse(ngx_http_request_t *r,
 
     ngx_mlsec_limit_message(r, item, error.retry_after, &error.message);
     ngx_mlsec_limit_details(r, item, error.retry_after, &error.details);
+    error.policy = item->limit->kind == MLSEC_LIMIT_COUNT ? "mlsec_limit_conn"
+                                                          : "mlsec_limit";
 
     if (ngx_mlsec_error_set(r, &error) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return NGX_HTTP_TOO_MANY_REQUESTS;
+}
+
+
+/* The limit may be kept, it cannot be told: that is no fault of the client. */
+
+ngx_int_t
+ngx_mlsec_limit_unavailable(ngx_http_request_t *r,
+    const ngx_mlsec_limit_item_t *item)
+{
+    u_char             *p;
+    ngx_mlsec_json_t    w;
+    ngx_mlsec_error_t   error;
+
+    ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
+    error.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+    error.retry_after = 1;
+
+    p = ngx_pnalloc(r->pool, sizeof("Limit \"\" cannot be checked now")
+                             + item->limit->name.len);
+
+    if (p != NULL) {
+        error.message.data = p;
+        error.message.len = ngx_sprintf(p, "Limit \"%V\" cannot be checked "
+                                        "now", &item->limit->name)
+                            - p;
+    }
+
+    (void) ngx_mlsec_json_init(&w, r->pool, 128);
+
+    ngx_mlsec_json_lit(&w, "\"error_type\":\"limit_unavailable\","
+                           "\"policy\":");
+    ngx_mlsec_json_string(&w, &item->limit->name);
+    ngx_mlsec_json_lit(&w, ",\"retry_after\":1,"
+                           "\"change\":\"mlsec_limit_sync fail=\"");
+    (void) ngx_mlsec_json_text(&w, &error.details);
+
+    if (ngx_mlsec_error_set(r, &error) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
 }
 
 

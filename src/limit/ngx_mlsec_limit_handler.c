@@ -13,6 +13,13 @@
 
 static ngx_int_t ngx_mlsec_limit_phase(ngx_http_request_t *r,
     ngx_uint_t address);
+static ngx_int_t ngx_mlsec_limit_conclude(ngx_http_request_t *r,
+    ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first,
+    ngx_mlsec_limit_item_t *refused);
+static ngx_uint_t ngx_mlsec_limit_asks(const ngx_mlsec_limit_ctx_t *ctx,
+    ngx_uint_t first);
+static ngx_mlsec_limit_item_t *ngx_mlsec_limit_resume(ngx_http_request_t *r,
+    ngx_mlsec_limit_ctx_t *ctx);
 static ngx_mlsec_limit_ctx_t *ngx_mlsec_limit_ctx(ngx_http_request_t *r);
 static ngx_mlsec_limit_ctx_t *ngx_mlsec_limit_ctx_create(
     ngx_http_request_t *r);
@@ -24,22 +31,11 @@ static ngx_int_t ngx_mlsec_limit_keep(ngx_http_request_t *r,
     ngx_mlsec_limit_ctx_t **ctx, const ngx_mlsec_limit_item_t *item);
 static ngx_int_t ngx_mlsec_limit_item(ngx_http_request_t *r,
     ngx_mlsec_limit_item_t *item);
-static ngx_mlsec_limit_item_t *ngx_mlsec_limit_decide(ngx_http_request_t *r,
-    ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first);
-static int ngx_mlsec_limit_look(ngx_mlsec_limit_item_t *item, uint64_t now);
-static int ngx_mlsec_limit_take(ngx_mlsec_limit_item_t *item,
-    mlsec_limit_clock_t *clock);
-static int ngx_mlsec_limit_take_word(ngx_mlsec_limit_item_t *item,
-    uint64_t now);
-static void ngx_mlsec_limit_give_back(ngx_mlsec_limit_ctx_t *ctx,
-    ngx_uint_t first, ngx_uint_t last);
-static void ngx_mlsec_limit_note(ngx_http_request_t *r,
-    ngx_mlsec_limit_item_t *item);
 static void ngx_mlsec_limit_strictest(ngx_mlsec_limit_ctx_t *ctx,
     ngx_uint_t first);
+static void ngx_mlsec_limit_take_late(ngx_http_request_t *r,
+    ngx_mlsec_limit_item_t *item);
 static void ngx_mlsec_limit_cleanup(void *data);
-static uint64_t ngx_mlsec_limit_yield(void *ctx);
-static void ngx_mlsec_limit_clock(mlsec_limit_clock_t *clock);
 
 
 ngx_int_t
@@ -79,6 +75,11 @@ ngx_mlsec_limit_phase(ngx_http_request_t *r, ngx_uint_t address)
         return NGX_DECLINED;
     }
 
+    if (ctx != NULL && ctx->waiter.state != NGX_MLSEC_LIMIT_IDLE) {
+        return ngx_mlsec_limit_conclude(r, ctx, ctx->waiter.since,
+                                        ngx_mlsec_limit_resume(r, ctx));
+    }
+
     first = ctx ? ctx->nitems : 0;
     rc = ngx_mlsec_limit_gather(r, &ctx, address);
 
@@ -92,24 +93,128 @@ ngx_mlsec_limit_phase(ngx_http_request_t *r, ngx_uint_t address)
 
     refused = ngx_mlsec_limit_decide(r, ctx, first);
 
+    if (refused == NULL && ngx_mlsec_limit_asks(ctx, first)) {
+        rc = ngx_mlsec_limit_wait(r, ctx, first);
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->waiter.state = NGX_MLSEC_LIMIT_LATE;
+        refused = ngx_mlsec_limit_resume(r, ctx);
+    }
+
+    return ngx_mlsec_limit_conclude(r, ctx, first, refused);
+}
+
+
+static ngx_int_t
+ngx_mlsec_limit_conclude(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
+    ngx_uint_t first, ngx_mlsec_limit_item_t *refused)
+{
+    ngx_uint_t  i;
+
+    for (i = first; i < ctx->nitems; i++) {
+        ngx_mlsec_limit_metrics_count(ctx->items[i]);
+    }
+
+    if (refused != NULL && refused->closed) {
+        ctx->refused = 1;
+        return ngx_mlsec_limit_unavailable(r, refused);
+    }
+
     if (refused != NULL) {
         ctx->refused = 1;
         ctx->strictest = refused;
 
-        if (ngx_mlsec_limit_tell(r, ctx) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_mlsec_limit_refuse(r, refused);
+    } else {
+        ngx_mlsec_limit_strictest(ctx, first);
     }
-
-    ngx_mlsec_limit_strictest(ctx, first);
 
     if (ngx_mlsec_limit_tell(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return NGX_DECLINED;
+    return refused ? ngx_mlsec_limit_refuse(r, refused) : NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_limit_asks(const ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first)
+{
+    ngx_uint_t  i;
+
+    for (i = first; i < ctx->nitems; i++) {
+
+        if (ctx->items[i]->asks) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * The store has answered, or it has not: the items that have asked are
+ * decided now, the others were before.  The item that refuses, or NULL.
+ */
+
+static ngx_mlsec_limit_item_t *
+ngx_mlsec_limit_resume(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
+{
+    ngx_uint_t                    i, late;
+    mlsec_limit_clock_t           clock;
+    ngx_mlsec_limit_item_t       *item, *refused;
+    ngx_mlsec_limit_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_limit_module);
+
+    late = (ctx->waiter.state == NGX_MLSEC_LIMIT_LATE);
+    ctx->waiter.state = NGX_MLSEC_LIMIT_IDLE;
+    refused = NULL;
+
+    ngx_mlsec_limit_clock(&clock);
+
+    for (i = ctx->waiter.since; i < ctx->nitems; i++) {
+        item = ctx->items[i];
+
+        if (!item->asks) {
+            continue;
+        }
+
+        item->asks = 0;
+
+        if (late) {
+            ngx_mlsec_limit_way_back(mcf, item);
+            item->refused = ((item->later
+                              ? ngx_mlsec_limit_look(item, clock.now)
+                              : ngx_mlsec_limit_take(item, &clock))
+                             == MLSEC_DECLINED);
+        }
+
+        if (!item->refused) {
+            continue;
+        }
+
+        ngx_mlsec_limit_note(r, item);
+
+        if (!item->limit->dry
+            && (refused == NULL || item->state.wait > refused->state.wait))
+        {
+            refused = item;
+        }
+    }
+
+    if (refused != NULL) {
+        ngx_mlsec_limit_give_back(ctx, ctx->waiter.since, ctx->nitems);
+    }
+
+    return refused;
 }
 
 
@@ -162,6 +267,7 @@ ngx_mlsec_limit_ctx_create(ngx_http_request_t *r)
     ctx->nitems = 0;
     ctx->strictest = NULL;
     ctx->refused = 0;
+    ngx_memzero(&ctx->waiter, sizeof(ngx_mlsec_limit_waiter_t));
     ngx_memzero(&ctx->headers, sizeof(ngx_mlsec_limit_headers_t));
 
     cln->handler = ngx_mlsec_limit_cleanup;
@@ -285,6 +391,7 @@ ngx_mlsec_limit_item(ngx_http_request_t *r, ngx_mlsec_limit_item_t *item)
     text.data = key.data;
     text.len = key.len;
 
+    item->key = key;
     item->id.policy = limit->policy;
     item->id.kind = limit->kind;
     item->id.group = 0;
@@ -295,216 +402,9 @@ ngx_mlsec_limit_item(ngx_http_request_t *r, ngx_mlsec_limit_item_t *item)
     item->refused = 0;
     item->later = (limit->count != NULL);
 
+    ngx_mlsec_limit_way(r, item);
+
     return NGX_OK;
-}
-
-
-/*
- * All or nothing.  First everything is looked at, so that a request that one
- * limit refuses is not for a moment taken from another one; then taken, and
- * given back if somebody was faster at a later one.
- *
- * NULL: admitted; else the item that refuses for the longest.
- */
-
-static ngx_mlsec_limit_item_t *
-ngx_mlsec_limit_decide(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
-    ngx_uint_t first)
-{
-    int                      rc;
-    ngx_uint_t               i;
-    mlsec_limit_clock_t      clock;
-    ngx_mlsec_limit_item_t  *item, *refused;
-
-    ngx_mlsec_limit_clock(&clock);
-    refused = NULL;
-
-    for (i = first; i < ctx->nitems; i++) {
-        item = ctx->items[i];
-
-        if (ctx->nitems - first == 1 && !item->later) {
-            break;
-        }
-
-        if (ngx_mlsec_limit_look(item, clock.now) == MLSEC_DECLINED) {
-            ngx_mlsec_limit_note(r, item);
-
-            if (!item->limit->dry
-                && (refused == NULL
-                    || item->state.wait > refused->state.wait))
-            {
-                refused = item;
-            }
-        }
-    }
-
-    for (i = first; i < ctx->nitems && refused == NULL; i++) {
-        item = ctx->items[i];
-
-        if (item->later || item->refused) {
-            continue;
-        }
-
-        rc = ngx_mlsec_limit_take(item, &clock);
-
-        if (rc == MLSEC_DECLINED) {
-            ngx_mlsec_limit_note(r, item);
-
-            if (!item->limit->dry) {
-                ngx_mlsec_limit_give_back(ctx, first, i);
-                refused = item;
-            }
-        }
-    }
-
-    return refused;
-}
-
-
-static int
-ngx_mlsec_limit_look(ngx_mlsec_limit_item_t *item, uint64_t now)
-{
-    uint64_t              present;
-    mlsec_atomic_t        none, *word;
-    mlsec_limit_table_t  *table;
-
-    table = item->limit->zone->table;
-
-    if (item->limit->kind == MLSEC_LIMIT_COUNT) {
-        present = mlsec_limit_present(table, &item->id);
-        item->state.remaining = 0;
-        item->state.reset = 0;
-        item->state.wait = 1;
-
-        return present < item->limit->max ? MLSEC_OK : MLSEC_DECLINED;
-    }
-
-    none.word = 0;
-    item->entry = mlsec_limit_find(table, &item->id);
-    word = item->entry ? &item->entry->word : &none;
-
-    if (item->limit->kind == MLSEC_LIMIT_QUOTA) {
-        return mlsec_quota_look(word, &item->terms.quota, ngx_time(),
-                                item->terms.cost, &item->state);
-    }
-
-    return mlsec_gcra_look(word, &item->terms.gcra, now, item->terms.cost,
-                           &item->state);
-}
-
-
-static int
-ngx_mlsec_limit_take(ngx_mlsec_limit_item_t *item,
-    mlsec_limit_clock_t *clock)
-{
-    int                   rc;
-    mlsec_limit_table_t  *table;
-
-    table = item->limit->zone->table;
-
-    if (item->limit->kind == MLSEC_LIMIT_COUNT) {
-        rc = mlsec_limit_enter(table, &item->id, clock, ngx_process_slot,
-                               item->limit->max, &item->entry);
-        item->taken = (rc == MLSEC_OK);
-        item->state.remaining = 0;
-        item->state.reset = 0;
-        item->state.wait = 1;
-
-        return rc;
-    }
-
-    do {
-        item->entry = mlsec_limit_get(table, &item->id, clock);
-
-        /* only counts keep a place for ever: there is none, let it pass */
-
-        if (item->entry == NULL) {
-            ngx_memzero(&item->state, sizeof(mlsec_gcra_state_t));
-            item->state.remaining = ngx_mlsec_limit_quantity(item);
-            return MLSEC_NOMEM;
-        }
-
-        rc = ngx_mlsec_limit_take_word(item, clock->now);
-
-    } while (!mlsec_limit_still(item->entry, &item->id));
-
-    item->taken = (rc == MLSEC_OK);
-
-    return rc;
-}
-
-
-static int
-ngx_mlsec_limit_take_word(ngx_mlsec_limit_item_t *item, uint64_t now)
-{
-    if (item->limit->kind == MLSEC_LIMIT_QUOTA) {
-        return mlsec_quota_take(&item->entry->word, &item->terms.quota,
-                                ngx_time(), item->terms.cost, &item->state);
-    }
-
-    return mlsec_gcra_take(&item->entry->word, &item->terms.gcra, now,
-                           item->terms.cost, &item->state);
-}
-
-
-static void
-ngx_mlsec_limit_give_back(ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first,
-    ngx_uint_t last)
-{
-    ngx_uint_t               i;
-    ngx_mlsec_limit_item_t  *item;
-
-    for (i = first; i < last; i++) {
-        item = ctx->items[i];
-
-        if (!item->taken) {
-            continue;
-        }
-
-        item->taken = 0;
-
-        switch (item->limit->kind) {
-
-        case MLSEC_LIMIT_COUNT:
-            mlsec_limit_leave(item->entry, ngx_process_slot);
-            break;
-
-        case MLSEC_LIMIT_QUOTA:
-            mlsec_quota_give_back(&item->entry->word, &item->terms.quota,
-                                  ngx_time(), item->terms.cost);
-            break;
-
-        default:
-            mlsec_gcra_give_back(&item->entry->word, &item->terms.gcra,
-                                 item->terms.cost);
-        }
-    }
-}
-
-
-static void
-ngx_mlsec_limit_note(ngx_http_request_t *r, ngx_mlsec_limit_item_t *item)
-{
-    mlsec_limit_counters_t  *counters;
-
-    item->refused = 1;
-
-    counters = mlsec_limit_counters(item->limit->zone->table,
-                                    item->limit->policy);
-
-    if (counters != NULL) {
-        mlsec_atomic_add(item->limit->dry ? &counters->dry
-                                          : &counters->refused, 1);
-    }
-
-    if (item->entry != NULL) {
-        mlsec_limit_refused(item->entry, ngx_mlsec_limit_now());
-    }
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "mlsec limit: %s, limit: \"%V\"",
-                  item->limit->dry ? "would be refused (dry_run)" : "refused",
-                  &item->limit->name);
 }
 
 
@@ -520,7 +420,7 @@ ngx_mlsec_limit_strictest(ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first)
         item = ctx->items[i];
 
         if (item->limit->kind == MLSEC_LIMIT_COUNT || item->limit->dry
-            || item->later)
+            || item->later || item->who == NGX_MLSEC_LIMIT_NOBODY)
         {
             continue;
         }
@@ -538,7 +438,6 @@ ngx_int_t
 ngx_mlsec_limit_log(ngx_http_request_t *r)
 {
     ngx_uint_t               i, status;
-    mlsec_limit_clock_t      clock;
     ngx_mlsec_limit_ctx_t   *ctx;
     ngx_mlsec_limit_item_t  *item;
 
@@ -558,12 +457,52 @@ ngx_mlsec_limit_log(ngx_http_request_t *r)
         if (item->later && !ctx->refused
             && ngx_mlsec_conf_status_in(item->limit->count, status))
         {
-            ngx_mlsec_limit_clock(&clock);
-            (void) ngx_mlsec_limit_take(item, &clock);
+            ngx_mlsec_limit_take_late(r, item);
         }
     }
 
     return NGX_OK;
+}
+
+
+/* It has happened: it is noted, be there enough left or not. */
+
+static void
+ngx_mlsec_limit_take_late(ngx_http_request_t *r,
+    ngx_mlsec_limit_item_t *item)
+{
+    mlsec_lease_due_e             due;
+    mlsec_limit_clock_t           clock;
+    ngx_mlsec_limit_main_conf_t  *mcf;
+
+    if (item->who == NGX_MLSEC_LIMIT_NOBODY) {
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_limit_module);
+
+    if (item->who != NGX_MLSEC_LIMIT_HERE) {
+
+        /* the request may have taken long, and an outage have come between */
+
+        ngx_mlsec_limit_generation(mcf, item);
+    }
+
+    ngx_mlsec_limit_clock(&clock);
+    (void) ngx_mlsec_limit_take(item, &clock);
+
+    if (item->who == NGX_MLSEC_LIMIT_HERE || item->entry == NULL
+        || mlsec_sync_alone(mcf->store.sync))
+    {
+        return;
+    }
+
+    due = mlsec_lease_note(&item->entry->lease, &item->lease,
+                           item->terms.cost);
+
+    ngx_mlsec_limit_sync_tell(mcf, item,
+                              item->who == NGX_MLSEC_LIMIT_STORE
+                              ? MLSEC_LEASE_SHORT : due);
 }
 
 
@@ -575,6 +514,8 @@ ngx_mlsec_limit_cleanup(void *data)
     ngx_uint_t               i;
     ngx_mlsec_limit_item_t  *item;
 
+    ngx_mlsec_limit_wait_cancel(&ctx->waiter);
+
     for (i = 0; i < ctx->nitems; i++) {
         item = ctx->items[i];
 
@@ -583,33 +524,4 @@ ngx_mlsec_limit_cleanup(void *data)
             mlsec_limit_leave(item->entry, ngx_process_slot);
         }
     }
-}
-
-
-uint64_t
-ngx_mlsec_limit_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-
-static uint64_t
-ngx_mlsec_limit_yield(void *ctx)
-{
-    ngx_sched_yield();
-
-    return ngx_mlsec_limit_now();
-}
-
-
-static void
-ngx_mlsec_limit_clock(mlsec_limit_clock_t *clock)
-{
-    clock->yield = ngx_mlsec_limit_yield;
-    clock->ctx = NULL;
-    clock->now = ngx_mlsec_limit_now();
 }

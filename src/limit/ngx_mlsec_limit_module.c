@@ -74,6 +74,20 @@ static ngx_command_t  ngx_mlsec_limit_commands[] = {
       offsetof(ngx_mlsec_limit_loc_conf_t, headers),
       &ngx_mlsec_limit_header_kinds },
 
+    { ngx_string("mlsec_limit_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_mlsec_limit_store_line,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mlsec_limit_sync"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_mlsec_limit_sync_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mlsec_limit_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_mlsec_limit_status_line,
@@ -96,7 +110,7 @@ static ngx_http_variable_t  ngx_mlsec_limit_vars[] = {
 
 static ngx_http_module_t  ngx_mlsec_limit_module_ctx = {
     ngx_mlsec_limit_variables,             /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_mlsec_limit_metrics,               /* postconfiguration */
 
     ngx_mlsec_limit_create_main_conf,      /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -347,6 +361,9 @@ ngx_mlsec_limit_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    ngx_str_set(&mcf->store.prefix, "mlsec:");
+    mcf->store.nodes = 1;
+
     return mcf;
 }
 
@@ -356,7 +373,7 @@ ngx_mlsec_limit_create_loc_conf(ngx_conf_t *cf)
 {
     ngx_mlsec_limit_loc_conf_t  *lcf;
 
-    /* limits, off and status are 0 */
+    /* limits, off, status and sync are 0 */
 
     lcf = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_limit_loc_conf_t));
     if (lcf == NULL) {
@@ -380,6 +397,10 @@ ngx_mlsec_limit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_mlsec_limit_merge_phases(conf);
+
+    if (conf->sync == NULL) {
+        conf->sync = prev->sync;
+    }
 
     ngx_conf_merge_uint_value(conf->headers, prev->headers,
                               NGX_MLSEC_LIMIT_HEADERS_DRAFT);
@@ -449,5 +470,5 @@ ngx_mlsec_limit_init_worker(ngx_cycle_t *cycle)
         }
     }
 
-    return NGX_OK;
+    return ngx_mlsec_limit_sync_begin(cycle, mcf);
 }

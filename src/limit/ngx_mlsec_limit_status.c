@@ -29,6 +29,8 @@ typedef struct {
 } ngx_mlsec_limit_view_t;
 
 
+static void ngx_mlsec_limit_status_sync(ngx_mlsec_json_t *w,
+    const mlsec_sync_t *sync);
 static void ngx_mlsec_limit_status_zone(ngx_mlsec_json_t *w,
     const ngx_mlsec_limit_main_conf_t *mcf,
     const ngx_mlsec_limit_zone_t *zone);
@@ -83,13 +85,57 @@ ngx_mlsec_limit_status_handler(ngx_http_request_t *r)
         ngx_mlsec_limit_status_zone(&w, mcf, zone[i]);
     }
 
-    ngx_mlsec_json_lit(&w, "]}");
+    ngx_mlsec_json_lit(&w, "]");
+
+    if (ngx_mlsec_limit_shared(mcf)) {
+        ngx_mlsec_limit_status_sync(&w, mcf->store.sync);
+    }
+
+    ngx_mlsec_json_lit(&w, "}");
 
     if (ngx_mlsec_json_text(&w, &text) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_mlsec_respond_text(r, &text);
+}
+
+
+static void
+ngx_mlsec_limit_status_sync(ngx_mlsec_json_t *w, const mlsec_sync_t *sync)
+{
+    u_char    hex[16 + 1];
+    uint64_t  since;
+
+    since = mlsec_atomic_load(&sync->since);
+
+    (void) ngx_sprintf(hex, "%016xL", mlsec_atomic_load(&sync->node));
+
+    ngx_mlsec_json_lit(w, ",\"sync\":{\"state\":");
+
+    if (mlsec_sync_alone(sync)) {
+        ngx_mlsec_json_lit(w, "\"alone\"");
+
+    } else {
+        ngx_mlsec_json_lit(w, "\"shared\"");
+    }
+
+    ngx_mlsec_json_lit(w, ",\"gateway\":\"");
+    ngx_mlsec_json_raw(w, hex, 16);
+    ngx_mlsec_json_lit(w, "\"");
+    ngx_mlsec_limit_status_number(w, "for_ms",
+                                  ngx_current_msec > since
+                                  ? ngx_current_msec - since : 0);
+    ngx_mlsec_limit_status_number(w, "gateways",
+                                  mlsec_atomic_load(&sync->nodes));
+    ngx_mlsec_limit_status_number(w, "outages",
+                                  mlsec_atomic_load(&sync->transitions));
+    ngx_mlsec_limit_status_number(w, "batches",
+                                  mlsec_atomic_load(&sync->batches));
+    ngx_mlsec_limit_status_number(w, "failed",
+                                  mlsec_atomic_load(&sync->failed));
+    ngx_mlsec_limit_status_number(w, "keys", mlsec_atomic_load(&sync->keys));
+    ngx_mlsec_json_lit(w, "}");
 }
 
 

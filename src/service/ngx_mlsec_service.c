@@ -81,7 +81,7 @@ static ngx_command_t  ngx_mlsec_service_commands[] = {
       NULL },
 
     { ngx_string("mlsec_max_inflight"),
-      NGX_HTTP_UPS_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_UPS_CONF|NGX_CONF_TAKE123,
       ngx_mlsec_max_inflight,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,

@@ -62,6 +62,31 @@ typedef struct {
 typedef struct ngx_mlsec_ticket_s  ngx_mlsec_ticket_t;
 
 
+/*
+ * Tells what has become of a call that had to wait for its place.
+ *
+ * rc: as of ngx_mlsec_service_admit(), not NGX_AGAIN; NGX_DONE: the time of
+ * whoever asked is over.  retry_after: s, at least 1.  Called from the event
+ * loop, never while ngx_mlsec_service_admit() runs.
+ */
+typedef void (*ngx_mlsec_admitted_pt)(void *data, ngx_int_t rc,
+    time_t retry_after);
+
+
+/* a question for ngx_mlsec_service_admit() */
+
+typedef struct {
+    ngx_pool_t                    *pool;     /* of the request */
+    ngx_http_upstream_srv_conf_t  *upstream;
+    ngx_uint_t                     optional; /* 1: shed before others are */
+    ngx_msec_t                     left;     /* ms, until who asks does not
+                                                want it any more; 0: it will
+                                                say so itself */
+    ngx_mlsec_admitted_pt          handler;  /* NULL: it cannot wait */
+    void                          *data;
+} ngx_mlsec_ask_t;
+
+
 /* a call over its attempts, see ngx_mlsec_service_retry() */
 
 typedef struct ngx_mlsec_retry_s   ngx_mlsec_retry_t;
@@ -111,18 +136,27 @@ time_t ngx_mlsec_service_retry_after(ngx_http_upstream_srv_conf_t *uscf);
 
 /*
  * Whether a call to an upstream may be made, before anything is done for it.
- *
- * pool: of the request; a leave that is not used until it is destroyed is
- * given back then.  optional: 1 for a call that is shed before others are.
+ * What is asked for is kept for it: the breaker's leave and a place among
+ * those in flight.  So a call that was let through here is not refused when
+ * its peer is chosen.
  *
  * NGX_OK: *ticket is NULL, or is to be attached to the request that makes the
- * call.  NGX_DECLINED: the circuit breaker is open; NGX_BUSY: too many calls
+ * call.  NGX_AGAIN: it has to wait for a place (mlsec_max_inflight); *ticket
+ * is what to withdraw, or, after ask->handler was called with NGX_OK, to
+ * attach.  NGX_DECLINED: the circuit breaker is open; NGX_BUSY: too many calls
  * are in flight; NGX_ABORT: its name has no address (mlsec_resolve);
  * *retry_after is when to ask again, s, at least 1.
+ *
+ * A ticket that was not used when ask->pool is destroyed is given back.
  */
-ngx_int_t ngx_mlsec_service_admit(ngx_pool_t *pool,
-    ngx_http_upstream_srv_conf_t *uscf, ngx_uint_t optional,
+ngx_int_t ngx_mlsec_service_admit(const ngx_mlsec_ask_t *ask,
     ngx_mlsec_ticket_t **ticket, time_t *retry_after);
+
+/*
+ * Gives a ticket back that is not used: it does not wait any more, its handler
+ * is not called.  ticket may be NULL, or have been used.
+ */
+void ngx_mlsec_service_withdraw(ngx_mlsec_ticket_t *ticket);
 
 /*
  * Gives r the leave for its first attempt, and what is known of the attempts
@@ -172,7 +206,8 @@ ngx_int_t ngx_mlsec_service_refused(ngx_http_request_t *r,
 const char *ngx_mlsec_service_breaker(ngx_http_upstream_srv_conf_t *uscf);
 
 /*
- * PRECONTENT handler: mlsec_via.  NGX_DECLINED, or 503 with an envelope.
+ * PRECONTENT handler: mlsec_via.  NGX_DECLINED; NGX_AGAIN or NGX_DONE: it goes
+ * on by itself, when it has a place, or the body; 503 or 504 with an envelope.
  */
 ngx_int_t ngx_mlsec_service_via(ngx_http_request_t *r);
 

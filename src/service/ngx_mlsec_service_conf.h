@@ -13,7 +13,9 @@
  * ngx_mlsec_service_retry.c   whether there is another attempt
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
- * ngx_mlsec_service_via.c     leave for a call, mlsec_via
+ * ngx_mlsec_service_admit.c   leave for a call: breaker, place
+ * ngx_mlsec_service_gate.c    places of mlsec_max_inflight, who waits for one
+ * ngx_mlsec_service_via.c     mlsec_via
  * ngx_mlsec_service_resolve.c mlsec_resolve, what it puts into an upstream{}
  * ngx_mlsec_service_lookup.c  who asks the DNS, and when
  * ngx_mlsec_service_places.c  what a worker makes of the addresses
@@ -21,7 +23,7 @@
  * ngx_mlsec_service_health.c  who probes, and when
  * ngx_mlsec_service_probe.c   one probe
  * ngx_mlsec_service_match.c   what the body of a probe has to be
- * ngx_mlsec_service_tls.c     TLS of a probe
+ * ngx_mlsec_service_tls.c     what TLS of a probe needs
  * ngx_mlsec_service_status.c  mlsec_services
  * ngx_mlsec_service_metrics.c what is counted of calls, told to mlsec_metrics
  * ngx_mlsec_service_admin.c   mlsec_services admin
@@ -43,8 +45,10 @@
 #include <core/ngx_mlsec_exchange.h>
 #include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_process.h>
+#include <core/ngx_mlsec_tls.h>
 #include <lib/filter/mlsec_filter.h>
 #include <lib/mlsec_discovery.h>
+#include <lib/mlsec_gate.h>
 #include <lib/mlsec_registry.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
@@ -91,7 +95,7 @@ typedef struct {
     const mlsec_filter_t          *program;  /* of both; NULL: none */
     ngx_str_t                      sni;      /* empty: by the Host */
     ngx_str_t                      trusted;  /* file of CAs; empty: no check */
-    ngx_mlsec_tls_t               *tls;      /* NULL: without */
+    ngx_mlsec_tls_t                tls;
     uint64_t                       interval; /* ms */
     uint64_t                       timeout;  /* ms */
     unsigned                       jitter;   /* %, of the interval */
@@ -185,6 +189,13 @@ typedef struct {
     ngx_uint_t                     usable;   /* peers that are not empty */
     ngx_mlsec_lookup_t            *lookup;   /* of the leader */
 
+    mlsec_gate_t                   gate;     /* mlsec_max_inflight */
+    ngx_queue_t                    lines[2]; /* ngx_mlsec_waiter_t, of each
+                                                MLSEC_GATE_* */
+    mlsec_gate_line_t              line[2];  /* the same, for the others */
+    ngx_event_t                    serve;    /* posted: there is room */
+    ngx_event_t                    look;     /* timer, while somebody waits */
+
     ngx_mlsec_probe_t             *probing;  /* list; of the leader */
     uint64_t                       asked;    /* slot->asked, as it was seen */
 
@@ -217,6 +228,8 @@ typedef struct {
     const char                    *needs;    /* that directive, NULL: none */
 
     ngx_uint_t                     max_inflight; /* calls, 0: no limit */
+    unsigned                       queue;    /* that wait, 0: none does */
+    uint64_t                       wait;     /* ms */
 
     unsigned                       used:1;   /* has a directive of ours */
     unsigned                       breaks:1; /* mlsec_breaker */
@@ -244,6 +257,7 @@ typedef struct {
     ngx_str_t                      name;
     ngx_mlsec_conf_place_t         place;
     ngx_http_upstream_srv_conf_t  *upstream;
+    const ngx_module_t            *proxy;    /* nginx's; NULL: not there */
 } ngx_mlsec_via_t;
 
 
@@ -267,10 +281,28 @@ typedef struct {
 } ngx_mlsec_peer_view_t;
 
 
+/* one that waits for its place, see ngx_mlsec_ask_t */
+
+typedef struct {
+    ngx_queue_t                    queue;    /* in a line of its worker's */
+    ngx_event_t                    event;    /* its time; posted: it is told */
+    ngx_mlsec_ticket_t            *ticket;
+    ngx_msec_t                     since;    /* ngx_current_msec */
+    ngx_uint_t                     optional; /* 0 or 1, MLSEC_GATE_* */
+    ngx_int_t                      rc;       /* NGX_AGAIN: it waits */
+    time_t                         retry_after; /* s; 0: 1 */
+    ngx_mlsec_admitted_pt          handler;
+    void                          *data;
+    unsigned                       late:1;   /* the time is the client's */
+} ngx_mlsec_waiter_t;
+
+
 struct ngx_mlsec_ticket_s {
-    const ngx_mlsec_service_conf_t      *conf;
+    const ngx_mlsec_service_conf_t  *conf;
+    ngx_mlsec_waiter_t            *waiter;   /* NULL: it does not wait */
     mlsec_breaker_ticket_t         ticket;
-    unsigned                       used:1;
+    unsigned                       placed:1; /* has a place */
+    unsigned                       used:1;   /* all of it is somebody else's */
 };
 
 
@@ -312,8 +344,14 @@ typedef enum {
     NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
     NGX_MLSEC_PARAM_WORD,            /* unsigned, 1; a word without "=" */
     NGX_MLSEC_PARAM_STATUSES,        /* ngx_array_t * */
-    NGX_MLSEC_PARAM_OWN              /* the directive reads it itself */
+    NGX_MLSEC_PARAM_OWN              /* what "read" makes of it */
 } ngx_mlsec_param_type_e;
+
+
+/* NGX_OK, or NGX_ERROR after an [emerg]; field: at the offset */
+
+typedef ngx_int_t (*ngx_mlsec_param_read_pt)(ngx_conf_t *cf,
+    ngx_str_t *value, void *field);
 
 
 typedef struct {
@@ -321,16 +359,17 @@ typedef struct {
     ngx_mlsec_param_type_e    type;
     size_t                    offset;    /* in ngx_mlsec_service_conf_t */
     ngx_int_t                 max;
+    ngx_mlsec_param_read_pt   read;      /* of NGX_MLSEC_PARAM_OWN, else NULL */
 } ngx_mlsec_param_t;
 
 
 /*
- * Reads the parameters of the directive that nginx is at, which needs a zone.
- * expected: the names, for the error.  NGX_CONF_OK, or NGX_CONF_ERROR after an
+ * Reads the parameters of the directive that nginx is at, which needs a zone,
+ * from argument "first" on.  expected: the names, for the error.  NGX_CONF_OK, or NGX_CONF_ERROR after an
  * [emerg].
  */
 char *ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
-    const ngx_mlsec_param_t *params, const char *expected);
+    ngx_uint_t first, const ngx_mlsec_param_t *params, const char *expected);
 
 
 /* ngx_mlsec_service_retry_conf.c */
@@ -541,18 +580,22 @@ char *ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_mlsec_via_resolve(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf);
 
-/*
- * Whether a service has as many calls in flight as it may have, 1 or 0; if so
- * that is counted.  optional: 1 for calls that are the first to be shed.
- */
-ngx_uint_t ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
-    ngx_uint_t optional);
+
+/* ngx_mlsec_service_admit.c */
 
 /*
- * Asks the breaker.  NGX_OK with *ticket, or NGX_DECLINED with *wait, ms.
+ * Asks the breaker.  NGX_OK with *ticket, or NGX_DECLINED with *wait, ms; a
+ * refusal is counted.
  */
 ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t *ticket, uint64_t *wait);
+
+/*
+ * The same for a further attempt of a call that has been let through, whose
+ * refusal is no refused call.
+ */
+ngx_int_t ngx_mlsec_service_ask_again(const ngx_mlsec_service_conf_t *conf,
+    mlsec_breaker_ticket_t *ticket);
 
 /*
  * Tells the breaker, and the log if that has changed it.
@@ -560,6 +603,50 @@ ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
 void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
     ngx_log_t *log);
+
+/*
+ * Asks the breaker for a ticket that has its place.  NGX_OK or NGX_DECLINED
+ * with *retry_after, s.
+ */
+ngx_int_t ngx_mlsec_ticket_breaker(ngx_mlsec_ticket_t *ticket,
+    time_t *retry_after);
+
+/*
+ * Whether it is plain that a call would be refused at once; changes nothing
+ * but counts.  As ngx_mlsec_service_admit(), which may still refuse what was
+ * NGX_OK here.
+ */
+ngx_int_t ngx_mlsec_service_refuses(const ngx_mlsec_service_conf_t *conf,
+    time_t *retry_after);
+
+
+/* ngx_mlsec_service_gate.c */
+
+/* When a worker begins. */
+void ngx_mlsec_gate_begin(ngx_cycle_t *cycle,
+    ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * A place for a ticket of an upstream with mlsec_max_inflight.
+ *
+ * NGX_OK: it has one.  NGX_AGAIN: it waits; ask->handler will be called, unless
+ * the ticket is withdrawn.  NGX_BUSY: neither; that is counted.
+ */
+ngx_int_t ngx_mlsec_gate_ask(const ngx_mlsec_service_conf_t *conf,
+    const ngx_mlsec_ask_t *ask, ngx_mlsec_ticket_t *ticket);
+
+/* A place without a ticket and without waiting: 1 or 0. */
+ngx_uint_t ngx_mlsec_gate_enter(const ngx_mlsec_service_conf_t *conf,
+    ngx_uint_t optional);
+
+/* Gives a place back, to who waits for one. */
+void ngx_mlsec_gate_leave(const ngx_mlsec_service_conf_t *conf);
+
+/* Has whoever is next take the room that there may be. */
+void ngx_mlsec_gate_next(const ngx_mlsec_service_conf_t *conf);
+
+/* Takes a ticket out of its line, if it is in one. */
+void ngx_mlsec_gate_withdraw(ngx_mlsec_ticket_t *ticket);
 
 
 /* ngx_mlsec_service_error.c */
@@ -690,7 +777,7 @@ const char *ngx_mlsec_match(const ngx_mlsec_health_t *health,
  * Makes what "tls" of mlsec_health needs.  NGX_OK, or NGX_ERROR after an
  * [emerg].
  */
-ngx_int_t ngx_mlsec_health_tls(ngx_conf_t *cf,
+ngx_int_t ngx_mlsec_service_tls(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf);
 
 
@@ -738,6 +825,12 @@ ngx_int_t ngx_mlsec_service_metrics_begin(ngx_conf_t *cf);
  */
 void ngx_mlsec_service_count(const ngx_mlsec_service_conf_t *conf,
     mlsec_outcome_e outcome, ngx_msec_t elapsed);
+
+/*
+ * Counts how long one has waited for a place, ms.
+ */
+void ngx_mlsec_service_count_wait(const ngx_mlsec_service_conf_t *conf,
+    ngx_msec_t elapsed);
 
 
 /* ngx_mlsec_service_admin.c */

@@ -62,7 +62,7 @@ ngx_mlsec_health_prepare(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
 
     health = &conf->health;
 
-    if (ngx_mlsec_health_tls(cf, conf) != NGX_OK) {
+    if (ngx_mlsec_service_tls(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_resolver.h>
 #include <service/ngx_mlsec_service_conf.h>
 
 
@@ -71,8 +72,6 @@ static void ngx_mlsec_lookup_failed(const ngx_mlsec_service_conf_t *conf,
     const mlsec_discovery_view_t *view);
 static void ngx_mlsec_lookup_scope(const ngx_mlsec_service_conf_t *conf,
     mlsec_process_t *process, mlsec_discovery_t *d);
-static time_t ngx_mlsec_lookup_expire(ngx_queue_t *queue, ngx_str_t *prefix,
-    ngx_str_t *name);
 static void *ngx_mlsec_lookup_alloc(void *ctx, size_t size);
 
 
@@ -278,11 +277,10 @@ ngx_mlsec_lookup_ask(ngx_event_t *ev)
         return;
     }
 
-    (void) ngx_mlsec_lookup_expire(resolve->srv
-                                   ? &resolve->resolver->srv_expire_queue
-                                   : &resolve->resolver->name_expire_queue,
-                                   (ngx_str_t *) &resolve->service,
-                                   (ngx_str_t *) &resolve->host);
+    (void) ngx_mlsec_resolver_expire(resolve->srv
+                                     ? &resolve->resolver->srv_expire_queue
+                                     : &resolve->resolver->name_expire_queue,
+                                     &resolve->service, &resolve->host);
 
     ctx->name = resolve->host;
     ctx->service = resolve->service;
@@ -469,8 +467,8 @@ ngx_mlsec_lookup_read_srv(const ngx_mlsec_resolve_t *resolve,
 
         /* the addresses of a name may be good for less long than the name */
 
-        valid = ngx_mlsec_lookup_expire(&ctx->resolver->name_expire_queue,
-                                        NULL, &srv[i].name);
+        valid = ngx_mlsec_resolver_expire(&ctx->resolver->name_expire_queue,
+                                          NULL, &srv[i].name);
 
         if (valid) {
             valid = valid > ngx_time() ? valid - ngx_time() : 0;
@@ -641,44 +639,6 @@ ngx_mlsec_lookup_scope(const ngx_mlsec_service_conf_t *conf,
     d->generation = conf->main->generation;
     d->now = ngx_current_msec;
     d->places = conf->resolve->slots;
-}
-
-
-/*
- * Declares old what nginx's resolver has kept of a name; "prefix" and a dot
- * may be before it.  When it would have become old, s; 0: it has nothing.
- */
-
-static time_t
-ngx_mlsec_lookup_expire(ngx_queue_t *queue, ngx_str_t *prefix,
-    ngx_str_t *name)
-{
-    u_char               *p;
-    size_t                len;
-    time_t                valid;
-    ngx_queue_t          *q;
-    ngx_resolver_node_t  *rn;
-
-    len = (prefix && prefix->len) ? prefix->len + 1 : 0;
-
-    for (q = ngx_queue_head(queue);
-         q != ngx_queue_sentinel(queue);
-         q = ngx_queue_next(q))
-    {
-        rn = ngx_queue_data(q, ngx_resolver_node_t, queue);
-        p = rn->name;
-
-        if (rn->nlen == len + name->len
-            && (len == 0 || ngx_strncasecmp(p, prefix->data, len - 1) == 0)
-            && ngx_strncasecmp(p + len, name->data, name->len) == 0)
-        {
-            valid = rn->valid;
-            rn->valid = 0;
-            return valid;
-        }
-    }
-
-    return 0;
 }
 
 

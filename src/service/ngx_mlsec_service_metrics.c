@@ -15,7 +15,9 @@
 
 #define NGX_MLSEC_UPSTREAM_OUTCOMES  0
 #define NGX_MLSEC_UPSTREAM_LATENCY   MLSEC_OUTCOMES
-#define NGX_MLSEC_UPSTREAM_WORDS     (NGX_MLSEC_UPSTREAM_LATENCY              \
+#define NGX_MLSEC_UPSTREAM_WAIT      (NGX_MLSEC_UPSTREAM_LATENCY              \
+                                      + MLSEC_HISTOGRAM_WORDS)
+#define NGX_MLSEC_UPSTREAM_WORDS     (NGX_MLSEC_UPSTREAM_WAIT                 \
                                       + MLSEC_HISTOGRAM_WORDS)
 
 
@@ -58,7 +60,11 @@ static const ngx_mlsec_family_t  ngx_mlsec_upstream_families[] = {
 
     { NGX_MLSEC_HISTOGRAM, "mlsec_upstream_request_duration_seconds",
       "Time of an attempt until the answer began, or until it failed.",
-      NGX_MLSEC_UPSTREAM_LATENCY, 0, NULL, 1000, 0 }
+      NGX_MLSEC_UPSTREAM_LATENCY, 0, NULL, 1000, 0 },
+
+    { NGX_MLSEC_HISTOGRAM, "mlsec_upstream_wait_duration_seconds",
+      "Time that calls have waited for a place among those in flight.",
+      NGX_MLSEC_UPSTREAM_WAIT, 0, NULL, 1000, 0 }
 };
 
 
@@ -79,6 +85,11 @@ static const char *const  ngx_mlsec_refused_labels[] = {
 
 static const char *const  ngx_mlsec_retry_labels[] = {
     "decision=\"made\"", "decision=\"refused\""
+};
+
+static const char *const  ngx_mlsec_wait_labels[MLSEC_WAITS] = {
+    "result=\"called\"", "result=\"expired\"", "result=\"crowded_out\"",
+    "result=\"aborted\""
 };
 
 static const char *const  ngx_mlsec_transition_labels[] = {
@@ -104,7 +115,14 @@ static const ngx_mlsec_family_t  ngx_mlsec_service_families[] = {
 
     { NGX_MLSEC_COUNTER, "mlsec_upstream_retries",
       "Further attempts: made, or refused since the budget was spent.",
-      6, 2, ngx_mlsec_retry_labels, 1, 0 }
+      6, 2, ngx_mlsec_retry_labels, 1, 0 },
+
+    { NGX_MLSEC_GAUGE, "mlsec_upstream_requests_waiting",
+      "Calls that wait for a place among those in flight.", 8, 1, NULL, 1, 0 },
+
+    { NGX_MLSEC_COUNTER, "mlsec_upstream_waits",
+      "Calls that had to wait for a place, by how that has ended.",
+      9, MLSEC_WAITS, ngx_mlsec_wait_labels, 1, 0 }
 };
 
 
@@ -158,6 +176,14 @@ ngx_mlsec_service_count(const ngx_mlsec_service_conf_t *conf,
                           NGX_MLSEC_UPSTREAM_OUTCOMES + outcome, 1);
     ngx_mlsec_metrics_observe(conf->metrics, NGX_MLSEC_UPSTREAM_LATENCY,
                               elapsed);
+}
+
+
+void
+ngx_mlsec_service_count_wait(const ngx_mlsec_service_conf_t *conf,
+    ngx_msec_t elapsed)
+{
+    ngx_mlsec_metrics_observe(conf->metrics, NGX_MLSEC_UPSTREAM_WAIT, elapsed);
 }
 
 
@@ -307,9 +333,17 @@ ngx_mlsec_service_value(const ngx_mlsec_service_conf_t *conf,
         *value = mlsec_atomic_load(&slot->budget.made);
         return conf->retries;
 
-    default:
+    case 7:
         *value = mlsec_atomic_load(&slot->budget.refused);
         return conf->retries;
+
+    case 8:
+        *value = mlsec_gate_waiting(conf->main->registry, conf->live->index);
+        return conf->queue > 0;
+
+    default:
+        *value = mlsec_atomic_load(&slot->waited[which - 9]);
+        return conf->queue > 0;
     }
 }
 

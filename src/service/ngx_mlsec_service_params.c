@@ -22,67 +22,76 @@ static ngx_uint_t ngx_mlsec_health_text(const ngx_str_t *text, u_char first);
 
 static const ngx_mlsec_param_t  ngx_mlsec_breaker_params[] = {
     { "ratio=", NGX_MLSEC_PARAM_SHARE,
-      offsetof(ngx_mlsec_service_conf_t, breaker.ratio), 100 },
+      offsetof(ngx_mlsec_service_conf_t, breaker.ratio), 100, NULL },
     { "volume=", NGX_MLSEC_PARAM_NUMBER,
-      offsetof(ngx_mlsec_service_conf_t, breaker.volume), 1000000 },
+      offsetof(ngx_mlsec_service_conf_t, breaker.volume), 1000000, NULL },
     { "window=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, breaker.window), 0 },
+      offsetof(ngx_mlsec_service_conf_t, breaker.window), 0, NULL },
     { "open=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, breaker.open), 0 },
+      offsetof(ngx_mlsec_service_conf_t, breaker.open), 0, NULL },
     { "max_open=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, breaker.max_open), 0 },
+      offsetof(ngx_mlsec_service_conf_t, breaker.max_open), 0, NULL },
     { "trials=", NGX_MLSEC_PARAM_NUMBER,
       offsetof(ngx_mlsec_service_conf_t, breaker.trials),
-      MLSEC_BREAKER_TRIALS_MAX },
+      MLSEC_BREAKER_TRIALS_MAX, NULL },
     { "slow=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, breaker.slow), 0 },
+      offsetof(ngx_mlsec_service_conf_t, breaker.slow), 0, NULL },
     { "slow_ratio=", NGX_MLSEC_PARAM_SHARE,
-      offsetof(ngx_mlsec_service_conf_t, breaker.slow_ratio), 100 },
-    { NULL, 0, 0, 0 }
+      offsetof(ngx_mlsec_service_conf_t, breaker.slow_ratio), 100, NULL },
+    { NULL, 0, 0, 0, NULL }
+};
+
+
+static const ngx_mlsec_param_t  ngx_mlsec_inflight_params[] = {
+    { "queue=", NGX_MLSEC_PARAM_NUMBER,
+      offsetof(ngx_mlsec_service_conf_t, queue), MLSEC_GATE_QUEUE_MAX, NULL },
+    { "wait=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, wait), 0, NULL },
+    { NULL, 0, 0, 0, NULL }
 };
 
 
 static const ngx_mlsec_param_t  ngx_mlsec_outlier_params[] = {
     { "consecutive=", NGX_MLSEC_PARAM_NUMBER,
-      offsetof(ngx_mlsec_service_conf_t, outlier.consecutive), 255 },
+      offsetof(ngx_mlsec_service_conf_t, outlier.consecutive), 255, NULL },
     { "base=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, outlier.base), 0 },
+      offsetof(ngx_mlsec_service_conf_t, outlier.base), 0, NULL },
     { "max=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, outlier.max), 0 },
-    { NULL, 0, 0, 0 }
+      offsetof(ngx_mlsec_service_conf_t, outlier.max), 0, NULL },
+    { NULL, 0, 0, 0, NULL }
 };
 
 
 static const ngx_mlsec_param_t  ngx_mlsec_health_params[] = {
     { "uri=", NGX_MLSEC_PARAM_TEXT,
-      offsetof(ngx_mlsec_service_conf_t, health.uri), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.uri), 0, NULL },
     { "host=", NGX_MLSEC_PARAM_TEXT,
-      offsetof(ngx_mlsec_service_conf_t, health.host), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.host), 0, NULL },
     { "port=", NGX_MLSEC_PARAM_NUMBER,
-      offsetof(ngx_mlsec_service_conf_t, health.port), 65535 },
+      offsetof(ngx_mlsec_service_conf_t, health.port), 65535, NULL },
     { "interval=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, health.interval), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.interval), 0, NULL },
     { "jitter=", NGX_MLSEC_PARAM_SHARE,
-      offsetof(ngx_mlsec_service_conf_t, health.jitter), 100 },
+      offsetof(ngx_mlsec_service_conf_t, health.jitter), 100, NULL },
     { "timeout=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, health.timeout), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.timeout), 0, NULL },
     { "fails=", NGX_MLSEC_PARAM_NUMBER,
-      offsetof(ngx_mlsec_service_conf_t, health.rule.fails), 255 },
+      offsetof(ngx_mlsec_service_conf_t, health.rule.fails), 255, NULL },
     { "passes=", NGX_MLSEC_PARAM_NUMBER,
-      offsetof(ngx_mlsec_service_conf_t, health.rule.passes), 255 },
+      offsetof(ngx_mlsec_service_conf_t, health.rule.passes), 255, NULL },
     { "expect=", NGX_MLSEC_PARAM_STATUSES,
-      offsetof(ngx_mlsec_service_conf_t, health.expect), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.expect), 0, NULL },
     { "match=", NGX_MLSEC_PARAM_TEXT,
-      offsetof(ngx_mlsec_service_conf_t, health.match), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.match), 0, NULL },
     { "match_file=", NGX_MLSEC_PARAM_TEXT,
-      offsetof(ngx_mlsec_service_conf_t, health.match_file), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.match_file), 0, NULL },
     { "tls", NGX_MLSEC_PARAM_WORD,
-      offsetof(ngx_mlsec_service_conf_t, health.secure), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.secure), 0, NULL },
     { "sni=", NGX_MLSEC_PARAM_TEXT,
-      offsetof(ngx_mlsec_service_conf_t, health.sni), 0 },
+      offsetof(ngx_mlsec_service_conf_t, health.sni), 0, NULL },
     { "trusted=", NGX_MLSEC_PARAM_TEXT,
-      offsetof(ngx_mlsec_service_conf_t, health.trusted), 0 },
-    { NULL, 0, 0, 0 }
+      offsetof(ngx_mlsec_service_conf_t, health.trusted), 0, NULL },
+    { NULL, 0, 0, 0, NULL }
 };
 
 
@@ -101,7 +110,7 @@ ngx_mlsec_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     scf->breaks = 1;
     breaker = &scf->breaker;
 
-    rv = ngx_mlsec_params(cf, scf, ngx_mlsec_breaker_params,
+    rv = ngx_mlsec_params(cf, scf, 1, ngx_mlsec_breaker_params,
                           "\"ratio=\", \"volume=\", \"window=\", \"open=\", "
                           "\"max_open=\", \"trials=\", \"slow=\" or "
                           "\"slow_ratio=\"");
@@ -144,6 +153,7 @@ ngx_mlsec_max_inflight(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mlsec_service_conf_t  *scf = conf;
 
+    char       *rv;
     ngx_int_t   n;
     ngx_str_t  *value;
 
@@ -162,9 +172,22 @@ ngx_mlsec_max_inflight(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     scf->max_inflight = n;
-    scf->used = 1;
-    scf->needs = (const char *) value[0].data;
-    ngx_mlsec_conf_here(cf, &scf->place);
+
+    rv = ngx_mlsec_params(cf, scf, 2, ngx_mlsec_inflight_params,
+                          "\"queue=\" or \"wait=\"");
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (scf->wait && scf->queue == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"wait=\" without \"queue=\" in "
+                           "\"mlsec_max_inflight\", "
+                           "say how many calls may wait");
+        return NGX_CONF_ERROR;
+    }
+
+    scf->wait = scf->wait ? scf->wait : 1000;
 
     return NGX_CONF_OK;
 }
@@ -185,7 +208,7 @@ ngx_mlsec_outlier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     scf->ejects = 1;
     outlier = &scf->outlier;
 
-    rv = ngx_mlsec_params(cf, scf, ngx_mlsec_outlier_params,
+    rv = ngx_mlsec_params(cf, scf, 1, ngx_mlsec_outlier_params,
                           "\"consecutive=\", \"base=\" or \"max=\"");
     if (rv != NGX_CONF_OK) {
         return rv;
@@ -228,7 +251,7 @@ ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     scf->probes = 1;
     health = &scf->health;
 
-    rv = ngx_mlsec_params(cf, scf, ngx_mlsec_health_params,
+    rv = ngx_mlsec_params(cf, scf, 1, ngx_mlsec_health_params,
                           "\"uri=\", \"host=\", \"port=\", \"interval=\", "
                           "\"jitter=\", \"timeout=\", \"fails=\", "
                           "\"passes=\", \"expect=\", \"match=\", "
@@ -333,7 +356,7 @@ ngx_mlsec_health_text(const ngx_str_t *text, u_char first)
 
 char *
 ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
-    const ngx_mlsec_param_t *params, const char *expected)
+    ngx_uint_t first, const ngx_mlsec_param_t *params, const char *expected)
 {
     ngx_str_t   *args, value;
     ngx_uint_t   i, n;
@@ -344,7 +367,7 @@ ngx_mlsec_params(ngx_conf_t *cf, ngx_mlsec_service_conf_t *scf,
     scf->needs = (const char *) args[0].data;
     ngx_mlsec_conf_here(cf, &scf->place);
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    for (i = first; i < cf->args->nelts; i++) {
 
         for (n = 0; params[n].name; n++) {
 
@@ -422,7 +445,7 @@ ngx_mlsec_param(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
         return NGX_ERROR;
 
     case NGX_MLSEC_PARAM_OWN:
-        return NGX_OK;
+        return param->read(cf, value, field);
 
     default:
         return ngx_mlsec_param_number(cf, param, value, field);

@@ -16,6 +16,12 @@ static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);
 static ngx_int_t ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_int_t rc);
 static ngx_int_t ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp);
+static void ngx_mlsec_peer_give_back(ngx_mlsec_peer_t *mp);
+static void ngx_mlsec_peer_keep(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc, ngx_uint_t state);
+static ngx_int_t ngx_mlsec_peer_settle_later(ngx_mlsec_peer_t *mp);
+static void ngx_mlsec_peer_settle(ngx_event_t *ev);
+static void ngx_mlsec_peer_cleanup(void *data);
 static void ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
 static void ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp,
@@ -72,7 +78,10 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
     mp->request = r;
     mp->upstream = u;
     mp->peer = NULL;
+    mp->settle = NULL;
     mp->running = 0;
+    mp->placed = 0;
+    mp->kept = 0;
     mp->refused = NGX_OK;
     mp->chosen.key = NULL;
 
@@ -157,10 +166,7 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
                                     : NGX_MLSEC_FAULT_NO_PEER);
         }
 
-        if (conf->breaks) {
-            ngx_mlsec_service_tell(conf, mp->ticket, MLSEC_CALL_NEUTRAL, 0,
-                                   pc->log);
-        }
+        ngx_mlsec_peer_give_back(mp);
 
         return rc;
     }
@@ -170,7 +176,9 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
     mp->started = ngx_current_msec;
     mp->running = 1;
 
-    mlsec_atomic_add(conf->live->inflight, 1);
+    if (!mp->placed) {
+        mlsec_atomic_add(conf->live->inflight, 1);
+    }
 
     return rc;
 }
@@ -209,14 +217,12 @@ ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp)
     ngx_mlsec_ticket_t       *ticket;
     ngx_mlsec_service_ctx_t  *ctx;
 
-    /* what was asked for optional calls was asked before */
-
-    if (ngx_mlsec_service_full(mp->conf, 0)) {
-        mp->retry_after = 1;
-        return NGX_BUSY;
+    if (!mp->conf->breaks && mp->conf->max_inflight == 0) {
+        return NGX_OK;
     }
 
-    if (!mp->conf->breaks) {
+    if (mp->kept) {
+        mp->kept = 0;
         return NGX_OK;
     }
 
@@ -226,16 +232,51 @@ ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp)
     if (ticket != NULL && !ticket->used && ticket->conf == mp->conf) {
         ticket->used = 1;
         mp->ticket = ticket->ticket;
+        mp->placed = ticket->placed;
         return NGX_OK;
     }
 
-    if (ngx_mlsec_service_ask(mp->conf, &mp->ticket, &wait) == NGX_OK) {
+    if (mp->conf->breaks
+        && ngx_mlsec_service_ask(mp->conf, &mp->ticket, &wait) != NGX_OK)
+    {
+        mp->retry_after = (wait + 999) / 1000;
+        return NGX_DECLINED;
+    }
+
+    if (mp->conf->max_inflight == 0) {
         return NGX_OK;
     }
 
-    mp->retry_after = (wait + 999) / 1000;
+    if (ngx_mlsec_gate_enter(mp->conf, 0)) {
+        mp->placed = 1;
+        return NGX_OK;
+    }
 
-    return NGX_DECLINED;
+    ngx_mlsec_peer_give_back(mp);
+    mlsec_atomic_add(&mp->conf->live->slot->shed, 1);
+    mp->retry_after = 1;
+
+    return NGX_BUSY;
+}
+
+
+/*
+ * What no attempt needs any more.
+ */
+
+static void
+ngx_mlsec_peer_give_back(ngx_mlsec_peer_t *mp)
+{
+    if (mp->placed) {
+        mp->placed = 0;
+        ngx_mlsec_gate_leave(mp->conf);
+    }
+
+    if (mp->conf->breaks) {
+        ngx_mlsec_service_tell(mp->conf, mp->ticket, MLSEC_CALL_NEUTRAL, 0,
+                               mp->request->connection->log);
+        mp->ticket.trial = 0;
+    }
 }
 
 
@@ -279,13 +320,133 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 
     if (mp->running) {
         mp->running = 0;
-        mlsec_atomic_add(mp->conf->live->inflight, (uint64_t) -1);
+
+        if (!mp->placed) {
+            mlsec_atomic_add(mp->conf->live->inflight, (uint64_t) -1);
+        }
+
+        /* nginx begins anew, and so far there has been no call */
+
+        mp->kept = (outcome == MLSEC_OUTCOME_ABORTED && pc->cached
+                    && (state & NGX_PEER_FAILED));
+
         ngx_mlsec_peer_report(mp, outcome);
 
         if (mp->retry != NULL) {
             ngx_mlsec_retry_freed(mp, pc, state, outcome);
         }
+
+        if (mp->conf->breaks || mp->placed) {
+            ngx_mlsec_peer_keep(mp, pc, state);
+        }
     }
+}
+
+
+/*
+ * nginx may go on with another peer, and then it has to be let through: what
+ * would be refused now would be its 502 and no word of ours.  So what another
+ * attempt needs is got before nginx decides, and without it there is none: the
+ * failure of this one is the answer.  nginx decides at once, so if there is no
+ * attempt by the end of this event, there will not be one.
+ */
+
+static void
+ngx_mlsec_peer_keep(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
+    ngx_uint_t state)
+{
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = mp->conf;
+
+    if (!mp->kept) {
+
+        /* the breaker has been told */
+
+        mp->ticket.trial = 0;
+
+        if (!(state & NGX_PEER_FAILED) || pc->tries == 0) {
+
+            if (mp->placed) {
+                mp->placed = 0;
+                ngx_mlsec_gate_leave(conf);
+            }
+
+            return;
+        }
+
+        if (conf->breaks
+            && ngx_mlsec_service_ask_again(conf, &mp->ticket) != NGX_OK)
+        {
+            mp->ticket.trial = 0;
+            pc->tries = 0;
+            ngx_mlsec_retry_unmade(mp);
+            ngx_mlsec_peer_give_back(mp);
+            return;
+        }
+    }
+
+    mp->kept = 1;
+
+    if (ngx_mlsec_peer_settle_later(mp) != NGX_OK) {
+        mp->kept = 0;
+        pc->tries = 0;
+        ngx_mlsec_peer_give_back(mp);
+    }
+}
+
+
+static ngx_int_t
+ngx_mlsec_peer_settle_later(ngx_mlsec_peer_t *mp)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    if (mp->settle == NULL) {
+        cln = ngx_pool_cleanup_add(mp->request->pool, 0);
+        mp->settle = ngx_pcalloc(mp->request->pool, sizeof(ngx_event_t));
+
+        if (cln == NULL || mp->settle == NULL) {
+            return NGX_ERROR;
+        }
+
+        mp->settle->handler = ngx_mlsec_peer_settle;
+        mp->settle->data = mp;
+        mp->settle->log = mp->request->connection->log;
+
+        cln->handler = ngx_mlsec_peer_cleanup;
+        cln->data = mp;
+    }
+
+    if (!mp->settle->posted) {
+        ngx_post_event(mp->settle, &ngx_posted_events);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_mlsec_peer_settle(ngx_event_t *ev)
+{
+    ngx_mlsec_peer_t *mp = ev->data;
+
+    if (mp->kept) {
+        mp->kept = 0;
+        ngx_mlsec_peer_give_back(mp);
+    }
+}
+
+
+static void
+ngx_mlsec_peer_cleanup(void *data)
+{
+    ngx_mlsec_peer_t *mp = data;
+
+    if (mp->settle->posted) {
+        ngx_delete_posted_event(mp->settle);
+    }
+
+    ngx_mlsec_peer_settle(mp->settle);
 }
 
 
@@ -346,7 +507,7 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
            : (outcome == MLSEC_OUTCOME_ABORTED) ? MLSEC_CALL_NEUTRAL
            : MLSEC_CALL_FAILED;
 
-    if (conf->breaks) {
+    if (conf->breaks && !mp->kept) {
         ngx_mlsec_service_tell(conf, mp->ticket, call, elapsed,
                                mp->request->connection->log);
     }

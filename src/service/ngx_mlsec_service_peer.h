@@ -88,7 +88,13 @@ typedef struct {
 
     ngx_int_t                        refused;    /* the last attempt, see
                                              ngx_mlsec_service_refused() */
+    ngx_event_t                     *settle;     /* posted: what was kept for
+                                                    an attempt goes back if
+                                                    there is none; or NULL */
     unsigned                         running:1;  /* an attempt */
+    unsigned                         placed:1;   /* has a place */
+    unsigned                         kept:1;     /* ticket and place are there
+                                                    for another attempt */
     unsigned                         deadline:1; /* the client's */
 } ngx_mlsec_peer_t;
 
@@ -98,6 +104,11 @@ typedef struct {
 typedef struct {
     ngx_mlsec_ticket_t              *ticket;     /* may be NULL */
     ngx_mlsec_retry_t               *retry;      /* may be NULL */
+    ngx_msec_t                       since;      /* ngx_current_msec; of
+                                                    mlsec_via, else 0 */
+    ngx_int_t                        rc;         /* of mlsec_via, and how */
+    time_t                           retry_after; /* s */
+    ngx_uint_t                       via;        /* far it is */
 } ngx_mlsec_service_ctx_t;
 
 

@@ -37,7 +37,7 @@ ngx_mlsec_probe_start(ngx_mlsec_probe_t *probe)
     x->socklen = probe->socklen;
     x->name = &probe->name;
     x->request = &health->request;
-    x->tls = health->tls;
+    x->tls = health->tls.ssl != NULL ? &health->tls : NULL;
     x->timeout = (ngx_msec_t) health->timeout;
     x->max = NGX_MLSEC_MATCH_BODY;
     x->status = ngx_mlsec_probe_status;

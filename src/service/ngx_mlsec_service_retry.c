@@ -130,7 +130,11 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
     if (ngx_mlsec_capture_get(mp->request) == NULL) {
         mp->expires = ngx_mlsec_deadline(mp->request);
         mp->deadline = (mp->expires != 0);
-        mp->expires += ngx_current_msec;
+
+        /* what was waited for a place, or for the body, is gone */
+
+        mp->expires += (ctx != NULL && ctx->since) ? ctx->since
+                                                   : ngx_current_msec;
     }
 
     if ((mp->retry != NULL || mp->deadline)

@@ -19,9 +19,9 @@ typedef struct {
 
 
 static ngx_int_t ngx_mlsec_retry_on(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_uint_t *on);
+    void *field);
 static ngx_int_t ngx_mlsec_retry_methods(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_array_t **methods);
+    void *field);
 static void ngx_mlsec_retry_word(ngx_str_t *list, ngx_str_t *word);
 
 
@@ -49,20 +49,21 @@ static const ngx_mlsec_retry_on_t  ngx_mlsec_retry_ons[] = {
 static const ngx_mlsec_param_t  ngx_mlsec_retry_params[] = {
     { "tries=", NGX_MLSEC_PARAM_NUMBER,
       offsetof(ngx_mlsec_service_conf_t, retry.tries),
-      NGX_MLSEC_RETRY_TRIES_MAX },
+      NGX_MLSEC_RETRY_TRIES_MAX, NULL },
     { "base=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, retry.base), 0 },
+      offsetof(ngx_mlsec_service_conf_t, retry.base), 0, NULL },
     { "cap=", NGX_MLSEC_PARAM_TIME,
-      offsetof(ngx_mlsec_service_conf_t, retry.cap), 0 },
+      offsetof(ngx_mlsec_service_conf_t, retry.cap), 0, NULL },
     { "budget=", NGX_MLSEC_PARAM_SHARE,
-      offsetof(ngx_mlsec_service_conf_t, retry.budget.share), 100 },
+      offsetof(ngx_mlsec_service_conf_t, retry.budget.share), 100, NULL },
     { "min=", NGX_MLSEC_PARAM_NUMBER,
-      offsetof(ngx_mlsec_service_conf_t, retry.budget.min), 1000 },
+      offsetof(ngx_mlsec_service_conf_t, retry.budget.min), 1000, NULL },
     { "on=", NGX_MLSEC_PARAM_OWN,
-      offsetof(ngx_mlsec_service_conf_t, retry.on), 0 },
+      offsetof(ngx_mlsec_service_conf_t, retry.on), 0, ngx_mlsec_retry_on },
     { "methods=", NGX_MLSEC_PARAM_OWN,
-      offsetof(ngx_mlsec_service_conf_t, retry.methods), 0 },
-    { NULL, 0, 0, 0 }
+      offsetof(ngx_mlsec_service_conf_t, retry.methods), 0,
+      ngx_mlsec_retry_methods },
+    { NULL, 0, 0, 0, NULL }
 };
 
 
@@ -72,8 +73,6 @@ ngx_mlsec_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_mlsec_service_conf_t  *scf = conf;
 
     char                    *rv;
-    ngx_str_t               *args, value;
-    ngx_uint_t               i;
     ngx_mlsec_retry_conf_t  *retry;
 
     if (scf->retries) {
@@ -83,25 +82,11 @@ ngx_mlsec_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     scf->retries = 1;
     retry = &scf->retry;
 
-    rv = ngx_mlsec_params(cf, scf, ngx_mlsec_retry_params,
+    rv = ngx_mlsec_params(cf, scf, 1, ngx_mlsec_retry_params,
                           "\"tries=\", \"base=\", \"cap=\", \"budget=\", "
                           "\"min=\", \"on=\" or \"methods=\"");
     if (rv != NGX_CONF_OK) {
         return rv;
-    }
-
-    args = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if ((ngx_mlsec_conf_param(&args[i], "on=", &value)
-             && ngx_mlsec_retry_on(cf, &value, &retry->on) != NGX_OK)
-            || (ngx_mlsec_conf_param(&args[i], "methods=", &value)
-                && ngx_mlsec_retry_methods(cf, &value, &retry->methods)
-                   != NGX_OK))
-        {
-            return NGX_CONF_ERROR;
-        }
     }
 
     retry->tries = retry->tries ? retry->tries : 2;
@@ -140,8 +125,10 @@ ngx_mlsec_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_int_t
-ngx_mlsec_retry_on(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t *on)
+ngx_mlsec_retry_on(ngx_conf_t *cf, ngx_str_t *value, void *field)
 {
+    ngx_uint_t *on = field;
+
     ngx_str_t                    list, word;
     const ngx_mlsec_retry_on_t  *p;
 
@@ -177,9 +164,10 @@ ngx_mlsec_retry_on(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t *on)
 
 
 static ngx_int_t
-ngx_mlsec_retry_methods(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_array_t **methods)
+ngx_mlsec_retry_methods(ngx_conf_t *cf, ngx_str_t *value, void *field)
 {
+    ngx_array_t **methods = field;
+
     size_t      i;
     ngx_str_t   list, word, *method;
 

@@ -40,6 +40,8 @@ static const char  *ngx_mlsec_lookups[] = {
 
 static void ngx_mlsec_services_write(ngx_http_request_t *r,
     ngx_mlsec_json_t *w);
+static void ngx_mlsec_services_queue(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_json_t *w);
 static void ngx_mlsec_services_one(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w);
 static const char *ngx_mlsec_breaker_name(const mlsec_breaker_view_t *view);
@@ -184,6 +186,32 @@ ngx_mlsec_services_write(ngx_http_request_t *r, ngx_mlsec_json_t *w)
 
 
 static void
+ngx_mlsec_services_queue(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_json_t *w)
+{
+    const mlsec_atomic_t  *waited;
+
+    waited = conf->live->slot->waited;
+
+    ngx_mlsec_json_lit(w, ",\"queue\":{\"waiting\":");
+    ngx_mlsec_json_int(w, mlsec_gate_waiting(conf->main->registry,
+                                             conf->live->index));
+    ngx_mlsec_services_number(w, "max", conf->queue);
+    ngx_mlsec_services_number(w, "wait_ms", conf->wait);
+    ngx_mlsec_services_number(w, "called",
+                              mlsec_atomic_load(&waited[MLSEC_WAIT_CALLED]));
+    ngx_mlsec_services_number(w, "expired",
+                              mlsec_atomic_load(&waited[MLSEC_WAIT_EXPIRED]));
+    ngx_mlsec_services_number(w, "crowded_out",
+                              mlsec_atomic_load(
+                                        &waited[MLSEC_WAIT_CROWDED_OUT]));
+    ngx_mlsec_services_number(w, "aborted",
+                              mlsec_atomic_load(&waited[MLSEC_WAIT_ABORTED]));
+    ngx_mlsec_json_lit(w, "}");
+}
+
+
+static void
 ngx_mlsec_services_one(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_json_t *w)
 {
@@ -215,6 +243,10 @@ ngx_mlsec_services_one(ngx_http_request_t *r,
         ngx_mlsec_services_number(w, "max_inflight", conf->max_inflight);
         ngx_mlsec_services_number(w, "shed",
                                   mlsec_atomic_load(&conf->live->slot->shed));
+    }
+
+    if (conf->queue) {
+        ngx_mlsec_services_queue(conf, w);
     }
 
     ngx_mlsec_json_lit(w, ",\"breaker\":");

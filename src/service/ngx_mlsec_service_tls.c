@@ -11,11 +11,15 @@
 #include <service/ngx_mlsec_service_conf.h>
 
 
+static ngx_str_t ngx_mlsec_service_tls_name(
+    const ngx_mlsec_service_conf_t *conf);
+
+
 ngx_int_t
-ngx_mlsec_health_tls(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
+ngx_mlsec_service_tls(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
 {
     ngx_int_t            rc;
-    const ngx_str_t     *name;
+    ngx_str_t            name;
     ngx_mlsec_health_t  *health;
 
     health = &conf->health;
@@ -24,30 +28,57 @@ ngx_mlsec_health_tls(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
         return NGX_OK;
     }
 
-    /* that of the Host, without its port, unless "sni=" says another one */
+    name = ngx_mlsec_service_tls_name(conf);
 
-    name = health->sni.len ? &health->sni : ngx_mlsec_health_host(conf);
-
-    rc = ngx_mlsec_tls_create(cf, name, health->sni.len != 0,
+    rc = ngx_mlsec_tls_create(cf, &health->tls, &name,
                               health->trusted.len ? NGX_MLSEC_TLS_FILE
-                                                  : NGX_MLSEC_TLS_NONE,
-                              &health->trusted, &health->tls);
+                                                  : NGX_MLSEC_TLS_ANYBODY,
+                              &health->trusted);
 
     if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"tls\" of \"mlsec_health\" in %V:%ui: this nginx has "
-                      "been built without TLS", &conf->place.file,
-                      conf->place.line);
-        return NGX_ERROR;
-    }
-
-    if (rc == NGX_ABORT) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "cannot read CAs from \"%V\", \"trusted=\" of "
                       "\"mlsec_health\" in %V:%ui, expected a PEM file",
                       &health->trusted, &conf->place.file, conf->place.line);
-        return NGX_ERROR;
     }
 
-    return rc;
+    if (rc == NGX_ABORT) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"tls\" of \"mlsec_health\" in %V:%ui: this nginx has "
+                      "been built without TLS", &conf->place.file,
+                      conf->place.line);
+    }
+
+    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * The name that is asked for, and that the certificate has to have: that of
+ * the Host, without its port, unless "sni=" says another one.
+ */
+
+static ngx_str_t
+ngx_mlsec_service_tls_name(const ngx_mlsec_service_conf_t *conf)
+{
+    u_char     *p;
+    ngx_str_t   name;
+
+    if (conf->health.sni.len) {
+        return conf->health.sni;
+    }
+
+    name = *ngx_mlsec_health_host(conf);
+
+    /* the last colon; one inside of brackets is of an IPv6 address */
+
+    for (p = name.data + name.len; p > name.data && p[-1] != ']'; p--) {
+
+        if (p[-1] == ':') {
+            name.len = p - 1 - name.data;
+            break;
+        }
+    }
+
+    return name;
 }

@@ -8,13 +8,34 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_capture.h>
+#include <core/ngx_mlsec_deadline.h>
 #include <service/ngx_mlsec_service_peer.h>
+
+
+/* ngx_mlsec_service_ctx_t.via */
+
+#define NGX_MLSEC_VIA_NEW      0
+#define NGX_MLSEC_VIA_READING  1
+#define NGX_MLSEC_VIA_READ     2
+#define NGX_MLSEC_VIA_WAITING  3
+#define NGX_MLSEC_VIA_DECIDED  4
 
 
 static ngx_int_t ngx_mlsec_via_find(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf, ngx_mlsec_via_t *via);
-static void ngx_mlsec_ticket_cleanup(void *data);
-static time_t ngx_mlsec_service_seconds(uint64_t wait);
+static ngx_int_t ngx_mlsec_via_begin(ngx_http_request_t *r,
+    const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
+static ngx_uint_t ngx_mlsec_via_has_body(ngx_http_request_t *r,
+    const ngx_mlsec_via_t *via);
+static void ngx_mlsec_via_body(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_via_ask(ngx_http_request_t *r,
+    const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
+static void ngx_mlsec_via_admitted(void *data, ngx_int_t rc,
+    time_t retry_after);
+static void ngx_mlsec_via_cancel(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_via_answer(ngx_http_request_t *r,
+    const ngx_mlsec_via_t *via, const ngx_mlsec_service_ctx_t *ctx);
 
 
 char *
@@ -110,6 +131,16 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
     }
 
     conf = ngx_mlsec_service_conf(via->upstream);
+    via->proxy = NULL;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (ngx_strcmp(cf->cycle->modules[i]->name, "ngx_http_proxy_module")
+            == 0)
+        {
+            via->proxy = cf->cycle->modules[i];
+        }
+    }
 
     if (!conf->breaks && conf->max_inflight == 0 && !conf->follows
         && !conf->retries)
@@ -131,238 +162,15 @@ failed:
 }
 
 
-ngx_int_t
-ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
-    mlsec_breaker_ticket_t *ticket, uint64_t *wait)
-{
-    int  rc;
-
-    /* a random number is drawn only where it matters */
-
-    rc = mlsec_breaker_admit(&conf->live->slot->breaker, &conf->breaker,
-                             ngx_current_msec, 0, ticket, wait);
-
-    if (rc == MLSEC_OK && ticket->ramp) {
-        rc = mlsec_breaker_admit(&conf->live->slot->breaker, &conf->breaker,
-                                 ngx_current_msec,
-                                 (unsigned) ngx_random() % 100, ticket, wait);
-    }
-
-    if (rc == MLSEC_OK) {
-        return NGX_OK;
-    }
-
-    mlsec_atomic_add(&conf->live->slot->refused, 1);
-
-    return NGX_DECLINED;
-}
-
-
-void
-ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
-    mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
-    ngx_log_t *log)
-{
-    mlsec_moment_t         at;
-    mlsec_breaker_view_t   view;
-    mlsec_breaker_event_e  event;
-
-    /* a good call opens it too seldom for a number to be drawn each time */
-
-    at.now = ngx_current_msec;
-    at.random = (call == MLSEC_CALL_FAILED) ? (unsigned) ngx_random() % 100
-                                            : (unsigned) at.now % 100;
-
-    if (call == MLSEC_CALL_FAILED) {
-        mlsec_atomic_store(&conf->live->slot->failed, at.now);
-    }
-
-    event = mlsec_breaker_report(&conf->live->slot->breaker, &conf->breaker,
-                                 ticket, call, elapsed, at);
-
-    if (event == MLSEC_BREAKER_NOTHING) {
-        return;
-    }
-
-    if (event == MLSEC_BREAKER_RECOVERED) {
-        mlsec_atomic_add(&conf->live->slot->recovered, 1);
-
-        ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "mlsec service: breaker closed, service: \"%V\"",
-                      ngx_mlsec_service_name(conf));
-        return;
-    }
-
-    mlsec_atomic_add(&conf->live->slot->opened, 1);
-
-    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
-                       ngx_current_msec, &view);
-
-    ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "mlsec service: breaker opened%s, service: \"%V\", "
-                  "for %uL ms",
-                  event == MLSEC_BREAKER_REOPENED ? " again" : "",
-                  ngx_mlsec_service_name(conf), (uint64_t) view.wait);
-}
-
-
 /*
- * Optional parts may take four fifths of the places: a page loses its
- * ornaments before it is lost.
- *
- * Workers look at each other's cells and then write their own, so as many
- * calls as there are other workers can come on top.
+ * Runs again when the request has its body, and when it has a place.
  */
-
-ngx_uint_t
-ngx_mlsec_service_full(const ngx_mlsec_service_conf_t *conf,
-    ngx_uint_t optional)
-{
-    ngx_uint_t       max;
-    mlsec_process_t  process;
-
-    max = conf->max_inflight;
-
-    if (max == 0) {
-        return 0;
-    }
-
-    if (optional && max > 1) {
-        max = ngx_max(max * 4 / 5, 1);
-    }
-
-    if (mlsec_registry_inflight(conf->main->registry, conf->live->index)
-        < max)
-    {
-        return 0;
-    }
-
-    /* nobody is refused for the calls of a worker that has died */
-
-    ngx_mlsec_process(&process);
-    mlsec_registry_bury(conf->main->registry, &process);
-
-    if (mlsec_registry_inflight(conf->main->registry, conf->live->index)
-        < max)
-    {
-        return 0;
-    }
-
-    mlsec_atomic_add(&conf->live->slot->shed, 1);
-
-    return 1;
-}
-
-
-ngx_int_t
-ngx_mlsec_service_admit(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf,
-    ngx_uint_t optional, ngx_mlsec_ticket_t **ticket, time_t *retry_after)
-{
-    uint64_t                   wait;
-    ngx_pool_cleanup_t        *cln;
-    mlsec_breaker_ticket_t     leave;
-    const ngx_mlsec_service_conf_t  *conf;
-
-    conf = ngx_mlsec_service_conf(uscf);
-
-    *ticket = NULL;
-
-    if (ngx_mlsec_places_none(conf, retry_after)) {
-        return NGX_ABORT;
-    }
-
-    if (ngx_mlsec_service_full(conf, optional)) {
-        *retry_after = 1;
-        return NGX_BUSY;
-    }
-
-    if (!conf->breaks) {
-        return NGX_OK;
-    }
-
-    if (ngx_mlsec_service_ask(conf, &leave, &wait) != NGX_OK) {
-        *retry_after = ngx_mlsec_service_seconds(wait);
-        return NGX_DECLINED;
-    }
-
-    if (!leave.trial && !leave.ramp) {
-        return NGX_OK;
-    }
-
-    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_mlsec_ticket_t));
-
-    if (cln == NULL) {
-        ngx_mlsec_service_tell(conf, leave, MLSEC_CALL_NEUTRAL, 0,
-                               ngx_cycle->log);
-        return NGX_OK;
-    }
-
-    cln->handler = ngx_mlsec_ticket_cleanup;
-
-    *ticket = cln->data;
-
-    (*ticket)->conf = conf;
-    (*ticket)->ticket = leave;
-    (*ticket)->used = 0;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_mlsec_ticket_cleanup(void *data)
-{
-    ngx_mlsec_ticket_t *ticket = data;
-
-    if (!ticket->used) {
-        ticket->used = 1;
-        ngx_mlsec_service_tell(ticket->conf, ticket->ticket,
-                               MLSEC_CALL_NEUTRAL, 0, ngx_cycle->log);
-    }
-}
-
-
-/*
- * Without memory the balancer asks for a leave once more, and a part has one
- * attempt; both are no fault of the request.
- */
-
-void
-ngx_mlsec_service_attach(ngx_http_request_t *r, ngx_mlsec_ticket_t *ticket,
-    ngx_mlsec_retry_t *retry)
-{
-    ngx_mlsec_service_ctx_t  *ctx;
-
-    if (ticket == NULL && retry == NULL) {
-        return;
-    }
-
-    ctx = ngx_palloc(r->pool, sizeof(ngx_mlsec_service_ctx_t));
-
-    if (ctx != NULL) {
-        ctx->ticket = ticket;
-        ctx->retry = retry;
-
-        ngx_http_set_ctx(r, ctx, ngx_mlsec_service_module);
-    }
-}
-
-
-static time_t
-ngx_mlsec_service_seconds(uint64_t wait)
-{
-    return (wait + 999) / 1000;
-}
-
 
 ngx_int_t
 ngx_mlsec_service_via(ngx_http_request_t *r)
 {
-    time_t                               retry_after;
     ngx_int_t                            rc;
-    ngx_mlsec_error_t                    error;
-    ngx_mlsec_ticket_t                  *ticket;
-    const ngx_mlsec_service_conf_t      *conf;
+    ngx_mlsec_service_ctx_t             *ctx;
     const ngx_mlsec_service_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_service_module);
@@ -371,34 +179,259 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    rc = ngx_mlsec_service_admit(r->pool, lcf->via->upstream, 0, &ticket,
-                                 &retry_after);
+    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_service_module);
 
-    if (rc == NGX_OK) {
-        ngx_mlsec_service_attach(r, ticket, NULL);
-        return NGX_DECLINED;
+    if (ctx == NULL) {
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_mlsec_service_ctx_t));
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->since = ngx_current_msec;
+        ngx_http_set_ctx(r, ctx, ngx_mlsec_service_module);
     }
 
-    conf = ngx_mlsec_service_conf(lcf->via->upstream);
+    switch (ctx->via) {
+
+    case NGX_MLSEC_VIA_NEW:
+        rc = ngx_mlsec_via_begin(r, lcf->via, ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        break;
+
+    case NGX_MLSEC_VIA_READ:
+        ctx->rc = ngx_mlsec_via_ask(r, lcf->via, ctx);
+        break;
+
+    case NGX_MLSEC_VIA_DECIDED:
+        break;
+
+    default:
+        return NGX_AGAIN;
+    }
+
+    if (ctx->rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    return (ctx->rc == NGX_OK) ? NGX_DECLINED
+                               : ngx_mlsec_via_answer(r, lcf->via, ctx);
+}
+
+
+/*
+ * A place is not held, nor a trial, while a client takes its time to send a
+ * body: that is read first, unless the call is going to be refused anyway.
+ * NGX_OK: ctx->rc is set.
+ */
+
+static ngx_int_t
+ngx_mlsec_via_begin(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
+    ngx_mlsec_service_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (!ngx_mlsec_via_has_body(r, via)) {
+        ctx->rc = ngx_mlsec_via_ask(r, via, ctx);
+        return NGX_OK;
+    }
+
+    ctx->rc = ngx_mlsec_service_refuses(ngx_mlsec_service_conf(via->upstream),
+                                        &ctx->retry_after);
+
+    if (ctx->rc != NGX_OK) {
+        return NGX_OK;
+    }
+
+    ctx->via = NGX_MLSEC_VIA_READING;
+
+    rc = ngx_http_read_client_request_body(r, ngx_mlsec_via_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+/*
+ * Whether there is a body to come that proxy_pass is going to read before it
+ * does anything else.  Of a proxy_pass with variables, and of other protocols,
+ * that is not known.  The settings of an upstream are the first thing in those
+ * of nginx's proxy module.
+ */
+
+static ngx_uint_t
+ngx_mlsec_via_has_body(ngx_http_request_t *r, const ngx_mlsec_via_t *via)
+{
+    const ngx_http_upstream_conf_t  *proxy;
+
+    if (r != r->main || r->request_body != NULL || r->discard_body
+        || (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked)
+        || via->proxy == NULL)
+    {
+        return 0;
+    }
+
+    proxy = r->loc_conf[via->proxy->ctx_index];
+
+    return proxy->upstream == via->upstream && proxy->request_buffering
+           && proxy->pass_request_body;
+}
+
+
+static void
+ngx_mlsec_via_body(ngx_http_request_t *r)
+{
+    ngx_mlsec_service_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_service_module);
+
+    ctx->via = NGX_MLSEC_VIA_READ;
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+
+static ngx_int_t
+ngx_mlsec_via_ask(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
+    ngx_mlsec_service_ctx_t *ctx)
+{
+    ngx_int_t        rc;
+    ngx_msec_int_t   left;
+    ngx_mlsec_ask_t  ask;
+
+    ask.pool = r->pool;
+    ask.upstream = via->upstream;
+    ask.optional = 0;
+    ask.left = ngx_mlsec_deadline(r);
+    ask.handler = ngx_mlsec_via_admitted;
+    ask.data = r;
+
+    if (ask.left) {
+        left = (ngx_msec_int_t) (ctx->since + ask.left - ngx_current_msec);
+        ask.left = ngx_max(left, 1);
+    }
+
+    ctx->via = NGX_MLSEC_VIA_DECIDED;
+
+    rc = ngx_mlsec_service_admit(&ask, &ctx->ticket, &ctx->retry_after);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    ctx->via = NGX_MLSEC_VIA_WAITING;
+
+    /* a client that goes away is seen only when somebody looks */
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
+    ngx_mlsec_capture_on_cancel(r, ngx_mlsec_via_cancel);
+
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_mlsec_via_admitted(void *data, ngx_int_t rc, time_t retry_after)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_connection_t         *c;
+    ngx_mlsec_service_ctx_t  *ctx;
+
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_service_module);
+
+    ngx_http_set_log_request(c->log, r);
+
+    ctx->via = NGX_MLSEC_VIA_DECIDED;
+    ctx->rc = rc;
+    ctx->retry_after = retry_after;
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_block_reading;
+    }
+
+    ngx_mlsec_capture_on_cancel(r, NULL);
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_mlsec_via_cancel(ngx_http_request_t *r)
+{
+    ngx_mlsec_service_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_service_module);
+
+    ngx_mlsec_service_withdraw(ctx->ticket);
+}
+
+
+static ngx_int_t
+ngx_mlsec_via_answer(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
+    const ngx_mlsec_service_ctx_t *ctx)
+{
+    ngx_uint_t                       status;
+    const char                      *what;
+    ngx_mlsec_error_t                error;
+    ngx_mlsec_fault_e                fault;
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = ngx_mlsec_service_conf(via->upstream);
+    status = NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    switch (ctx->rc) {
+
+    case NGX_ABORT:
+        what = "no address";
+        fault = NGX_MLSEC_FAULT_NOWHERE;
+        break;
+
+    case NGX_BUSY:
+        what = "too many calls";
+        fault = NGX_MLSEC_FAULT_SHED;
+        break;
+
+    case NGX_DONE:
+        what = "client's time is over";
+        fault = NGX_MLSEC_FAULT_TIMEOUT;
+        status = NGX_HTTP_GATEWAY_TIME_OUT;
+        break;
+
+    default:
+        what = "breaker is open";
+        fault = NGX_MLSEC_FAULT_OPEN;
+    }
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "mlsec service: %s, service: \"%V\"",
-                  rc == NGX_ABORT ? "no address"
-                  : rc == NGX_BUSY ? "too many calls" : "breaker is open",
+                  "mlsec service: %s, service: \"%V\"", what,
                   ngx_mlsec_service_name(conf));
 
-    if (ngx_mlsec_service_error(r, conf,
-                                rc == NGX_ABORT ? NGX_MLSEC_FAULT_NOWHERE
-                                : rc == NGX_BUSY ? NGX_MLSEC_FAULT_SHED
-                                : NGX_MLSEC_FAULT_OPEN,
-                                &error)
-        == NGX_OK)
-    {
-        error.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        error.retry_after = retry_after;
+    if (ngx_mlsec_service_error(r, conf, fault, &error) == NGX_OK) {
+        error.status = status;
+        error.retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE)
+                            ? ctx->retry_after : 0;
 
         (void) ngx_mlsec_error_set(r, &error);
     }
 
-    return NGX_HTTP_SERVICE_UNAVAILABLE;
+    return status;
 }

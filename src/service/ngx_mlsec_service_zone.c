@@ -391,15 +391,16 @@ ngx_mlsec_service_init_worker(ngx_cycle_t *cycle)
     conf = mcf->services.elts;
 
     for (i = 0; i < mcf->services.nelts; i++) {
-        conf[i]->live->inflight = mlsec_registry_cell(mcf->registry,
-                                                ngx_process_slot,
-                                                conf[i]->live->index);
+        conf[i]->live->inflight = &mlsec_registry_cell(mcf->registry,
+                                        ngx_process_slot,
+                                        conf[i]->live->index)->calls;
 
         if (ngx_mlsec_service_refs(conf[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
+    ngx_mlsec_gate_begin(cycle, mcf);
     ngx_mlsec_health_begin(mcf);
 
     return ngx_mlsec_lookup_begin(cycle, mcf);

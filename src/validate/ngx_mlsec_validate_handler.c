@@ -320,6 +320,10 @@ ngx_mlsec_validate_finish(ngx_mlsec_validate_t *v, ngx_int_t rc)
         return v->rc;
     }
 
+    v->error.policy = "mlsec_validate";
+    v->error.reason.data = (u_char *) ngx_mlsec_validate_name(v->result);
+    v->error.reason.len = ngx_strlen(v->error.reason.data);
+
     (void) ngx_mlsec_error_set(r, &v->error);
 
     v->rc = v->error.status;

@@ -42,7 +42,7 @@ ar rcs "$obj/libmlsec.a" "$obj"/*.o
 
 clang $flags -fsanitize=fuzzer,address,undefined "$src" \
     -o "$build/fuzz/fuzz_$target" "$obj/libmlsec.a" \
-    ${LIBS:--ljansson -lcrypto -lpcre2-8 -lm}
+    ${LIBS:--lhiredis -ljansson -lcrypto -lpcre2-8 -lm}
 
 exec "$build/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=8192 \
     -timeout=10 -print_final_stats=1 \

@@ -52,7 +52,7 @@ gateway('start');
 is((seen('GET', $job, Origin => 'https://a.example'))[0], '200 - -',
    'not set: nothing is allowed');
 is((seen('OPTIONS', $job, Origin => 'https://a.example', %ask))[0],
-   '405 - -', 'and no preflight');
+   '403 - -', 'and no preflight');
 
 # ---- a list ----
 
@@ -67,7 +67,7 @@ for my $origin ('https://a.example', 'http://b.example:3000') {
            "$path: $origin may read");
     }
     for (['GET', '/none', 404], ['PUT', '/health', 405], ['GET', '/models', 503],
-         ['GET', '/monitoring/logs', 501], ['POST', '/load', 503])
+         ['GET', '/monitoring/logs', 501], ['POST', '/load', 422])
     {
         my ($method, $path, $status) = @$_;
         is((seen($method, $path, Origin => $origin))[0],
@@ -75,8 +75,8 @@ for my $origin ('https://a.example', 'http://b.example:3000') {
     }
     my ($text, $calls, $h) = seen('OPTIONS', "/api$job", Origin => $origin, %ask);
     is("$text $calls", "204 $origin Origin 0", 'a preflight is answered here');
-    is($h->{'access-control-allow-methods'},
-       'GET, HEAD, POST, PUT, PATCH, DELETE', 'methods');
+    is($h->{'access-control-allow-methods'}, 'GET, HEAD',
+       'methods of the route');
     like($h->{'access-control-allow-headers'}, qr/^Authorization, Content-Type,/,
          'headers');
     is($h->{'access-control-max-age'}, 600, 'for ten minutes');
@@ -88,7 +88,7 @@ for my $origin ('https://evil.example', 'null', 'http://a.example',
     is((seen('GET', $job, Origin => $origin))[0], '200 - Origin',
        "$origin may not");
     my ($text, $calls) = seen('OPTIONS', $job, Origin => $origin, %ask);
-    is("$text $calls", '405 - Origin 0', 'nor ask');
+    is("$text $calls", '403 - Origin 0', 'nor ask');
 }
 is((seen('GET', $job))[0], '200 - Origin', 'no Origin, but caches are told');
 is((seen('OPTIONS', $job, Origin => 'https://a.example'))[0],
@@ -107,10 +107,10 @@ like((seen('GET', $job, Origin => 'https://a.example'))[2]
 gateway('reload', CORS_ORIGINS => '*');
 ok(until_true(sub {
     (seen('GET', $job, Origin => 'https://any.example'))[0]
-        eq '200 https://any.example Origin';
+        eq '200 * -';
 }), 'CORS_ORIGINS=*');
 is((seen('OPTIONS', $job, Origin => 'https://any.example', %ask))[0],
-   '204 https://any.example Origin', 'preflights too');
+   '204 * -', 'preflights too');
 
 unlike(slurp("$dir/logs/error.log"), qr/\[(?:alert|emerg|crit)\]/, 'a quiet log');
 

@@ -63,7 +63,8 @@ is(passed(25, 'GET', '/health'), 25, 'health is free');
 is(passed(5, 'POST', '/training/train', '{}'), 2, 'training');
 is(passed(5, 'POST', '/api/v1/training/train', '{}'), 2, 'below /api/v1 too');
 is(passed(5, 'POST', '/services/training/training/train', '{}'), 2, 'and below /services');
-is(passed(5, 'POST', '/tr%61ining/start', '{}'), 2, 'however it is written');
+is(as('192.0.2.250', 'POST', '/tr%61ining/train')->{status}, 400,
+   'written in another way it is no path');
 is(passed(5, 'POST', '/predict', '{}'), 5, 'predictions');
 is(passed(15, 'POST', '/predict', '{}'), 12, 'but no more than these');
 is(passed(3, 'POST', '/predict/batch', '{}'), 1, 'a batch counts for ten');

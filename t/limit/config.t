@@ -245,3 +245,156 @@ already has a content handler
     mlsec_limit_headers none;
 --- error_log
 invalid value "none"
+
+
+
+=== sync: everything that there is
+--- http_config
+    mlsec_redis redis://127.0.0.1:1/0 name=limits;
+    mlsec_limit_store redis=limits "prefix={t}:" nodes=3;
+    mlsec_limit_zone u:64k key=$http_x_user;
+    mlsec_limit_sync lease=0.5% every=1s timeout=5ms fail=open;
+--- config
+    mlsec_limit_sync on;
+    location = /x { mlsec_limit_sync off; mlsec_limit zone=u rate=1r/s; return 204; }
+    location = /y { mlsec_limit_sync every=0 fail=closed; mlsec_limit zone=u quota=1/day name=y; return 204; }
+    location = /z { mlsec_limit_sync lease=100% fail=local; return 204; }
+--- request
+GET /x
+--- error_code: 204
+
+
+
+=== sync without redis
+--- http_config
+    mlsec_limit_sync on;
+--- error_log eval
+qr/"mlsec_limit_sync" in \S+nginx\.conf:\d+ needs "mlsec_redis URL;" in "http"/
+
+
+
+=== sync with nothing known
+--- http_config
+    mlsec_limit_sync rate=1;
+--- error_log
+unknown parameter "rate" in "mlsec_limit_sync", expected "lease=", "every=", "timeout=", "fail=", or "on" or "off" alone
+
+
+
+=== sync, on and more
+--- http_config
+    mlsec_limit_sync on lease=10%;
+--- error_log
+unknown parameter "on" in "mlsec_limit_sync", expected "lease=", "every=", "timeout=", "fail=", or "on" or "off" alone
+
+
+
+=== sync with a lease that is none
+--- http_config
+    mlsec_limit_sync lease=0%;
+--- error_log
+invalid "lease=0%" in "mlsec_limit_sync", expected a part of the limit, such as "lease=10%", up to 100%
+
+
+
+=== sync with a lease of more than all
+--- http_config
+    mlsec_limit_sync lease=101%;
+--- error_log
+invalid "lease=101%" in "mlsec_limit_sync"
+
+
+
+=== sync with a lease without a unit
+--- http_config
+    mlsec_limit_sync lease=10;
+--- error_log
+invalid "lease=10" in "mlsec_limit_sync"
+
+
+
+=== sync with a time that is none
+--- http_config
+    mlsec_limit_sync every=x;
+--- error_log
+invalid "every=x" in "mlsec_limit_sync", expected a time such as "every=100ms", up to 60s, or "every=0" to ask each time
+
+
+
+=== sync that is too seldom
+--- http_config
+    mlsec_limit_sync every=61s;
+--- error_log
+invalid "every=61s" in "mlsec_limit_sync"
+
+
+
+=== sync without patience
+--- http_config
+    mlsec_limit_sync timeout=0;
+--- error_log
+invalid "timeout=0" in "mlsec_limit_sync", expected a time such as "timeout=25ms", from 1ms to 10s
+
+
+
+=== sync with too much patience
+--- http_config
+    mlsec_limit_sync timeout=11s;
+--- error_log
+invalid "timeout=11s" in "mlsec_limit_sync"
+
+
+
+=== sync that fails in no way
+--- http_config
+    mlsec_limit_sync fail=maybe;
+--- error_log
+invalid "fail=maybe" in "mlsec_limit_sync", expected "fail=local", "fail=open" or "fail=closed"
+
+
+
+=== sync twice
+--- http_config
+    mlsec_limit_sync off; mlsec_limit_sync off;
+--- error_log
+"mlsec_limit_sync" directive is duplicate
+
+
+
+=== a store without a word
+--- http_config
+    mlsec_limit_store size=1;
+--- error_log
+unknown parameter "size" in "mlsec_limit_store", expected "redis=", "prefix=" or "nodes="
+
+
+
+=== a store with a prefix of blanks
+--- http_config
+    mlsec_limit_store "prefix=a b";
+--- error_log
+invalid "prefix=a b" in "mlsec_limit_store", expected up to 64 printable characters without blanks
+
+
+
+=== a store of nobody
+--- http_config
+    mlsec_limit_store nodes=0;
+--- error_log
+invalid "nodes=0" in "mlsec_limit_store", expected a number of gateways, 1-10000
+
+
+
+=== a store that comes too late
+--- http_config
+    mlsec_redis redis://127.0.0.1:1; mlsec_limit_sync on; mlsec_limit_store nodes=2;
+--- error_log
+"mlsec_limit_store" after "mlsec_limit_sync", expected it before the first of them
+
+
+
+=== a store twice
+--- http_config
+    mlsec_limit_store nodes=2; mlsec_limit_store nodes=2;
+--- error_log
+"mlsec_limit_store" directive is duplicate

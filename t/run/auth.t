@@ -10,6 +10,7 @@ use warnings;
 
 use FindBin '$Bin';
 use lib $Bin, "$Bin/../lib";
+use MlsecTest::Audit;
 use MlsecTest::Token;
 use Run;
 use Test::More;
@@ -90,9 +91,24 @@ is(status('POST', '/models/predict', 'X-API-Key' => $key), 422, 'API key');
 is(status('GET', '/models', 'X-API-Key' => $key), 403, 'of a service');
 is(status('GET', '/models', 'X-API-Key' => "${key}x"), 401, 'wrong');
 
-# ---- nothing in the logs ----
+# ---- nothing in the logs; the audit log has who was refused ----
 
-for my $log ('access', 'error') {
+is(($status, $out, $err) = run({%env}, 'util/gateway', 'stop'), 3, 'stop');
+
+my $audit = MlsecTest::Audit->new("$dir/logs/audit.log");
+my @denied = grep { $_->{event} eq 'deny' } $audit->requests;
+is((grep { $_->{status} == 401 && $_->{reason} eq 'it has expired' } @denied),
+    1, 'the audit log has who was refused');
+ok((grep { $_->{path} eq '/data/cleanup-old-data' && $_->{status} == 403
+           && "@{$_->{roles}}" eq 'viewer' } @denied),
+    'and who lacked a role');
+ok((grep { $_->{event} eq 'write' && $_->{path} eq '/models/unload'
+           && "@{$_->{roles}}" eq 'admin' } $audit->requests),
+    'and who has changed something');
+my ($code, $said) = $audit->verify('--ended', $audit->path);
+is($code, 0, 'its chains are whole') or diag($said);
+
+for my $log ('access', 'error', 'audit') {
     unlike(slurp("$dir/logs/$log.log"), qr/eyJ|secret-of/,
         "no token and no key in the $log log");
 }

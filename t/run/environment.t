@@ -60,7 +60,8 @@ my %effect = (
     LOG_LEVEL => ['ERROR', qr/error\.log" error;/],
     ENABLE_WEBSOCKET => ['false', qr/"~\*\^websocket " +off;/],
     PROMETHEUS_ENABLED => ['off', qr/^location = \/metrics \{ return 404; \}$/m],
-    CORS_ORIGINS => ['["https://a.example"]', qr{^    "https://a\.example" 1;}m],
+    CORS_ORIGINS => ['["https://a.example"]', qr{^ +mlsec_cors https://a\.example;}m],
+    REQUIRE_HTTPS => ['refuse', qr{^ +mlsec_https refuse;}m],
     TRUSTED_PROXIES => ['10.0.0.0/8', qr{^set_real_ip_from 10\.0\.0\.0/8;}m],
     DASHBOARD_ROOT => ["$dir/spa", qr{root +"\Q$dir\E/spa";}],
     DASHBOARD_URL => ['http://127.0.0.1:4321/x', qr{proxy_pass +http://dashboard/x/;},
@@ -82,6 +83,7 @@ my %effect = (
     JWT_AUDIENCE => ['gw', qr/^mlsec_jwt_audience gw;/m,
                      { JWT_KEY_FILE => $ca }],
     API_KEYS_FILE => [$ca, qr/^mlsec_auth api_key;\nmlsec_api_key "\Q$ca\E";/m],
+    AUDIT_LOG => ['/dev/null', qr{^mlsec_audit_log "/dev/null";}m],
     UPSTREAM_CA_FILE => [$ca, qr/proxy_ssl_trusted_certificate "\Q$ca\E";/,
                          { RED_TEAM_URL => 'https://127.0.0.1' }],
     ACCESS_LOG => ['/dev/null', qr{access_log "/dev/null" }],
@@ -102,6 +104,7 @@ my %effect = (
     CRITICAL_SERVICES => ['training', qr/mlsec_service training timeout=\S+ host=\S+[^;]* critical/],
     RESOLVER => ['192.0.2.1', qr/^resolver 192\.0\.2\.1[ ;]/m],
     RESOLV_CONF => ["$dir/resolv.conf", qr/^resolver 192\.0\.2\.2[ ;]/m],
+    REDIS_URL => ['redis://127.0.0.1:1/2', qr/mlsec_limit_sync on;/],
     MLSEC_DEMO => ['off', qr/server 127\.0\.0\.1:9 down;/, { MLFLOW_URL => '' }],
 );
 is(system('cp', '-r', "$Bin/../../conf", "$dir/conf2"), 0, 'a copy of conf');
@@ -111,7 +114,7 @@ close $f;
 
 my %idle = (
     WEBSOCKET_CLEANUP_INTERVAL => 300, POSTGRES_URL => 'postgres://a/b',
-    DATABASE_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
+    DATABASE_URL => 'postgres://a/b',
     JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318',
     API_TIMEOUT => 30, CACHE_TTL => 300, ENABLE_CACHING => 'true',

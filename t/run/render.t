@@ -86,6 +86,7 @@ my @bad = (
         qw(JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
     (map { [$_, 'a b', 'printable characters, no blanks'] }
         qw(JWT_ISSUER JWT_AUDIENCE)),
+    (map { ['AUDIT_LOG', $_, 'an absolute path, or off'] } 'audit.log', 'on'),
     ['MLSEC_DEMO', 'on', 'auto or off'],
     (map { [$_->[0], $_->[1],
             'postgresql://[user[:password]@]host[:port]/database', $_->[2]] }
@@ -118,6 +119,7 @@ for (['MODEL_API_URL', 'http://127.0.0.1:1'], ['MODEL_API_URL', 'http://[::1]:80
      ['SERVICE_HOST', 'localhost'], ['LOG_LEVEL', 'wArning'],
      ['CORS_ORIGINS', '["http://a", "https://b:3000"]'],
      ['CORS_ORIGINS', 'http://a,https://b:3000'], ['CORS_ORIGINS', '*'],
+     ['REQUIRE_HTTPS', 'redirect'], ['REQUIRE_HTTPS', 'off'],
      ['TRUSTED_PROXIES', '10.0.0.0/8, fd00::/8 192.0.2.1'],
      ['RESOLVER', '127.0.0.11, [::1]:53 10.0.0.2:5353'], ['RESOLVER', 'off'],
      ['POSTGRES_URL', 'postgresql://u:p%40@db:5432/x?sslmode=disable'],
@@ -165,7 +167,7 @@ unlike($out, qr/differ/, 'two names that agree: nothing to say');
 
 my %idle = (
     WEBSOCKET_CLEANUP_INTERVAL => 300,
-    POSTGRES_URL => 'postgres://a/b', REDIS_URL => 'redis://a',
+    POSTGRES_URL => 'postgres://a/b',
     JAEGER_ENABLED => 'true',
     OTEL_EXPORTER_OTLP_ENDPOINT => 'http://a:4318', JWT_JWKS_URL => 'http://a',
     );
@@ -173,13 +175,17 @@ my %active = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => 8123, SERVICE_VERSION => '2',
     LOG_LEVEL => 'ERROR', ENABLE_WEBSOCKET => 'false',
     TRUSTED_PROXIES => '10.0.0.0/8', PROMETHEUS_ENABLED => 'false',
-    API_KEYS_FILE => $ca,
-    CORS_ORIGINS => 'http://a.example, http://A.example,http://b:1');
+    API_KEYS_FILE => $ca, REDIS_URL => 'redis://:p"\\@127.0.0.1:1/2',
+    CORS_ORIGINS => 'http://a.example, http://A.example,http://b:1'
+                    . ' https://c:443 http://d:80 https://e:80');
 ($status, $out, $err) = render(%idle, %active);
 is(join("\n", sort split /\n/, $out),
    join("\n", sort map { "mlsec: $_ has no effect yet" } keys %idle),
    'exactly what has no effect is named');
 my $text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
+like($text, qr{^mlsec_redis "redis://:p\\"\\\\\@127\.0\.0\.1:1/2";$}m, 'REDIS_URL counts');
+like($text, qr/^include redis\.conf;\nmlsec_limit_sync on;$/m, 'REDIS_URL: limits are shared');
+is((stat "$dir/conf/redis.conf")[2] & 077, 0, 'REDIS_URL: nobody else can read its password');
 like($text, qr/listen\s+127\.0\.0\.1:8123;/, 'SERVICE_HOST, SERVICE_PORT count');
 like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
 like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
@@ -187,10 +193,12 @@ like($text, qr/\$websocket_refused \{\n    default           upgrade;\n    "~\*\
      'ENABLE_WEBSOCKET counts');
 like($text, qr/^location = \/metrics \{ return 404; \}$/m,
      'PROMETHEUS_ENABLED counts');
-like($text, qr{^    "http://a\.example" 1;\n    "http://b:1" 1;\n\}}m,
-     'CORS_ORIGINS counts, each once');
+like($text, qr{^ +mlsec_cors http://a\.example http://b:1 https://c http://d https://e:80;$}m,
+     'CORS_ORIGINS counts, each once, as browsers say it');
 like($text, qr{set_real_ip_from 10\.0\.0\.0/8;},
      'TRUSTED_PROXIES counts');
+like($text, qr{^mlsec_audit_log "\Q$dir\E/logs/audit\.log";}m,
+     'with sign-in there is an audit log');
 unlike($text, qr/\$\{[A-Z_]+\}(?! are)/m, 'nothing is left to fill')
     or diag($text =~ /(.*\$\{[A-Z_]+\}.*)/);
 

@@ -969,6 +969,46 @@ invalid number "x" in "mlsec_max_inflight", expected 1-1000000
 
 
 
+=== mlsec_max_inflight, queue 0
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_max_inflight 1 queue=0; }
+--- must_die
+--- error_log
+[emerg]
+invalid value "0" of "queue=" in "mlsec_max_inflight", expected a number, 1-65535
+
+
+
+=== mlsec_max_inflight, wait without queue
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_max_inflight 1 wait=1s; }
+--- must_die
+--- error_log
+[emerg]
+"wait=" without "queue=" in "mlsec_max_inflight", say how many calls may wait
+
+
+
+=== mlsec_max_inflight, bad wait
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_max_inflight 1 queue=1 wait=x; }
+--- must_die
+--- error_log
+[emerg]
+invalid time "x" in "wait=" of "mlsec_max_inflight", expected a time such as "3s" or "250ms"
+
+
+
+=== mlsec_max_inflight, unknown parameter
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_max_inflight 1 line=1; }
+--- must_die
+--- error_log
+[emerg]
+unknown parameter "line=1" in "mlsec_max_inflight", expected "queue=" or "wait="
+
+
+
 === system, all parameters
 --- http_config
     upstream u { server 127.0.0.1:1; mlsec_service u timeout=1s host=h weight=0 critical; }

@@ -16,7 +16,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${1:?usage: run.sh BUILD_DIR [san]}
 kind=${2:-}
 cc=${CC:-gcc}
-libs=${LIBS:--ljwt -ljansson -lcrypto -lpcre2-8 -lm}
+libs=${LIBS:--ljwt -lhiredis -ljansson -lcrypto -lpcre2-8 -lm}
 flags="-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wshadow -Werror"
 flags="$flags -I$top/src ${CFLAGS:-}"
 out=$build/unit

@@ -300,19 +300,6 @@ check('another type', '/upload', "\0" x 200_000, 200, undef,
 check('another type, chunked', '/upload', "\0" x 100, 200, qr/"length":100,/,
       chunked => 1, headers => ['Content-Type: multipart/form-data']);
 
-{
-    # what is not looked into goes on while it comes: the head is there before
-    # the body is
-    my $client = $nginx->client;
-    $client->request('/upload', method => 'POST', headers =>
-        ['Content-Length: 4', 'Content-Type: multipart/form-data']);
-    $client->send('ab');
-    ok(!defined $client->response(0.1), 'an upload that is not over');
-    $client->send('cd');
-    is($client->response(5)->{status}, 200, 'an upload');
-    $seen++;
-}
-
 # ---- JSON ----
 
 for my $case (['{', 1, 'truncated'], ['{"a":1,}', 7, 'unexpected byte'],

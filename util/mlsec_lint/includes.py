@@ -10,14 +10,15 @@ from mlsec_lint import csource
 
 LAYERS = [['lib'], ['core'], ['metrics', 'trace'], ['redis', 'postgres'],
           ['filter'],
-          ['service', 'auth', 'limit', 'validate', 'cache', 'ws', 'audit'],
+          ['service', 'auth', 'edge', 'limit', 'validate', 'cache', 'ws',
+           'audit'],
           ['aggregate'], ['']]
 RANK = {word: rank for rank, words in enumerate(LAYERS) for word in words}
 LIB_HEADERS = re.compile(
     r'(assert|ctype|errno|fenv|float|inttypes|limits|locale|math|setjmp'
     r'|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib'
     r'|stdnoreturn|string|strings|time|wchar|sys/types'
-    r'|openssl/\w+|jansson|pcre2|[a-z]mmintrin|arm_neon)\.h$')
+    r'|openssl/\w+|hiredis/\w+|jansson|pcre2|[a-z]mmintrin|arm_neon)\.h$')
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 Include = namedtuple('Include', 'line name quote block')
 

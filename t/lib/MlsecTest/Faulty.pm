@@ -115,14 +115,15 @@ sub chunked {
 }
 
 
-# Starts the service.  replies: path => steps, or => code that is given the
-# request ({method}, {path}, {headers}, {body}) and returns steps.
+# Starts the service.  port: to listen on, any without it.  replies: path =>
+# steps, or => code that is given the request ({method}, {path}, {headers},
+# {body}) and returns steps.
 sub start {
     my ($class, %o) = @_;
 
     my $dir = File::Temp->newdir('mlsec-faulty-XXXXXXXX', TMPDIR => 1);
     my $tcp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 511,
-                                    ReuseAddr => 1)
+                                    LocalPort => $o{port}, ReuseAddr => 1)
         or die "no TCP port for the faulty service: $!";
     my $unix = IO::Socket::UNIX->new(Local => "$dir/sock", Listen => 511)
         or die "no unix socket for the faulty service: $!";

@@ -25,6 +25,8 @@ typedef struct {
 #define BAD    MLSEC_INVALID
 #define LARGE  MLSEC_NOMEM
 
+#define BLANKS  "                                                "
+
 
 static const body_case_t  cases[] = {
     { "a length", " OK\r\nContent-Length: 4\r\n\r\ntrueX", 200, OK, BAD,
@@ -50,8 +52,8 @@ static const body_case_t  cases[] = {
     { "a length beyond numbers",
       "\r\nContent-Length: 9999999999999999999\r\n\r\n", 200, BAD, BAD, NULL },
     { "a length behind blanks",
-      "\r\nContent-Length:                                              4\r\n"
-      "\r\ntrue", 200, BAD, BAD, NULL },
+      "\r\nContent-Length:" BLANKS BLANKS BLANKS BLANKS "4\r\n\r\ntrue", 200,
+      BAD, BAD, NULL },
     { "as much as there is room",
       "\r\nContent-Length: 16\r\n\r\n0123456789abcdef", 200, OK, BAD,
       "0123456789abcdef" },
@@ -100,7 +102,7 @@ static const body_case_t  cases[] = {
     { "another word", "\r\nTransfer-Encodings: gzip\r\n\r\n1", 200, MORE, OK,
       "1" },
     { "a long line that is not ours",
-      "\r\nSet-Cookie: 0123456789012345678901234567890123456789012345678901\r"
+      "\r\nSet-Cookie: 0" BLANKS BLANKS BLANKS BLANKS "1\r"
       "\nContent-Length: 1\r\n\r\n1", 200, OK, BAD, "1" },
     { "204 has none", "\r\nContent-Length: 4\r\n\r\n", 204, OK, BAD, "" },
     { "304 has none", "\r\nTransfer-Encoding: chunked\r\n\r\n", 304, OK, BAD,
@@ -161,10 +163,54 @@ test_case(const body_case_t *c)
 }
 
 
+/* Cache-Control, -1: it does not say how long. */
+
+static void
+test_cache(void)
+{
+    size_t         i;
+    mlsec_str_t    text;
+    mlsec_body_t   b;
+    unsigned char  room[ROOM];
+
+    static const struct {
+        const char  *headers;
+        long long    max_age;
+    } lines[] = {
+        { "", -1 },
+        { "Cache-Control: max-age=60\r\n", 60 },
+        { "cache-control:Public, MAX-AGE=60, must-revalidate \r\n", 60 },
+        { "Cache-Control: max-age=60\r\nCache-Control: max-age=5\r\n", 5 },
+        { "Cache-Control: private=\"max-age=7\"\r\n", -1 },
+        { "Cache-Control: no-store\r\n", -1 },
+        { "Cache-Control: max-age=x\r\n", 0 },
+        { "Cache-Controls: max-age=60\r\n", -1 },
+        { "Cache-Control: max-age=60" BLANKS BLANKS BLANKS BLANKS "0\r\n",
+          -1 }
+    };
+
+    for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        mlsec_body_init(&b, 200, room, ROOM);
+        text = tap_lit(" OK\r\n");
+        (void) mlsec_body_feed(&b, text.data, text.len);
+        text = tap_str(lines[i].headers);
+        (void) mlsec_body_feed(&b, text.data, text.len);
+        text = tap_lit("Content-Length: 0\r\n\r\n");
+
+        tap_is(mlsec_body_feed(&b, text.data, text.len), OK,
+               lines[i].headers);
+        tap_is(b.cache.with_max_age ? (long long) b.cache.max_age : -1,
+               lines[i].max_age, "how long");
+    }
+}
+
+
 int
 main(void)
 {
     size_t  i;
+
+    test_cache();
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         test_case(&cases[i]);

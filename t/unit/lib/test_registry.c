@@ -4,7 +4,7 @@
  */
 
 #include "tap.h"
-#include <lib/mlsec_registry.h>
+#include <lib/mlsec_gate.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 
-#define SIZE   (32 * 1024)
+#define SIZE   (64 * 1024)
 
 
 static uint32_t  dead;           /* pid of a process that is to be dead */
@@ -106,7 +106,7 @@ test_layout(void)
 
     tap_ok((unsigned char *) mlsec_registry_cell(r, MLSEC_REGISTRY_WORKERS - 1,
                                             (uint32_t) r->nservices - 1)
-           + sizeof(mlsec_atomic_t) <= (unsigned char *) r + SIZE,
+           + sizeof(mlsec_cell_t) <= (unsigned char *) r + SIZE,
            "layout: everything is inside");
     tap_ok((unsigned char *) mlsec_registry_peer_at(r, r->npeers - 1)
            + sizeof(mlsec_peer_slot_t)
@@ -245,9 +245,9 @@ test_workers(void)
     mlsec_registry_worker(r, 0, 100, 1);
     mlsec_registry_worker(r, 1, 101, 1);
 
-    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), 3);
-    mlsec_atomic_add(mlsec_registry_cell(r, 1, a), 4);
-    mlsec_atomic_add(mlsec_registry_cell(r, 1, b), 1);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, 3);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 1, a)->calls, 4);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 1, b)->calls, 1);
 
     tap_is((long long) mlsec_registry_inflight(r, a), 7, "workers: sum");
 
@@ -258,19 +258,19 @@ test_workers(void)
     tap_is((long long) mlsec_registry_inflight(r, b), 0,
            "workers: of all services");
 
-    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), MLSEC_REGISTRY_RETRY);
-    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), MLSEC_REGISTRY_RETRY);
-    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), (uint64_t) -1);
-    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), - MLSEC_REGISTRY_RETRY);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, MLSEC_REGISTRY_RETRY);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, MLSEC_REGISTRY_RETRY);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, (uint64_t) -1);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, - MLSEC_REGISTRY_RETRY);
     mlsec_registry_live(r, a, &live);
     tap_is((long long) live.calls, 2, "workers: one has ended");
     tap_is((long long) live.retries, 1, "workers: a second one runs");
-    mlsec_atomic_add(mlsec_registry_cell(r, 0, a), 1);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 0, a)->calls, 1);
 
     /* nobody takes the place of the last one */
 
     dead = 102;
-    mlsec_atomic_add(mlsec_registry_cell(r, 1, a), 5);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 1, a)->calls, 5);
     tap_is((long long) mlsec_registry_inflight(r, a), 8,
            "workers: one has died");
     mlsec_registry_bury(r, &us);
@@ -278,7 +278,7 @@ test_workers(void)
            "workers: what it had in flight is not counted");
 
     mlsec_registry_worker(r, 1, 103, 1);
-    mlsec_atomic_add(mlsec_registry_cell(r, 1, a), 1);
+    mlsec_atomic_add(&mlsec_registry_cell(r, 1, a)->calls, 1);
     mlsec_registry_bury(r, &us);
     tap_is((long long) mlsec_registry_inflight(r, a), 4,
            "workers: the next one counts from nothing");
@@ -390,8 +390,10 @@ victim(mlsec_registry_t *r)
 {
     unsigned                i;
     uint64_t                wait;
+    mlsec_gate_t            gate;
     mlsec_process_t         self;
     mlsec_peer_slot_t      *p;
+    mlsec_gate_line_t       line;
     mlsec_service_slot_t   *s;
     mlsec_breaker_ticket_t  ticket;
 
@@ -407,8 +409,8 @@ victim(mlsec_registry_t *r)
     (void) mlsec_registry_peer(r, &self, 1, s, tap_str("new:1"), &p);
 
     for (i = 0; i < 4; i++) {
-        mlsec_atomic_add(mlsec_registry_cell(r, 3,
-                                             mlsec_registry_index(r, s)), 1);
+        mlsec_atomic_add(&mlsec_registry_cell(r, 3,
+                                  mlsec_registry_index(r, s))->calls, 1);
 
         if (mlsec_breaker_admit(&s->breaker, &victim_conf,
                                 10000 + i / 2 * 1000, 0, &ticket, &wait)
@@ -424,6 +426,19 @@ victim(mlsec_registry_t *r)
         (void) mlsec_outlier_report(&p->outlier, &victim_outlier, 1, 10000);
         (void) mlsec_health_report(&p->health, &victim_health, i & 1, 10000);
     }
+
+    gate.registry = r;
+    gate.service = mlsec_registry_index(r, s);
+    gate.cell = mlsec_registry_cell(r, 3, gate.service);
+    gate.max = 5;
+    gate.queue = 1;
+
+    line.n = 1;
+    line.since = 10000;
+
+    (void) mlsec_gate_enter(&gate, MLSEC_GATE_REQUIRED);
+    (void) mlsec_gate_join(&gate, MLSEC_GATE_REQUIRED, &line);
+    mlsec_gate_leave(&gate);
 
     _exit(0);
 }
@@ -503,11 +518,12 @@ inquest(mlsec_registry_t *r)
         return 0;
     }
 
-    /* its calls in flight */
+    /* its calls in flight, and what waited there */
 
     mlsec_registry_worker(r, 3, us.self, 1);
 
-    return mlsec_registry_inflight(r, mlsec_registry_index(r, s)) == 0;
+    return mlsec_registry_inflight(r, mlsec_registry_index(r, s)) == 0
+           && mlsec_gate_waiting(r, mlsec_registry_index(r, s)) == 0;
 }
 
 

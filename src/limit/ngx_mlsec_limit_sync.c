@@ -1,0 +1,514 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/*
+ * A worker's talk with the store.
+ *
+ * Every worker talks for itself, about what its own requests have touched:
+ * nothing has to be handed over, and a worker that dies takes nothing along,
+ * since what was used and not told stands in shared memory.  Whoever tells it
+ * takes it over first, so it is told once.
+ *
+ * There is one batch that is being filled.  It is sent at the end of the turn
+ * of the event loop if a request waits or a lease runs short, after "every" if
+ * not, and when it is full.  While it is on its way the next one is filled;
+ * there may be some on their way.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <limit/ngx_mlsec_limit_batch.h>
+
+
+#define NGX_MLSEC_LIMIT_BATCHES     32           /* of a worker, at most */
+
+#define NGX_MLSEC_LIMIT_TICK        100          /* ms, beats are looked at */
+#define NGX_MLSEC_LIMIT_BEAT        1000         /* ms, between beats */
+#define NGX_MLSEC_LIMIT_BEAT_ALONE  500          /* ms, while out of reach */
+#define NGX_MLSEC_LIMIT_LIFE        3500         /* ms, of a silent gateway */
+
+#define NGX_MLSEC_LIMIT_ARGS                                                  \
+    (1 + NGX_MLSEC_LIMIT_BATCH_KEYS * MLSEC_SCRIPT_KEY_ARGS                   \
+     + NGX_MLSEC_LIMIT_BATCH_PARTS * (MLSEC_SCRIPT_TAKE_ARGS                  \
+                                      + MLSEC_SCRIPT_PART_ARGS))
+
+#define NGX_MLSEC_LIMIT_TEXT                                                  \
+    (24 + NGX_MLSEC_LIMIT_BATCH_KEYS * MLSEC_SCRIPT_KEY_TEXT                  \
+     + NGX_MLSEC_LIMIT_BATCH_PARTS * (MLSEC_SCRIPT_TAKE_TEXT                  \
+                                      + MLSEC_SCRIPT_PART_TEXT))
+
+
+/* of this worker */
+
+typedef struct {
+    ngx_mlsec_limit_batch_t      *open;          /* being filled */
+    ngx_mlsec_limit_batch_t      *free;
+    ngx_uint_t                    made;          /* batches */
+    ngx_event_t                   turn;          /* "every" is over */
+    ngx_event_t                   now;           /* posted: send it */
+    ngx_event_t                   tick;
+    ngx_uint_t                    beating;       /* 1: a beat is on its way */
+    ngx_connection_t              dummy;
+    ngx_mlsec_redis_script_t      batch;
+    ngx_mlsec_redis_script_t      beat;
+} ngx_mlsec_limit_worker_t;
+
+
+static ngx_mlsec_limit_batch_t *ngx_mlsec_limit_batch(
+    const ngx_mlsec_limit_main_conf_t *mcf, ngx_uint_t room);
+static void ngx_mlsec_limit_batch_free(ngx_mlsec_limit_batch_t *batch);
+static void ngx_mlsec_limit_send_event(ngx_event_t *ev);
+static void ngx_mlsec_limit_send(void);
+static mlsec_redis_error_e ngx_mlsec_limit_call(
+    ngx_mlsec_limit_batch_t *batch);
+static void ngx_mlsec_limit_batch_done(void *owner,
+    const ngx_mlsec_redis_result_t *result);
+static void ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
+    mlsec_redis_error_e error);
+static void ngx_mlsec_limit_tick(ngx_event_t *ev);
+static void ngx_mlsec_limit_beat(ngx_mlsec_limit_main_conf_t *mcf);
+static void ngx_mlsec_limit_beat_done(void *owner,
+    const ngx_mlsec_redis_result_t *result);
+static void ngx_mlsec_limit_worked(const ngx_mlsec_limit_main_conf_t *mcf,
+    uint64_t nodes);
+static void ngx_mlsec_limit_failed(const ngx_mlsec_limit_main_conf_t *mcf,
+    mlsec_redis_error_e error);
+
+
+static ngx_mlsec_limit_worker_t  ngx_mlsec_limit_worker;
+
+
+ngx_int_t
+ngx_mlsec_limit_sync_begin(ngx_cycle_t *cycle,
+    ngx_mlsec_limit_main_conf_t *mcf)
+{
+    ngx_str_t                  text;
+    ngx_mlsec_limit_worker_t  *worker;
+
+    worker = &ngx_mlsec_limit_worker;
+
+    if (!ngx_mlsec_limit_shared(mcf)
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    text.data = (u_char *) mlsec_script_batch;
+    text.len = ngx_strlen(mlsec_script_batch);
+    ngx_mlsec_redis_script(&worker->batch, &text);
+
+    text.data = (u_char *) mlsec_script_beat;
+    text.len = ngx_strlen(mlsec_script_beat);
+    ngx_mlsec_redis_script(&worker->beat, &text);
+
+    /* nginx wants a connection in the data of a timer, for its debug log */
+
+    worker->dummy.fd = (ngx_socket_t) -1;
+    worker->dummy.data = mcf;
+
+    worker->turn.handler = ngx_mlsec_limit_send_event;
+    worker->turn.data = &worker->dummy;
+    worker->turn.log = cycle->log;
+    worker->turn.cancelable = 1;
+
+    worker->now = worker->turn;
+
+    worker->tick = worker->turn;
+    worker->tick.handler = ngx_mlsec_limit_tick;
+
+    ngx_add_timer(&worker->tick, 1);
+
+    return NGX_OK;
+}
+
+
+/* The batch that is being filled, with room for so much; NULL: none. */
+
+static ngx_mlsec_limit_batch_t *
+ngx_mlsec_limit_batch(const ngx_mlsec_limit_main_conf_t *mcf, ngx_uint_t room)
+{
+    ngx_mlsec_limit_batch_t   *batch;
+    ngx_mlsec_limit_worker_t  *worker;
+
+    worker = &ngx_mlsec_limit_worker;
+    batch = worker->open;
+
+    if (batch != NULL) {
+
+        if (ngx_mlsec_limit_batch_room(batch, room)) {
+            return batch;
+        }
+
+        ngx_mlsec_limit_send();
+    }
+
+    batch = worker->free;
+
+    if (batch != NULL) {
+        worker->free = batch->next;
+
+    } else {
+
+        if (worker->made == NGX_MLSEC_LIMIT_BATCHES) {
+            return NULL;
+        }
+
+        batch = ngx_alloc(sizeof(ngx_mlsec_limit_batch_t), ngx_cycle->log);
+        if (batch == NULL) {
+            return NULL;
+        }
+
+        worker->made++;
+    }
+
+    batch->main = mcf;
+    ngx_mlsec_limit_batch_reset(batch);
+    worker->open = batch;
+
+    return batch;
+}
+
+
+static void
+ngx_mlsec_limit_batch_free(ngx_mlsec_limit_batch_t *batch)
+{
+    batch->next = ngx_mlsec_limit_worker.free;
+    ngx_mlsec_limit_worker.free = batch;
+}
+
+
+void
+ngx_mlsec_limit_sync_tell(const ngx_mlsec_limit_main_conf_t *mcf,
+    const ngx_mlsec_limit_item_t *item, mlsec_lease_due_e due)
+{
+    ngx_mlsec_limit_batch_t   *batch;
+    ngx_mlsec_limit_worker_t  *worker;
+
+    worker = &ngx_mlsec_limit_worker;
+
+    if (due == MLSEC_LEASE_QUIET) {
+        return;
+    }
+
+    /* what finds no room is told by the next request of the key */
+
+    batch = ngx_mlsec_limit_batch(mcf, 1);
+
+    if (batch == NULL || ngx_mlsec_limit_batch_key(batch, item) == NGX_ERROR) {
+        return;
+    }
+
+    if (due == MLSEC_LEASE_SHORT) {
+        ngx_post_event(&worker->now, &ngx_posted_events);
+        return;
+    }
+
+    if (!worker->turn.timer_set) {
+        ngx_add_timer(&worker->turn, item->sync->every);
+    }
+}
+
+
+ngx_int_t
+ngx_mlsec_limit_sync_ask(const ngx_mlsec_limit_main_conf_t *mcf,
+    ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first)
+{
+    ngx_mlsec_limit_batch_t  *batch;
+
+    batch = ngx_mlsec_limit_batch(mcf, ctx->nitems - first);
+
+    if (batch == NULL
+        || ngx_mlsec_limit_batch_ask(batch, ctx, first) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_post_event(&ngx_mlsec_limit_worker.now, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_mlsec_limit_send_event(ngx_event_t *ev)
+{
+    ngx_mlsec_limit_send();
+}
+
+
+static void
+ngx_mlsec_limit_send(void)
+{
+    mlsec_redis_error_e        error;
+    ngx_mlsec_limit_batch_t   *batch;
+    ngx_mlsec_limit_worker_t  *worker;
+
+    worker = &ngx_mlsec_limit_worker;
+    batch = worker->open;
+
+    if (batch == NULL) {
+        return;
+    }
+
+    worker->open = NULL;
+
+    if (worker->turn.timer_set) {
+        ngx_del_timer(&worker->turn);
+    }
+
+    batch->generation = mlsec_sync_generation(batch->main->store.sync);
+
+    /* while it is out of reach nothing is told, then or later */
+
+    if (mlsec_sync_alone(batch->main->store.sync)) {
+        ngx_mlsec_limit_batch_lost(batch);
+        ngx_mlsec_limit_batch_free(batch);
+        return;
+    }
+
+    if (!ngx_mlsec_limit_batch_report(batch)) {
+        ngx_mlsec_limit_batch_free(batch);
+        return;
+    }
+
+    error = ngx_mlsec_limit_call(batch);
+
+    if (error != MLSEC_REDIS_OK) {
+        ngx_mlsec_limit_batch_failed(batch, error);
+    }
+}
+
+
+static mlsec_redis_error_e
+ngx_mlsec_limit_call(ngx_mlsec_limit_batch_t *batch)
+{
+    mlsec_script_args_t        args;
+    ngx_mlsec_redis_call_t     call;
+    ngx_mlsec_redis_command_t  command;
+
+    static u_char              text[NGX_MLSEC_LIMIT_TEXT];
+    static mlsec_str_t         list[NGX_MLSEC_LIMIT_ARGS];
+
+    args.args = list;
+    args.max = NGX_MLSEC_LIMIT_ARGS;
+    args.text = text;
+    args.end = text + NGX_MLSEC_LIMIT_TEXT;
+
+    ngx_mlsec_limit_batch_write(batch, &args);
+
+    if (args.full) {
+        return MLSEC_REDIS_NOMEM;
+    }
+
+    command.script = &ngx_mlsec_limit_worker.batch;
+    command.args = args.args;
+    command.nargs = args.nargs;
+
+    ngx_memzero(&call, sizeof(ngx_mlsec_redis_call_t));
+    call.commands = &command;
+    call.ncommands = 1;
+    call.timeout = batch->timeout;
+    call.background = (batch->nquestions == 0);
+    call.done = ngx_mlsec_limit_batch_done;
+    call.owner = batch;
+
+    return ngx_mlsec_redis_send(batch->main->store.redis, &call, NULL);
+}
+
+
+static void
+ngx_mlsec_limit_batch_done(void *owner,
+    const ngx_mlsec_redis_result_t *result)
+{
+    ngx_mlsec_limit_batch_t *batch = owner;
+
+    mlsec_sync_t  *sync;
+
+    if (result->error != MLSEC_REDIS_OK) {
+        ngx_mlsec_limit_batch_failed(batch, result->error);
+        return;
+    }
+
+    if (ngx_mlsec_limit_batch_answer(batch, &result->replies[0]) != NGX_OK) {
+        ngx_mlsec_limit_batch_failed(batch, MLSEC_REDIS_PROTOCOL);
+        return;
+    }
+
+    sync = batch->main->store.sync;
+
+    mlsec_sync_worked(sync);
+    mlsec_atomic_add(&sync->batches, 1);
+    mlsec_atomic_add(&sync->keys, batch->nkeys);
+
+    ngx_mlsec_limit_batch_free(batch);
+}
+
+
+static void
+ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
+    mlsec_redis_error_e error)
+{
+    mlsec_sync_t  *sync;
+
+    sync = batch->main->store.sync;
+
+    mlsec_atomic_add(&sync->batches, 1);
+    mlsec_atomic_add(&sync->failed, 1);
+
+    ngx_mlsec_limit_failed(batch->main, error);
+    ngx_mlsec_limit_batch_lost(batch);
+    ngx_mlsec_limit_batch_free(batch);
+}
+
+
+/*
+ * Whichever worker finds a heartbeat due sends it.  It is also what tries
+ * whether the store is there again.
+ */
+
+static void
+ngx_mlsec_limit_tick(ngx_event_t *ev)
+{
+    uint64_t                      period;
+    ngx_connection_t             *c;
+    ngx_mlsec_limit_main_conf_t  *mcf;
+
+    c = ev->data;
+    mcf = c->data;
+
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_MLSEC_LIMIT_TICK);
+
+    if (ngx_mlsec_limit_worker.beating) {
+        return;
+    }
+
+    period = mlsec_sync_alone(mcf->store.sync) ? NGX_MLSEC_LIMIT_BEAT_ALONE
+                                               : NGX_MLSEC_LIMIT_BEAT;
+
+    /* those who have lost it together do not come back together */
+
+    period -= ngx_random() % (period / 5);
+
+    if (mlsec_sync_due(mcf->store.sync, ngx_current_msec, period)) {
+        ngx_mlsec_limit_beat(mcf);
+    }
+}
+
+
+static void
+ngx_mlsec_limit_beat(ngx_mlsec_limit_main_conf_t *mcf)
+{
+    u_char                     key[MLSEC_SHARED_KEY_PREFIX + 8], name[17];
+    u_char                     life[NGX_INT64_LEN];
+    mlsec_str_t                args[4];
+    mlsec_redis_error_e        error;
+    ngx_mlsec_redis_call_t     call;
+    ngx_mlsec_redis_command_t  command;
+
+    args[0].data = (u_char *) "1";
+    args[0].len = 1;
+
+    args[1].data = key;
+    args[1].len = ngx_sprintf(key, "%Vnodes", &mcf->store.prefix) - key;
+
+    args[2].data = name;
+    args[2].len = ngx_sprintf(name, "%016xL",
+                              mlsec_atomic_load(&mcf->store.sync->node))
+                  - name;
+
+    args[3].data = life;
+    args[3].len = ngx_sprintf(life, "%d", NGX_MLSEC_LIMIT_LIFE) - life;
+
+    command.script = &ngx_mlsec_limit_worker.beat;
+    command.args = args;
+    command.nargs = 4;
+
+    ngx_memzero(&call, sizeof(ngx_mlsec_redis_call_t));
+    call.commands = &command;
+    call.ncommands = 1;
+    call.timeout = mcf->store.timeout;
+    call.background = 1;
+    call.done = ngx_mlsec_limit_beat_done;
+    call.owner = mcf;
+
+    error = ngx_mlsec_redis_send(mcf->store.redis, &call, NULL);
+
+    if (error != MLSEC_REDIS_OK) {
+        ngx_mlsec_limit_failed(mcf, error);
+        return;
+    }
+
+    ngx_mlsec_limit_worker.beating = 1;
+}
+
+
+static void
+ngx_mlsec_limit_beat_done(void *owner, const ngx_mlsec_redis_result_t *result)
+{
+    ngx_mlsec_limit_main_conf_t *mcf = owner;
+
+    ngx_mlsec_limit_worker.beating = 0;
+
+    if (result->error != MLSEC_REDIS_OK) {
+        ngx_mlsec_limit_failed(mcf, result->error);
+        return;
+    }
+
+    if (result->replies[0].type != MLSEC_REDIS_INTEGER
+        || result->replies[0].integer < 1)
+    {
+        ngx_mlsec_limit_failed(mcf, MLSEC_REDIS_PROTOCOL);
+        return;
+    }
+
+    ngx_mlsec_limit_worked(mcf, result->replies[0].integer);
+}
+
+
+/* One line of the log for each transition, of all workers together. */
+
+static void
+ngx_mlsec_limit_worked(const ngx_mlsec_limit_main_conf_t *mcf, uint64_t nodes)
+{
+    uint64_t       since;
+    mlsec_sync_t  *sync;
+
+    sync = mcf->store.sync;
+    since = mlsec_atomic_load(&sync->since);
+
+    if (mlsec_sync_beat(sync, nodes, ngx_current_msec)) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "mlsec limit: redis is back, limits are shared again "
+                      "by %uL gateways, after: \"%uL ms\"", nodes,
+                      (uint64_t) ngx_current_msec - since);
+    }
+}
+
+
+static void
+ngx_mlsec_limit_failed(const ngx_mlsec_limit_main_conf_t *mcf,
+    mlsec_redis_error_e error)
+{
+    mlsec_sync_t  *sync;
+
+    sync = mcf->store.sync;
+
+    if (mlsec_sync_failed(sync, ngx_current_msec)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "mlsec limit: redis is out of reach, shared limits go "
+                      "by \"fail=\" of \"mlsec_limit_sync\" (%uL gateways), "
+                      "error: \"%s\"",
+                      mlsec_sync_nodes(sync, mcf->store.nodes),
+                      mlsec_redis_error_name(error));
+    }
+}

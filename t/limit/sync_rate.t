@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: The ngx_mlsec_module authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Three gateways at twice the limit for some seconds, one of them with most of
+# the requests: what they admit together is the limit, as an ideal limiter
+# would that sees all of them. MLSEC_SYNC_SECONDS (5): bench/limits has 30.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use IO::Select;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use MlsecTest::Instance;
+use MlsecTest::Redis;
+
+plan skip_all => MlsecTest::Redis->missing if MlsecTest::Redis->missing;
+
+use constant {
+    SECONDS => $ENV{MLSEC_SYNC_SECONDS} // 5,
+    RATE    => 100,             # units in a second
+    BURST   => 50,
+    LEASE   => 5,               # units, 10 %
+    OFFERED => [140, 40, 20],   # requests in a second
+};
+
+my $redis = MlsecTest::Redis->start;
+
+my @gateways = map {
+    MlsecTest::Instance->start(workers => 2, http => sprintf(q{
+        mlsec_redis unix:%s;
+        mlsec_limit_zone user:256k key=$http_x_user;
+        mlsec_limit_sync timeout=250ms;
+    }, $redis->socket), server => sprintf(q{
+        location = /x { mlsec_limit zone=user rate=%dr/s burst=%d; mlsec_respond 1; }
+        location = /state { mlsec_limit_status; }
+    }, RATE, BURST));
+} 1 .. 3;
+
+my $until = time + 20;
+
+sleep 0.05 while time < $until
+    && grep { $_->get('/state')->{body} !~ /"gateways":3,/ } @gateways;
+
+# The ideal: a bucket that fills at the rate.
+my ($left, $at) = (BURST);
+
+sub ideal {
+    my ($now) = @_;
+
+    $at //= $now;
+    $left = $left + ($now - $at) * RATE;
+    $left = BURST if $left > BURST;
+    $at = $now;
+
+    return 0 if $left < 1;
+
+    $left--;
+
+    return 1;
+}
+
+my @clients = map { my $nginx = $_; [map { $nginx->client } 1 .. 4] } @gateways;
+my @next = map { time + 0.01 * $_ } 0 .. 2;
+my $start = time;
+my ($asked, $ideal, $admitted, $other) = (0, 0, 0, 0);
+
+while (time < $start + SECONDS) {
+    my ($g) = sort { $next[$a] <=> $next[$b] } 0 .. 2;
+
+    my $wait = $next[$g] - time;
+
+    sleep $wait if $wait > 0;
+
+    # nobody catches up: who is late asks less
+    $next[$g] += 1 / OFFERED->[$g];
+    $next[$g] = time if $next[$g] < time - 0.1;
+
+    my $client = $clients[$g][$asked % 4];
+
+    $client->request('/x', headers => ['X-User: one']);
+
+    my $status = $client->response(10)->{status};
+
+    $asked++;
+    $ideal += ideal(time);
+    $admitted++ if $status == 200;
+    $other++ if $status != 200 && $status != 429;
+}
+
+my $took = time - $start;
+my $most = BURST + RATE * $took + 3 * LEASE;
+
+diag(sprintf '%.1f s: asked %d, admitted %d, ideal %d, at most %d', $took, $asked, $admitted,
+     $ideal, $most);
+is($other, 0, 'nothing but 200 and 429');
+cmp_ok($admitted, '<=', $most, 'not more than the limit and a lease each');
+cmp_ok($admitted, '>=', 0.98 * $ideal, 'at least 98 % of the limit');
+cmp_ok($asked, '>', $admitted, 'more was asked for');
+like($gateways[0]->get('/state')->{body}, qr/"outages":0/, 'in touch all the time');
+
+@clients = ();      # one that has never asked would keep nginx from ending
+$_->finish for @gateways;
+done_testing();
