@@ -16,8 +16,8 @@ FROM ${BASE} AS nginx
 
 RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install \
-           --no-install-recommends ca-certificates gettext-base libjansson4 \
-           nginx \
+           --no-install-recommends ca-certificates gettext-base \
+           libhiredis0.14 libjansson4 nginx \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 
 
