@@ -106,7 +106,7 @@ is((grep { $_->{status} == 401 && $_->{reason} eq 'it has expired' } @denied),
 ok((grep { $_->{path} eq '/data/cleanup-old-data' && $_->{status} == 403
            && "@{$_->{roles}}" eq 'viewer' } @denied),
     'and who lacked a role');
-ok((grep { $_->{event} eq 'write' && $_->{path} eq '/models/unload'
+ok((grep { $_->{event} eq 'write' && $_->{path} eq '/data/cleanup-old-data'
            && "@{$_->{roles}}" eq 'admin' } $audit->requests),
     'and who has changed something');
 my ($code, $said) = $audit->verify('--ended', $audit->path);
