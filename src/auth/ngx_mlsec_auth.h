@@ -13,7 +13,8 @@
  * ngx_mlsec_auth_cache.c      signatures that have been verified
  * ngx_mlsec_auth_recent.c    tokens that this worker has seen, parsed
  * ngx_mlsec_auth_handler.c    THE access handler: who, then whether
- * ngx_mlsec_auth_jwt.c        tokens: where they are, what they say
+ * ngx_mlsec_auth_jwt.c        tokens: what they say
+ * ngx_mlsec_auth_source.c     tokens: where they are
  * ngx_mlsec_auth_mint.c       tokens for services
  * ngx_mlsec_auth_other.c      API keys, client certificates
  * ngx_mlsec_auth_variables.c  what others may know of the caller
@@ -364,6 +365,20 @@ ngx_int_t ngx_mlsec_mint_init_worker(void);
  */
 ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
     const ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
+
+
+/* ngx_mlsec_auth_source.c */
+
+/*
+ * Finds the token of a request where mlsec_jwt_source says.
+ *
+ * NGX_OK with *token: of the request, or in r->pool.  NGX_DECLINED: there is
+ * none.  NGX_ABORT: it is refused, as by ngx_mlsec_auth_jwt().  NGX_ERROR: no
+ * memory.
+ */
+ngx_int_t ngx_mlsec_jwt_find(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
+    ngx_str_t *token);
 
 
 /* ngx_mlsec_auth_other.c */

@@ -17,6 +17,8 @@
 
 static ngx_int_t ngx_mlsec_auth_who(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+static void ngx_mlsec_auth_blame(ngx_mlsec_auth_ctx_t *ctx,
+    const ngx_mlsec_auth_ctx_t *one, ngx_int_t rc);
 static ngx_int_t ngx_mlsec_auth_ask(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t method);
@@ -196,17 +198,7 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
         }
 
         if (rc != NGX_OK) {
-            /* that one is bad says more than that another is not there */
-
-            if (one.reason != NULL
-                && (ctx->reason == NULL || rc != NGX_DECLINED))
-            {
-                ctx->reason = one.reason;
-            }
-
-            ctx->bad_request |= one.bad_request;
-            ctx->broken |= rc != NGX_DECLINED;
-            ctx->retry_after = ngx_max(ctx->retry_after, one.retry_after);
+            ngx_mlsec_auth_blame(ctx, &one, rc);
 
             if (rc == NGX_HTTP_FORBIDDEN) {
                 return rc;
@@ -250,6 +242,22 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
     return ctx->bad_request ? NGX_HTTP_BAD_REQUEST
            : ctx->retry_after ? NGX_HTTP_SERVICE_UNAVAILABLE
            : NGX_HTTP_UNAUTHORIZED;
+}
+
+
+/* That one is bad says more than that another is not there. */
+
+static void
+ngx_mlsec_auth_blame(ngx_mlsec_auth_ctx_t *ctx,
+    const ngx_mlsec_auth_ctx_t *one, ngx_int_t rc)
+{
+    if (one->reason != NULL && (ctx->reason == NULL || rc != NGX_DECLINED)) {
+        ctx->reason = one->reason;
+    }
+
+    ctx->bad_request |= one->bad_request;
+    ctx->broken |= rc != NGX_DECLINED;
+    ctx->retry_after = ngx_max(ctx->retry_after, one->retry_after);
 }
 
 

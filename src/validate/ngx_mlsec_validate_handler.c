@@ -266,6 +266,11 @@ ngx_mlsec_validate_resume(ngx_http_request_t *r)
 
     v = (ngx_mlsec_validate_t *) ngx_mlsec_validate_get(r);
 
+    if (v == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
     (void) ngx_mlsec_validate_finish(v, ngx_mlsec_validate_body(v));
 
     /* the body is for the content handler, also after error_page */

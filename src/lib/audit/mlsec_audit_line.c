@@ -3,6 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE                    /* gmtime_r() */
+#endif
+
 #include <lib/audit/mlsec_audit.h>
 #include <lib/mlsec_text.h>
 #include <openssl/evp.h>
