@@ -9,7 +9,8 @@
  * Microseconds of CPU, the best of forty rounds.
  *
  *   gcc -O2 -D_GNU_SOURCE -Isrc -It/unit t/unit/bench_auth.c \
- *       $(find src/lib -name '*.c') -ljwt -ljansson -lcrypto -lpcre2-8 -lm
+ *       $(find src/lib -name '*.c') -lhiredis -ljwt -ljansson -lcrypto \
+ *       -lpcre2-8 -lm
  *
  * bench/auth does that.
  */
