@@ -10,6 +10,7 @@
 
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
+#include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_template.h>
 
 
@@ -54,7 +55,6 @@ static ngx_int_t ngx_mlsec_call_if(ngx_conf_t *cf, ngx_mlsec_call_t *call,
 static ngx_int_t ngx_mlsec_call_service(ngx_conf_t *cf,
     ngx_mlsec_call_t *call, ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_check(ngx_conf_t *cf, ngx_mlsec_call_t *call);
-static void *ngx_mlsec_call_alloc(void *ctx, size_t size);
 
 
 static const struct {
@@ -524,8 +524,7 @@ ngx_mlsec_call_paths(ngx_conf_t *cf, const char *name, ngx_str_t *value,
     mlsec_mem_t  mem;
     mlsec_str_t  text;
 
-    mem.alloc = ngx_mlsec_call_alloc;
-    mem.ctx = cf->pool;
+    mem = ngx_mlsec_mem(cf->pool);
 
     text.data = value->data;
     text.len = value->len;
@@ -619,11 +618,4 @@ ngx_mlsec_call_check(ngx_conf_t *cf, ngx_mlsec_call_t *call)
     }
 
     return ngx_mlsec_chain_check(cf, call);
-}
-
-
-static void *
-ngx_mlsec_call_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

@@ -24,6 +24,7 @@
 
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <aggregate/ngx_mlsec_aggregate.h>
+#include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_template.h>
 #include <lib/mlsec_items.h>
 
@@ -47,7 +48,6 @@ static ngx_int_t ngx_mlsec_chain_start(ngx_mlsec_part_t *part);
 static ngx_int_t ngx_mlsec_chain_values(ngx_mlsec_part_t *part);
 static const ngx_mlsec_part_t *ngx_mlsec_chain_declared(
     const ngx_mlsec_part_t *part);
-static void *ngx_mlsec_chain_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -326,8 +326,7 @@ ngx_mlsec_chain_values(ngx_mlsec_part_t *part)
     needs = &part->call->chain->needs;
     need = needs->elts;
 
-    mem.alloc = ngx_mlsec_chain_alloc;
-    mem.ctx = part->aggregate->request->pool;
+    mem = ngx_mlsec_mem(part->aggregate->request->pool);
 
     for (i = 0; i < needs->nelts; i++) {
 
@@ -692,11 +691,4 @@ ngx_mlsec_chain_declared(const ngx_mlsec_part_t *part)
 {
     return (part->link != NULL && part->link->item) ? part->link->group->part
                                                     : part;
-}
-
-
-static void *
-ngx_mlsec_chain_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

@@ -18,6 +18,7 @@
 
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
+#include <core/ngx_mlsec_mem.h>
 #include <lib/mlsec_items.h>
 
 
@@ -32,7 +33,6 @@ static void ngx_mlsec_group_close(ngx_mlsec_group_t *group,
 static ngx_int_t ngx_mlsec_group_body(ngx_mlsec_group_t *group);
 static ngx_uint_t ngx_mlsec_group_element(const ngx_mlsec_part_t *item,
     mlsec_str_t *text);
-static void *ngx_mlsec_group_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -177,8 +177,7 @@ ngx_mlsec_group_item(ngx_mlsec_group_t *group)
 
     item = &group->items[group->next];
 
-    mem.alloc = ngx_mlsec_group_alloc;
-    mem.ctx = item->aggregate->request->pool;
+    mem = ngx_mlsec_mem(item->aggregate->request->pool);
 
     rc = mlsec_items_scalar(&mem, group->values[group->next], &text);
 
@@ -574,11 +573,4 @@ ngx_mlsec_group_cache_control(const ngx_mlsec_part_t *part,
 
         mlsec_cache_merge_add(merge, text);
     }
-}
-
-
-static void *
-ngx_mlsec_group_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

@@ -11,6 +11,7 @@
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_template.h>
 #include <lib/mlsec_text.h>
 
@@ -45,7 +46,6 @@ static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
     mlsec_str_t text);
 static ngx_mlsec_err_e ngx_mlsec_part_text(ngx_mlsec_part_t *part);
 static void ngx_mlsec_part_log(ngx_mlsec_part_t *part);
-static void *ngx_mlsec_part_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -593,8 +593,7 @@ ngx_mlsec_part_shape(ngx_mlsec_part_t *part, mlsec_str_t text)
     call = part->call;
     rc = MLSEC_OK;
 
-    mem.alloc = ngx_mlsec_part_alloc;
-    mem.ctx = part->aggregate->request->pool;
+    mem = ngx_mlsec_mem(part->aggregate->request->pool);
 
     if (call->target.len) {
         rc = mlsec_shape_target(text, call->target, &text);
@@ -731,11 +730,4 @@ ngx_mlsec_part_log(ngx_mlsec_part_t *part)
                   ngx_mlsec_part_error_name(part->error),
                   ngx_mlsec_part_status_code(part), part->attempts,
                   part->elapsed);
-}
-
-
-static void *
-ngx_mlsec_part_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

@@ -11,6 +11,7 @@
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_respond.h>
 #include <service/ngx_mlsec_service.h>
 
@@ -32,7 +33,6 @@ static void ngx_mlsec_aggregate_conflicts(ngx_mlsec_aggregate_t *a,
 static void ngx_mlsec_aggregate_entry_detail(ngx_mlsec_part_t *part,
     ngx_mlsec_json_t *w);
 static ngx_uint_t ngx_mlsec_part_has_fallback(ngx_mlsec_part_t *part);
-static void *ngx_mlsec_aggregate_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -214,8 +214,7 @@ ngx_mlsec_aggregate_plan(ngx_mlsec_aggregate_t *a, mlsec_merge_t *merge)
         }
     }
 
-    mem.alloc = ngx_mlsec_aggregate_alloc;
-    mem.ctx = a->request->pool;
+    mem = ngx_mlsec_mem(a->request->pool);
 
     conf.mode = a->conf->merge.mode;
     conf.on_conflict = a->conf->merge.on_conflict;
@@ -579,11 +578,4 @@ static ngx_uint_t
 ngx_mlsec_part_has_fallback(ngx_mlsec_part_t *part)
 {
     return part->call->fallback != NGX_MLSEC_FALLBACK_NONE;
-}
-
-
-static void *
-ngx_mlsec_aggregate_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

@@ -10,9 +10,9 @@
 
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_conf.h>
+#include <core/ngx_mlsec_mem.h>
 
 
-static void *ngx_mlsec_auth_conf_alloc(void *ctx, size_t size);
 static ngx_uint_t ngx_mlsec_auth_op(ngx_str_t *word);
 static ngx_int_t ngx_mlsec_auth_word(ngx_mlsec_auth_loc_conf_t *lcf,
     ngx_str_t *word);
@@ -297,8 +297,7 @@ ngx_mlsec_auth_path(ngx_conf_t *cf, const char *directive, ngx_str_t *text,
     mlsec_mem_t  mem;
     mlsec_str_t  str;
 
-    mem.alloc = ngx_mlsec_auth_conf_alloc;
-    mem.ctx = cf->pool;
+    mem = ngx_mlsec_mem(cf->pool);
     str.data = text->data;
     str.len = text->len;
 
@@ -311,13 +310,6 @@ ngx_mlsec_auth_path(ngx_conf_t *cf, const char *directive, ngx_str_t *text,
     }
 
     return NGX_OK;
-}
-
-
-static void *
-ngx_mlsec_auth_conf_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }
 
 

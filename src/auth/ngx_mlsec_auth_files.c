@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <auth/ngx_mlsec_auth.h>
+#include <core/ngx_mlsec_mem.h>
 #include <openssl/evp.h>
 
 
@@ -22,7 +23,6 @@ static ngx_int_t ngx_mlsec_auth_file_read(ngx_mlsec_auth_file_t *file,
 static ngx_int_t ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file,
     ngx_pool_t *pool, mlsec_str_t text, const char **why, ngx_uint_t *line);
 static void ngx_mlsec_auth_file_free(void *data);
-static void *ngx_mlsec_auth_file_alloc(void *ctx, size_t size);
 static void ngx_mlsec_auth_files_look(ngx_event_t *ev);
 static void ngx_mlsec_auth_file_look(ngx_mlsec_auth_file_t *file);
 
@@ -204,8 +204,7 @@ ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file, ngx_pool_t *pool,
     mlsec_api_keys_t  api_keys;
 
     n = 0;
-    mem.alloc = ngx_mlsec_auth_file_alloc;
-    mem.ctx = pool;
+    mem = ngx_mlsec_mem(pool);
 
     switch (file->kind) {
 
@@ -279,13 +278,6 @@ ngx_mlsec_auth_file_free(void *data)
     if (file->pool != NULL) {
         ngx_destroy_pool(file->pool);
     }
-}
-
-
-static void *
-ngx_mlsec_auth_file_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }
 
 

@@ -10,6 +10,7 @@
 
 #include <auth/ngx_mlsec_auth_keys.h>
 #include <core/ngx_mlsec_identity.h>
+#include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_variables.h>
 
 
@@ -54,7 +55,6 @@ static ngx_uint_t ngx_mlsec_require_in(const json_t *claim,
     const ngx_str_t *list);
 static ngx_uint_t ngx_mlsec_require_compare(ngx_mlsec_op_e op,
     const json_t *claim, const ngx_str_t *value);
-static void *ngx_mlsec_jwt_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -293,8 +293,7 @@ ngx_mlsec_jwt_signature(ngx_http_request_t *r,
     mlsec_str_t     bad;
     mlsec_reason_e  reason;
 
-    mem.alloc = ngx_mlsec_jwt_alloc;
-    mem.ctx = r->pool;
+    mem = ngx_mlsec_mem(r->pool);
     bad.data = NULL;
     bad.len = 0;
 
@@ -321,13 +320,6 @@ ngx_mlsec_jwt_signature(ngx_http_request_t *r,
     mlsec_jws_close(&jws);
 
     return reason;
-}
-
-
-static void *
-ngx_mlsec_jwt_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }
 
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_mem.h>
 #include <filter/ngx_mlsec_filter.h>
 
 
@@ -49,7 +50,6 @@ static ngx_int_t ngx_mlsec_filter_join(ngx_conf_t *cf,
 static ngx_int_t ngx_mlsec_filter_file_names(ngx_conf_t *cf,
     const ngx_mlsec_filter_source_t *source, ngx_str_t *names);
 static ngx_uint_t ngx_mlsec_filter_count_lines(const ngx_str_t *text);
-static void *ngx_mlsec_filter_alloc(void *ctx, size_t size);
 static void *ngx_mlsec_filter_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_mlsec_filter_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -252,8 +252,7 @@ ngx_mlsec_filter_compile_source(ngx_conf_t *cf, const char *directive,
         return NULL;
     }
 
-    mem.alloc = ngx_mlsec_filter_alloc;
-    mem.ctx = cf->pool;
+    mem = ngx_mlsec_mem(cf->pool);
 
     text.data = source->text.data;
     text.len = source->text.len;
@@ -434,13 +433,6 @@ ngx_mlsec_filter_count_lines(const ngx_str_t *text)
     }
 
     return n;
-}
-
-
-static void *
-ngx_mlsec_filter_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }
 
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_json.h>
+#include <core/ngx_mlsec_mem.h>
 #include <filter/ngx_mlsec_filter.h>
 #include <lib/mlsec_json.h>
 
@@ -49,7 +50,6 @@ static ngx_int_t ngx_mlsec_filter_refuse(ngx_http_request_t *r,
     const char *message);
 static int ngx_mlsec_filter_find(mlsec_str_t object, const char *name,
     mlsec_str_t *value);
-static void *ngx_mlsec_filter_run_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -98,8 +98,7 @@ ngx_mlsec_filter_start(ngx_http_request_t *r, ngx_pool_t *pool,
 
     ngx_memzero(&env, sizeof(mlsec_filter_env_t));
 
-    env.mem.alloc = ngx_mlsec_filter_run_alloc;
-    env.mem.ctx = pool;
+    env.mem = ngx_mlsec_mem(pool);
     env.now = (double) tp->sec + (double) tp->msec / 1000;
     env.seed[0] = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_random();
     env.seed[1] = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_random();
@@ -477,11 +476,4 @@ ngx_mlsec_filter_find(mlsec_str_t object, const char *name,
     key.len = ngx_strlen(name);
 
     return mlsec_json_find(object, key, value);
-}
-
-
-static void *
-ngx_mlsec_filter_run_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

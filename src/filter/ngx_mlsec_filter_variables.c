@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_json.h>
+#include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_variables.h>
 #include <filter/ngx_mlsec_filter.h>
 #include <lib/mlsec_args.h>
@@ -18,7 +19,6 @@ static ngx_int_t ngx_mlsec_filter_value(ngx_http_request_t *r, ngx_uint_t i,
     const ngx_mlsec_filter_job_t *job, ngx_str_t *json);
 static ngx_int_t ngx_mlsec_filter_args(ngx_http_request_t *r,
     ngx_str_t *json);
-static void *ngx_mlsec_filter_args_alloc(void *ctx, size_t size);
 static ngx_int_t ngx_mlsec_filter_captures(ngx_http_request_t *r,
     ngx_str_t *json);
 static void ngx_mlsec_filter_named_captures(ngx_http_request_t *r,
@@ -135,8 +135,7 @@ ngx_mlsec_filter_args(ngx_http_request_t *r, ngx_str_t *json)
     query.data = r->args.data;
     query.len = r->args.len;
 
-    mem.alloc = ngx_mlsec_filter_args_alloc;
-    mem.ctx = r->pool;
+    mem = ngx_mlsec_mem(r->pool);
 
     seed[0] = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_random();
     seed[1] = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_random();
@@ -149,13 +148,6 @@ ngx_mlsec_filter_args(ngx_http_request_t *r, ngx_str_t *json)
     json->len = text.len;
 
     return NGX_OK;
-}
-
-
-static void *
-ngx_mlsec_filter_args_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }
 
 

@@ -20,6 +20,7 @@
 
 #include <core/ngx_mlsec_content.h>
 #include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_mem.h>
 #include <lib/mlsec_json.h>
 #include <redact/ngx_mlsec_redact.h>
 
@@ -44,7 +45,6 @@ static ngx_int_t ngx_mlsec_redact_keep(ngx_http_request_t *r,
     ngx_mlsec_redact_ctx_t *ctx, ngx_buf_t *b, size_t max);
 static ngx_int_t ngx_mlsec_redact_finish(ngx_http_request_t *r,
     ngx_mlsec_redact_ctx_t *ctx);
-static void *ngx_mlsec_redact_run_alloc(void *ctx, size_t size);
 static ngx_int_t ngx_mlsec_redact_send(ngx_http_request_t *r,
     const ngx_str_t *text);
 static ngx_int_t ngx_mlsec_redact_refuse(ngx_http_request_t *r,
@@ -269,8 +269,7 @@ ngx_mlsec_redact_finish(ngx_http_request_t *r, ngx_mlsec_redact_ctx_t *ctx)
         return ngx_mlsec_redact_abort(r, "not JSON");
     }
 
-    mem.alloc = ngx_mlsec_redact_run_alloc;
-    mem.ctx = r->pool;
+    mem = ngx_mlsec_mem(r->pool);
 
     if (mlsec_redact_apply(conf->redact, &mem, text, &out) != MLSEC_OK) {
         return NGX_ERROR;
@@ -280,13 +279,6 @@ ngx_mlsec_redact_finish(ngx_http_request_t *r, ngx_mlsec_redact_ctx_t *ctx)
     left.len = out.len;
 
     return ngx_mlsec_redact_send(r, &left);
-}
-
-
-static void *
-ngx_mlsec_redact_run_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }
 
 

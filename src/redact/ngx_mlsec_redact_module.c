@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_mem.h>
 #include <redact/ngx_mlsec_redact.h>
 
 
@@ -20,7 +21,6 @@ static ngx_int_t ngx_mlsec_redact_masks(ngx_conf_t *cf, ngx_str_t *list,
 static unsigned ngx_mlsec_redact_mask(const u_char *name, size_t len);
 static void ngx_mlsec_redact_complain(ngx_conf_t *cf,
     const mlsec_str_t *paths, size_t bad);
-static void *ngx_mlsec_redact_alloc(void *ctx, size_t size);
 static void *ngx_mlsec_redact_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_mlsec_redact_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -121,8 +121,7 @@ ngx_mlsec_redact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    mem.alloc = ngx_mlsec_redact_alloc;
-    mem.ctx = cf->pool;
+    mem = ngx_mlsec_mem(cf->pool);
 
     rc = mlsec_redact_compile(&mem, paths, n, masks, &redact, &bad);
 
@@ -225,13 +224,6 @@ ngx_mlsec_redact_complain(ngx_conf_t *cf, const mlsec_str_t *paths,
                        "expected names with dots between them such as "
                        "\"user.token\", \"*\" for any name, \"**.token\" "
                        "for one at any depth, or \"mask=\"", &path);
-}
-
-
-static void *
-ngx_mlsec_redact_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }
 
 

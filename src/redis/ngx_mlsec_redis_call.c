@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_mem.h>
 #include <redis/ngx_mlsec_redis_client.h>
 
 
@@ -52,7 +53,6 @@ static ngx_mlsec_redis_slot_t *ngx_mlsec_redis_slot(
 static void ngx_mlsec_redis_age(ngx_mlsec_redis_slot_t *slot);
 static void ngx_mlsec_redis_free(ngx_mlsec_redis_client_t *client,
     ngx_mlsec_redis_slot_t *slot);
-static void *ngx_mlsec_redis_pool_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -464,8 +464,7 @@ ngx_mlsec_redis_put_back(ngx_mlsec_redis_client_t *client,
         return NGX_ERROR;
     }
 
-    mem.alloc = ngx_mlsec_redis_pool_alloc;
-    mem.ctx = slot->pool;
+    mem = ngx_mlsec_mem(slot->pool);
 
     slot->kept = ngx_pcalloc(slot->pool,
                              slot->ncommands * sizeof(mlsec_redis_reply_t));
@@ -745,11 +744,4 @@ ngx_mlsec_redis_free(ngx_mlsec_redis_client_t *client,
     ngx_mlsec_redis_age(slot);
 
     ngx_queue_insert_head(&client->free, &slot->queue);
-}
-
-
-static void *
-ngx_mlsec_redis_pool_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

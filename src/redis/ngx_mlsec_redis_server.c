@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_resolver.h>
 #include <redis/ngx_mlsec_redis_conf.h>
 
@@ -27,7 +28,6 @@ static ngx_int_t ngx_mlsec_redis_server_lookup(ngx_conf_t *cf,
     ngx_mlsec_redis_t *redis);
 static ngx_int_t ngx_mlsec_redis_server_tls(ngx_conf_t *cf,
     ngx_mlsec_redis_t *redis);
-static void *ngx_mlsec_redis_server_alloc(void *ctx, size_t size);
 
 
 /* Nothing of the text goes into a message: there may be a password in it. */
@@ -48,8 +48,7 @@ ngx_mlsec_redis_server_url(ngx_conf_t *cf, ngx_mlsec_redis_t *redis,
     text.data = value->data;
     text.len = value->len;
 
-    mem.alloc = ngx_mlsec_redis_server_alloc;
-    mem.ctx = cf->pool;
+    mem = ngx_mlsec_mem(cf->pool);
 
     rc = mlsec_redis_url(text, &mem, url, &what);
 
@@ -312,11 +311,4 @@ ngx_mlsec_redis_server_tls(ngx_conf_t *cf, ngx_mlsec_redis_t *redis)
     }
 
     return rc == NGX_OK ? NGX_OK : NGX_ERROR;
-}
-
-
-static void *
-ngx_mlsec_redis_server_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

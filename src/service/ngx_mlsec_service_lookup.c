@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_resolver.h>
 #include <service/ngx_mlsec_service_conf.h>
 
@@ -72,7 +73,6 @@ static void ngx_mlsec_lookup_failed(const ngx_mlsec_service_conf_t *conf,
     const mlsec_discovery_view_t *view);
 static void ngx_mlsec_lookup_scope(const ngx_mlsec_service_conf_t *conf,
     mlsec_process_t *process, mlsec_discovery_t *d);
-static void *ngx_mlsec_lookup_alloc(void *ctx, size_t size);
 
 
 static ngx_event_t       ngx_mlsec_lookup_event;
@@ -541,8 +541,7 @@ ngx_mlsec_lookup_done(ngx_mlsec_lookup_t *lookup, ngx_mlsec_answer_t *answer)
         return NGX_OK;
     }
 
-    mem.alloc = ngx_mlsec_lookup_alloc;
-    mem.ctx = answer->pool;
+    mem = ngx_mlsec_mem(answer->pool);
 
     rc = mlsec_discovery_update(&d, &mem, answer->addresses, answer->n,
                                 answer->keep, &change);
@@ -639,11 +638,4 @@ ngx_mlsec_lookup_scope(const ngx_mlsec_service_conf_t *conf,
     d->generation = conf->main->generation;
     d->now = ngx_current_msec;
     d->places = conf->resolve->slots;
-}
-
-
-static void *
-ngx_mlsec_lookup_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

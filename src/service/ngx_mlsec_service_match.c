@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_mem.h>
 #include <service/ngx_mlsec_service_conf.h>
 
 
@@ -21,7 +22,6 @@
 #define NGX_MLSEC_MATCH_POOL    4096
 
 
-static void *ngx_mlsec_match_alloc(void *ctx, size_t size);
 static const char *ngx_mlsec_match_run(ngx_pool_t *pool,
     const ngx_mlsec_health_t *health, ngx_uint_t status, mlsec_str_t text);
 static const char *ngx_mlsec_match_error(int rc);
@@ -65,8 +65,7 @@ ngx_mlsec_match_compile(ngx_conf_t *cf, ngx_mlsec_health_t *health)
         return NGX_ERROR;
     }
 
-    mem.alloc = ngx_mlsec_match_alloc;
-    mem.ctx = cf->pool;
+    mem = ngx_mlsec_mem(cf->pool);
 
     program.data = text.data;
     program.len = text.len;
@@ -143,8 +142,7 @@ ngx_mlsec_match_run(ngx_pool_t *pool, const ngx_mlsec_health_t *health,
 
     tp = ngx_timeofday();
 
-    env.mem.alloc = ngx_mlsec_match_alloc;
-    env.mem.ctx = pool;
+    env.mem = ngx_mlsec_mem(pool);
     env.max_steps = NGX_MLSEC_MATCH_STEPS;
     env.max_memory = NGX_MLSEC_MATCH_MEMORY;
     env.now = (double) tp->sec + (double) tp->msec / 1000;
@@ -195,11 +193,4 @@ ngx_mlsec_match_error(int rc)
     default: /* MLSEC_NOMEM */
         return "out of memory";
     }
-}
-
-
-static void *
-ngx_mlsec_match_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

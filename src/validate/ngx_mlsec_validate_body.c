@@ -10,6 +10,7 @@
 
 #include <core/ngx_mlsec_content.h>
 #include <core/ngx_mlsec_json.h>
+#include <core/ngx_mlsec_mem.h>
 #include <lib/mlsec_json.h>
 #include <lib/mlsec_json_unique.h>
 #include <validate/ngx_mlsec_validate_conf.h>
@@ -30,7 +31,6 @@ static ngx_int_t ngx_mlsec_validate_list(ngx_mlsec_validate_t *v,
     mlsec_str_t list);
 static ngx_uint_t ngx_mlsec_validate_is_error(mlsec_str_t value);
 static ngx_int_t ngx_mlsec_validate_no_list(ngx_mlsec_validate_t *v);
-static void *ngx_mlsec_validate_alloc(void *ctx, size_t size);
 
 
 ngx_int_t
@@ -136,8 +136,7 @@ ngx_mlsec_validate_unique(ngx_mlsec_validate_t *v, mlsec_str_t text)
         return NGX_ERROR;
     }
 
-    mem.alloc = ngx_mlsec_validate_alloc;
-    mem.ctx = pool;
+    mem = ngx_mlsec_mem(pool);
 
     seed[0] = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_random();
     seed[1] = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_random();
@@ -299,11 +298,4 @@ ngx_mlsec_validate_no_list(ngx_mlsec_validate_t *v)
     ngx_str_set(&v->error.details, "\"error_type\":\"filter\"");
 
     return NGX_DECLINED;
-}
-
-
-static void *
-ngx_mlsec_validate_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }
