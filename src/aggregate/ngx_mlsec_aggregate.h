@@ -41,9 +41,9 @@
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_json.h>
 #include <filter/ngx_mlsec_filter.h>
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_merge.h>
-#include <lib/mlsec_shape.h>
+#include <lib/aggregate/mlsec_merge.h>
+#include <lib/aggregate/mlsec_shape.h>
+#include <lib/json/mlsec_json.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
 

@@ -26,7 +26,7 @@
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_template.h>
-#include <lib/mlsec_items.h>
+#include <lib/aggregate/mlsec_items.h>
 
 
 typedef enum {

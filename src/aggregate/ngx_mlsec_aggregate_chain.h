@@ -21,7 +21,7 @@
 #include <ngx_http.h>
 
 #include <aggregate/ngx_mlsec_aggregate.h>
-#include <lib/mlsec_cache_merge.h>
+#include <lib/aggregate/mlsec_cache_merge.h>
 #include <lib/mlsec_types.h>
 
 

@@ -19,7 +19,7 @@
 #include <aggregate/ngx_mlsec_aggregate.h>
 #include <aggregate/ngx_mlsec_aggregate_chain.h>
 #include <core/ngx_mlsec_mem.h>
-#include <lib/mlsec_items.h>
+#include <lib/aggregate/mlsec_items.h>
 
 
 static const mlsec_str_t *ngx_mlsec_group_list(ngx_mlsec_group_t *group,

@@ -15,7 +15,7 @@
 #include <core/ngx_mlsec_identity.h>
 #include <core/ngx_mlsec_template.h>
 #include <core/ngx_mlsec_variables.h>
-#include <lib/mlsec_cache_merge.h>
+#include <lib/aggregate/mlsec_cache_merge.h>
 
 
 static ngx_int_t ngx_mlsec_part_take_headers(ngx_http_headers_in_t *from,

@@ -23,8 +23,8 @@
 #include <ngx_event_connect.h>
 
 #include <core/ngx_mlsec_tls.h>
-#include <lib/mlsec_body.h>
-#include <lib/mlsec_probe.h>
+#include <lib/aggregate/mlsec_body.h>
+#include <lib/service/mlsec_probe.h>
 
 
 typedef struct ngx_mlsec_exchange_s  ngx_mlsec_exchange_t;

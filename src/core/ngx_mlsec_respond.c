@@ -15,7 +15,7 @@
 #include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_refusal.h>
 #include <core/ngx_mlsec_template.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 
 
 #define NGX_MLSEC_RESPOND_IN_STRING  1      /* tag of a piece */

@@ -11,7 +11,7 @@
 #include <edge/ngx_mlsec_edge.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_variables.h>
-#include <lib/mlsec_path.h>
+#include <lib/edge/mlsec_path.h>
 
 
 static const char *ngx_mlsec_strict_why(ngx_http_request_t *r);

@@ -11,7 +11,7 @@
 #include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_mem.h>
 #include <filter/ngx_mlsec_filter.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 
 
 #define NGX_MLSEC_FILTER_POOL    16384     /* bytes */

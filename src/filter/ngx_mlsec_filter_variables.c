@@ -12,7 +12,7 @@
 #include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_variables.h>
 #include <filter/ngx_mlsec_filter.h>
-#include <lib/mlsec_args.h>
+#include <lib/aggregate/mlsec_args.h>
 
 
 static ngx_int_t ngx_mlsec_filter_value(ngx_http_request_t *r, ngx_uint_t i,

@@ -4,7 +4,7 @@
  */
 
 #include <lib/mlsec_text.h>
-#include <lib/mlsec_json_inline.h>
+#include <lib/json/mlsec_json_inline.h>
 
 
 #define MLSEC_TEXT_REPLACEMENT  "\xef\xbf\xbd"

@@ -15,10 +15,10 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_conf.h>
-#include <lib/mlsec_lease.h>
-#include <lib/mlsec_limit_table.h>
-#include <lib/mlsec_rate.h>
-#include <lib/mlsec_sync.h>
+#include <lib/limit/mlsec_lease.h>
+#include <lib/limit/mlsec_limit_table.h>
+#include <lib/limit/mlsec_rate.h>
+#include <lib/limit/mlsec_sync.h>
 #include <limit/ngx_mlsec_limit.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <redis/ngx_mlsec_redis.h>

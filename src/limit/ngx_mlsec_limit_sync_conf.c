@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <lib/mlsec_shared_key.h>
+#include <lib/limit/mlsec_shared_key.h>
 #include <limit/ngx_mlsec_limit_conf.h>
 #include <openssl/rand.h>
 

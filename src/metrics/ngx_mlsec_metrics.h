@@ -25,9 +25,9 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_json.h>
+#include <lib/metrics/mlsec_exposition.h>
+#include <lib/metrics/mlsec_histogram.h>
 #include <lib/mlsec_atomic.h>
-#include <lib/mlsec_exposition.h>
-#include <lib/mlsec_histogram.h>
 
 
 typedef enum {

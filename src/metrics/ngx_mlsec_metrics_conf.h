@@ -24,7 +24,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_conf.h>
-#include <lib/mlsec_counters.h>
+#include <lib/metrics/mlsec_counters.h>
 #include <metrics/ngx_mlsec_metrics.h>
 
 

@@ -21,7 +21,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_conf.h>
-#include <lib/mlsec_redact.h>
+#include <lib/redact/mlsec_redact.h>
 
 
 typedef struct {

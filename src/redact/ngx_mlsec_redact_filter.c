@@ -21,7 +21,7 @@
 #include <core/ngx_mlsec_content.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_mem.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 #include <redact/ngx_mlsec_redact.h>
 
 

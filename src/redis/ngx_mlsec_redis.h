@@ -33,7 +33,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <lib/mlsec_redis.h>
+#include <lib/redis/mlsec_redis.h>
 
 
 #define NGX_MLSEC_REDIS_COMMANDS  64         /* of a call, at most */

@@ -32,9 +32,9 @@
 
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_tls.h>
-#include <lib/mlsec_breaker.h>
-#include <lib/mlsec_redis_reader.h>
-#include <lib/mlsec_redis_url.h>
+#include <lib/redis/mlsec_redis_reader.h>
+#include <lib/redis/mlsec_redis_url.h>
+#include <lib/service/mlsec_breaker.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <redis/ngx_mlsec_redis.h>
 

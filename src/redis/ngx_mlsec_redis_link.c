@@ -11,7 +11,7 @@
 
 #include <core/ngx_mlsec_exchange.h>
 #include <core/ngx_mlsec_resolver.h>
-#include <lib/mlsec_budget.h>
+#include <lib/service/mlsec_budget.h>
 #include <redis/ngx_mlsec_redis_conf.h>
 
 

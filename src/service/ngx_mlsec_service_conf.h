@@ -48,9 +48,9 @@
 #include <core/ngx_mlsec_process.h>
 #include <core/ngx_mlsec_tls.h>
 #include <lib/filter/mlsec_filter.h>
-#include <lib/mlsec_discovery.h>
-#include <lib/mlsec_gate.h>
-#include <lib/mlsec_registry.h>
+#include <lib/service/mlsec_discovery.h>
+#include <lib/service/mlsec_gate.h>
+#include <lib/service/mlsec_registry.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <service/ngx_mlsec_service.h>
 

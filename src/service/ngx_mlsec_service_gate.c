@@ -8,7 +8,7 @@
  *
  * Who waits is in two lines of the worker that has the request, first come,
  * first served; how many and since when, in its cell, for the other workers
- * (lib/mlsec_gate.h).  What can happen to one that waits:
+ * (lib/service/mlsec_gate.h).  What can happen to one that waits:
  *
  *   a place     it is next here, and this worker has found room
  *   its time    is over, that of "wait=" or that of the client

@@ -10,7 +10,7 @@
 
 #include <service/ngx_mlsec_service_machine.h>
 
-#include <lib/mlsec_proc.h>
+#include <lib/service/mlsec_proc.h>
 
 
 /*

@@ -11,8 +11,8 @@
 #include <core/ngx_mlsec_content.h>
 #include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_mem.h>
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_json_unique.h>
+#include <lib/json/mlsec_json.h>
+#include <lib/json/mlsec_json_unique.h>
 #include <validate/ngx_mlsec_validate_conf.h>
 
 

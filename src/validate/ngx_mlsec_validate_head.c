@@ -10,7 +10,7 @@
 
 #include <core/ngx_mlsec_content.h>
 #include <core/ngx_mlsec_variables.h>
-#include <lib/mlsec_args.h>
+#include <lib/aggregate/mlsec_args.h>
 #include <validate/ngx_mlsec_validate_conf.h>
 
 

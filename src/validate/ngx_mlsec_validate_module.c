@@ -9,7 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_content.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 #include <validate/ngx_mlsec_validate_conf.h>
 
 

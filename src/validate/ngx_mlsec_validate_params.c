@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 #include <validate/ngx_mlsec_validate_conf.h>
 
 

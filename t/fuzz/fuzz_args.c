@@ -10,8 +10,8 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_args.h>
-#include <lib/mlsec_json.h>
+#include <lib/aggregate/mlsec_args.h>
+#include <lib/json/mlsec_json.h>
 
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);

@@ -11,7 +11,7 @@
 
 #include "fuzz.h"
 #include <lib/audit/mlsec_audit_verify.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 
 
 static void

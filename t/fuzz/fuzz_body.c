@@ -10,7 +10,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_body.h>
+#include <lib/aggregate/mlsec_body.h>
 
 
 int

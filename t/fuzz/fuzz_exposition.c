@@ -11,7 +11,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_exposition.h>
+#include <lib/metrics/mlsec_exposition.h>
 #include <string.h>
 
 

@@ -11,8 +11,8 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_items.h>
-#include <lib/mlsec_shape.h>
+#include <lib/aggregate/mlsec_items.h>
+#include <lib/aggregate/mlsec_shape.h>
 
 
 static void

@@ -12,7 +12,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 
 
 static int

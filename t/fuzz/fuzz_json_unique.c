@@ -10,8 +10,8 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_json_unique.h>
+#include <lib/json/mlsec_json.h>
+#include <lib/json/mlsec_json_unique.h>
 
 
 static int repeats(mlsec_str_t value);

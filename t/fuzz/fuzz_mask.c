@@ -10,8 +10,8 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_mask.h>
+#include <lib/json/mlsec_json.h>
+#include <lib/redact/mlsec_mask.h>
 
 
 static void check(size_t (*mask)(unsigned char *text, size_t len),

@@ -12,8 +12,8 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_merge.h>
+#include <lib/json/mlsec_json.h>
+#include <lib/aggregate/mlsec_merge.h>
 
 
 #define FUZZ_PARTS  8

@@ -11,7 +11,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_path.h>
+#include <lib/edge/mlsec_path.h>
 #include <stdlib.h>
 #include <string.h>
 

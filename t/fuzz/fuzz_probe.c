@@ -10,7 +10,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_probe.h>
+#include <lib/service/mlsec_probe.h>
 
 
 int

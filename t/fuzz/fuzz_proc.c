@@ -10,7 +10,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_proc.h>
+#include <lib/service/mlsec_proc.h>
 
 
 int

@@ -10,7 +10,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_rate.h>
+#include <lib/limit/mlsec_rate.h>
 
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);

@@ -12,8 +12,8 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_redact.h>
+#include <lib/json/mlsec_json.h>
+#include <lib/redact/mlsec_redact.h>
 
 
 #define PATHS  8

@@ -12,7 +12,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_redis_reader.h>
+#include <lib/redis/mlsec_redis_reader.h>
 
 
 #define MAX  2048

@@ -10,8 +10,8 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_redis.h>
-#include <lib/mlsec_redis_url.h>
+#include <lib/redis/mlsec_redis.h>
+#include <lib/redis/mlsec_redis_url.h>
 
 
 /* The inverse of mlsec_redis_key_part(). */

@@ -11,8 +11,8 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_shape.h>
+#include <lib/json/mlsec_json.h>
+#include <lib/aggregate/mlsec_shape.h>
 
 
 typedef int (*fuzz_shape_pt)(const mlsec_paths_t *paths,

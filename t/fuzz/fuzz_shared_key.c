@@ -14,7 +14,7 @@
 
 
 #include "fuzz.h"
-#include <lib/mlsec_shared_key.h>
+#include <lib/limit/mlsec_shared_key.h>
 #include <string.h>
 
 

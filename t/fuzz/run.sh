@@ -8,7 +8,7 @@
 # from; the seeds in t/fuzz/corpus/TARGET are read only. A finding is written
 # to BUILD_DIR/fuzz/TARGET-crash-*, and makes the run fail.
 #
-# LIBS, SIMD (2, 1, 0: see src/lib/mlsec_json_inline.h) come from the
+# LIBS, SIMD (2, 1, 0: see src/lib/json/mlsec_json_inline.h) come from the
 # environment.
 
 set -eu

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 
 
 #define BENCH_BYTES  (1024 * 1024)   /* a round, and the largest file */

@@ -4,8 +4,8 @@
  */
 
 /*
- * Not a test: bench_lease plot|table, the world of t/unit/lib/lease_world.h
- * in figures.
+ * Not a test: bench_lease plot|table, in figures the world of
+ * t/unit/lib/limit/lease_world.h.
  *
  *   plot    the drawing of docs/internals/leases.md, as SVG
  *   table   what is admitted, too much of it, and what that costs
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "lib/lease_world.h"
+#include "lib/limit/lease_world.h"
 
 
 #define PLOT_SECONDS  60

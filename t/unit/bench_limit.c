@@ -16,9 +16,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <lib/mlsec_gcra.h>
-#include <lib/mlsec_lease.h>
-#include <lib/mlsec_limit_table.h>
+#include <lib/limit/mlsec_gcra.h>
+#include <lib/limit/mlsec_lease.h>
+#include <lib/limit/mlsec_limit_table.h>
 
 
 #define BENCH_ROUND   100000

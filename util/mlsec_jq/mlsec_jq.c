@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 #include <lib/filter/mlsec_filter.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 #include <lib/mlsec_text.h>
 
 

@@ -4,7 +4,7 @@
  */
 
 #include <lib/audit/mlsec_audit.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 #include <string.h>
 
 

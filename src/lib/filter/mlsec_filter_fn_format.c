@@ -8,7 +8,7 @@
 
 #include <lib/filter/mlsec_filter_native.h>
 #include <lib/filter/mlsec_filter_text.h>
-#include <lib/mlsec_json_inline.h>
+#include <lib/json/mlsec_json_inline.h>
 
 
 typedef int (*mlsec_ff_pt)(mlsec_fx_t *fx, mlsec_fv_t v, mlsec_fv_t *out);

@@ -8,7 +8,7 @@
 
 #include <lib/filter/mlsec_filter_native.h>
 #include <lib/filter/mlsec_filter_tape.h>
-#include <lib/mlsec_mask.h>
+#include <lib/redact/mlsec_mask.h>
 
 
 static int

@@ -9,9 +9,9 @@
 #include <lib/filter/mlsec_filter_native.h>
 #include <lib/filter/mlsec_filter_tape.h>
 #include <lib/filter/mlsec_filter_text.h>
-#include <lib/mlsec_json.h>
-#include <lib/mlsec_json_inline.h>
-#include <lib/mlsec_json_inline.h>
+#include <lib/json/mlsec_json.h>
+#include <lib/json/mlsec_json_inline.h>
+#include <lib/json/mlsec_json_inline.h>
 #include <math.h>
 
 

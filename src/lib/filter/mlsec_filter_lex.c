@@ -8,7 +8,7 @@
 
 #include <lib/filter/mlsec_filter_lex.h>
 #include <lib/filter/mlsec_filter_text.h>
-#include <lib/mlsec_json_inline.h>
+#include <lib/json/mlsec_json_inline.h>
 #include <stdarg.h>
 #include <stdio.h>
 

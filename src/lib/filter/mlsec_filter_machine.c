@@ -8,7 +8,7 @@
 
 #include <lib/filter/mlsec_filter_machine.h>
 #include <lib/filter/mlsec_filter_tape.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 
 
 #define MLSEC_FM_SLOTS  256            /* to begin with */

@@ -13,7 +13,7 @@
 
 
 #include <lib/filter/mlsec_filter_value.h>
-#include <lib/mlsec_json_inline.h>
+#include <lib/json/mlsec_json_inline.h>
 #include <lib/mlsec_text.h>
 #include <math.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
 
 
 #include <lib/filter/mlsec_filter_value.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 #include <lib/mlsec_siphash.h>
 
 

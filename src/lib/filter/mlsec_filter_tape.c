@@ -15,7 +15,7 @@
 
 
 #include <lib/filter/mlsec_filter_tape.h>
-#include <lib/mlsec_json_inline.h>
+#include <lib/json/mlsec_json_inline.h>
 
 
 #define MLSEC_TAPE_NONE   0x0fffffff

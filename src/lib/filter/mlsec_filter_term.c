@@ -7,7 +7,7 @@
 
 
 #include <lib/filter/mlsec_filter_parse.h>
-#include <lib/mlsec_json_inline.h>
+#include <lib/json/mlsec_json_inline.h>
 
 
 static int mlsec_fp_word(mlsec_ft_t *t, mlsec_fa_t **node);

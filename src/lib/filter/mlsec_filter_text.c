@@ -11,7 +11,7 @@
 #endif
 
 #include <lib/filter/mlsec_filter_text.h>
-#include <lib/mlsec_json_inline.h>
+#include <lib/json/mlsec_json_inline.h>
 
 
 uint32_t

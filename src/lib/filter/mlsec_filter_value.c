@@ -7,7 +7,7 @@
 
 
 #include <lib/filter/mlsec_filter_value.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 
 
 #define MLSEC_FV_MAX_ITEMS  (1 << 27)

@@ -4,7 +4,7 @@
  */
 
 #include "gen.h"
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 #include <lib/mlsec_text.h>
 
 

@@ -6,7 +6,7 @@
 #include "../tap.h"
 #include <openssl/sha.h>
 #include <lib/audit/mlsec_audit.h>
-#include <lib/mlsec_json.h>
+#include <lib/json/mlsec_json.h>
 
 
 static const unsigned char  name[] = { 0x01, 0x23, 0x45, 0x67,

@@ -1,0 +1,481 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <lib/service/mlsec_breaker.h>
+#include <lib/mlsec_chaos.h>
+#include <lib/mlsec_types.h>
+
+
+#define MLSEC_BREAKER_TIMES_MAX   15
+#define MLSEC_BREAKER_WAIT        1000       /* ms, while trials are out */
+#define MLSEC_BREAKER_LOST_MIN    1000       /* ms */
+#define MLSEC_BREAKER_TIME_BITS   40         /* ms, 34 years */
+
+
+/*
+ * The word, taken apart.  "time" is, closed: since when, 0 from the start;
+ * open: until when; half-open: when the last trial was let through.
+ */
+
+typedef struct {
+    unsigned  kind;
+    unsigned  times;             /* opened in a row, not the first */
+    unsigned  admitted;          /* trials: let through, */
+    unsigned  succeeded;         /* of them went well, */
+    unsigned  failed;            /* of them failed */
+    unsigned  force;
+    unsigned  era;               /* moves on whenever the breaker opens */
+    uint64_t  time;              /* ms */
+} mlsec_breaker_word_t;
+
+
+static void
+mlsec_breaker_unpack(uint64_t word, mlsec_breaker_word_t *s)
+{
+    s->time = word & ((1ull << MLSEC_BREAKER_TIME_BITS) - 1);
+    word >>= MLSEC_BREAKER_TIME_BITS;
+
+    s->kind = word & 3;
+    s->force = (word >> 2) & 3;
+    s->times = (word >> 4) & 15;
+    s->admitted = (word >> 8) & 15;
+    s->succeeded = (word >> 12) & 15;
+    s->failed = (word >> 16) & 15;
+    s->era = (word >> 20) & 15;
+}
+
+
+static uint64_t
+mlsec_breaker_pack(const mlsec_breaker_word_t *s)
+{
+    uint64_t  word;
+
+    word = s->kind | (s->force << 2) | (s->times << 4) | (s->admitted << 8)
+           | (s->succeeded << 12) | (s->failed << 16)
+           | ((s->era & 15) << 20);
+
+    return (word << MLSEC_BREAKER_TIME_BITS)
+           | (s->time & ((1ull << MLSEC_BREAKER_TIME_BITS) - 1));
+}
+
+
+/*
+ * Whether a breaker is closed, for all calls, and by nobody's word: what it is
+ * nearly always, told without taking the word apart.
+ */
+
+static int
+mlsec_breaker_plain(uint64_t word, uint64_t now)
+{
+    uint64_t  since;
+
+    since = word & ((1ull << MLSEC_BREAKER_TIME_BITS) - 1);
+
+    return ((word >> MLSEC_BREAKER_TIME_BITS) & 15) == 0
+           && (since == 0 || now - since >= MLSEC_BREAKER_RAMP);
+}
+
+
+static unsigned
+mlsec_breaker_era(uint64_t word)
+{
+    return word >> 60;
+}
+
+
+uint64_t
+mlsec_breaker_open_time(const mlsec_breaker_conf_t *conf, unsigned times,
+    unsigned random)
+{
+    uint64_t  t;
+
+    for (t = conf->open; times && t < conf->max_open; times--) {
+        t *= 2;
+    }
+
+    if (t > conf->max_open) {
+        t = conf->max_open;
+    }
+
+    t = t * (80 + random % 41) / 100;
+
+    if (t > conf->max_open) {
+        t = conf->max_open;
+    }
+
+    return t ? t : 1;
+}
+
+
+/* How many of the trials have to go well: more than half. */
+
+static unsigned
+mlsec_breaker_need(const mlsec_breaker_conf_t *conf)
+{
+    return conf->trials / 2 + 1;
+}
+
+
+/* The share of calls that is let through, in %. */
+
+static unsigned
+mlsec_breaker_share(const mlsec_breaker_word_t *s, uint64_t now)
+{
+    uint64_t  elapsed;
+
+    if (s->force == MLSEC_FORCE_OPEN) {
+        return 0;
+    }
+
+    if (s->force == MLSEC_FORCE_CLOSED) {
+        return 100;
+    }
+
+    if (s->kind != MLSEC_BREAKER_CLOSED) {
+        return 0;
+    }
+
+    elapsed = now - s->time;
+
+    if (s->time == 0 || elapsed >= MLSEC_BREAKER_RAMP) {
+        return 100;
+    }
+
+    return (elapsed / (MLSEC_BREAKER_RAMP / 10) + 1) * 10;
+}
+
+
+/*
+ * Takes a trial out of an open breaker whose time is up, or of a half-open
+ * one.  0: none is left.
+ */
+
+static int
+mlsec_breaker_take_trial(mlsec_breaker_word_t *s,
+    const mlsec_breaker_conf_t *conf, uint64_t now)
+{
+    uint64_t  lost;
+
+    if (s->kind == MLSEC_BREAKER_OPEN) {
+        s->kind = MLSEC_BREAKER_HALF_OPEN;
+        s->admitted = 0;
+        s->succeeded = 0;
+        s->failed = 0;
+
+    } else if (s->admitted >= conf->trials) {
+
+        lost = conf->open > MLSEC_BREAKER_LOST_MIN ? conf->open
+                                                   : MLSEC_BREAKER_LOST_MIN;
+
+        if (now - s->time < lost) {
+            return 0;
+        }
+
+        s->admitted = s->succeeded + s->failed;
+
+        if (s->admitted >= conf->trials) {
+
+            /* there were more of them before a reload */
+
+            s->admitted = 0;
+            s->succeeded = 0;
+            s->failed = 0;
+        }
+    }
+
+    s->admitted++;
+    s->time = now;
+
+    return 1;
+}
+
+
+int
+mlsec_breaker_admit(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    uint64_t now, unsigned random, mlsec_breaker_ticket_t *ticket,
+    uint64_t *wait)
+{
+    uint64_t              old;
+    unsigned              share;
+    mlsec_breaker_word_t  s;
+
+    old = mlsec_atomic_load(&b->state);
+
+    if (mlsec_breaker_plain(old, now)) {
+        ticket->era = mlsec_breaker_era(old);
+        ticket->trial = 0;
+        ticket->ramp = 0;
+
+        return MLSEC_OK;
+    }
+
+    for ( ;; ) {
+        mlsec_breaker_unpack(old, &s);
+
+        ticket->era = s.era;
+        ticket->trial = 0;
+        ticket->ramp = 0;
+
+        if (s.kind == MLSEC_BREAKER_CLOSED || s.force) {
+            share = mlsec_breaker_share(&s, now);
+
+            ticket->ramp = (share < 100);
+
+            if (random < share) {
+                return MLSEC_OK;
+            }
+
+            *wait = share ? MLSEC_BREAKER_RAMP / 10 : conf->open;
+            return MLSEC_DECLINED;
+        }
+
+        if (s.kind == MLSEC_BREAKER_OPEN && now < s.time) {
+            *wait = s.time - now;
+            return MLSEC_DECLINED;
+        }
+
+        if (!mlsec_breaker_take_trial(&s, conf, now)) {
+            *wait = MLSEC_BREAKER_WAIT;
+            return MLSEC_DECLINED;
+        }
+
+        ticket->trial = 1;
+
+        if (mlsec_atomic_cas(&b->state, &old, mlsec_breaker_pack(&s))) {
+            return MLSEC_OK;
+        }
+    }
+}
+
+
+static void
+mlsec_breaker_open(mlsec_breaker_word_t *s, const mlsec_breaker_conf_t *conf,
+    unsigned times, mlsec_moment_t at)
+{
+    s->kind = MLSEC_BREAKER_OPEN;
+    s->times = times < MLSEC_BREAKER_TIMES_MAX ? times
+                                               : MLSEC_BREAKER_TIMES_MAX;
+    s->admitted = 0;
+    s->succeeded = 0;
+    s->failed = 0;
+    s->era++;
+    s->time = at.now + mlsec_breaker_open_time(conf, times, at.random);
+}
+
+
+static mlsec_breaker_event_e
+mlsec_breaker_report_trial(mlsec_breaker_t *b,
+    const mlsec_breaker_conf_t *conf, unsigned era, mlsec_call_e call,
+    mlsec_moment_t at)
+{
+    uint64_t               old;
+    unsigned               need;
+    mlsec_breaker_word_t   s;
+    mlsec_breaker_event_e  event;
+
+    old = mlsec_atomic_load(&b->state);
+    need = mlsec_breaker_need(conf);
+
+    do {
+        mlsec_breaker_unpack(old, &s);
+
+        if (s.kind != MLSEC_BREAKER_HALF_OPEN || s.era != era
+            || s.succeeded + s.failed >= s.admitted)
+        {
+            return MLSEC_BREAKER_NOTHING;
+        }
+
+        event = MLSEC_BREAKER_NOTHING;
+
+        if (call == MLSEC_CALL_NEUTRAL) {
+            s.admitted--;
+
+        } else if (call == MLSEC_CALL_OK) {
+
+            if (++s.succeeded >= need) {
+                s.kind = MLSEC_BREAKER_CLOSED;
+                s.time = at.now;
+                event = MLSEC_BREAKER_RECOVERED;
+            }
+
+        } else if (++s.failed > conf->trials - need) {
+            mlsec_breaker_open(&s, conf, s.times + 1, at);
+            event = MLSEC_BREAKER_REOPENED;
+        }
+
+    } while (!mlsec_atomic_cas(&b->state, &old, mlsec_breaker_pack(&s)));
+
+    return event;
+}
+
+
+static int
+mlsec_breaker_too_many(const mlsec_breaker_t *b,
+    const mlsec_breaker_conf_t *conf, unsigned era, uint64_t now)
+{
+    mlsec_window_sum_t  sum;
+
+    mlsec_window_sum(&b->failures, conf->window, now, era, &sum);
+
+    if (sum.total < conf->volume) {
+        return 0;
+    }
+
+    if (sum.bad * 100 >= sum.total * conf->ratio) {
+        return 1;
+    }
+
+    if (conf->slow == 0) {
+        return 0;
+    }
+
+    mlsec_window_sum(&b->slow, conf->window, now, era, &sum);
+
+    return sum.total >= conf->volume
+           && sum.bad * 100 >= sum.total * conf->slow_ratio;
+}
+
+
+static mlsec_breaker_event_e
+mlsec_breaker_trip(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    unsigned era, mlsec_moment_t at)
+{
+    uint64_t              old;
+    unsigned              times;
+    mlsec_breaker_word_t  s;
+
+    old = mlsec_atomic_load(&b->state);
+
+    do {
+        mlsec_breaker_unpack(old, &s);
+
+        if (s.kind != MLSEC_BREAKER_CLOSED || s.era != era || s.force) {
+            return MLSEC_BREAKER_NOTHING;
+        }
+
+        /* it has not been well since it was open the last time */
+
+        times = (s.time && at.now - s.time < MLSEC_BREAKER_RAMP)
+                ? s.times + 1 : 0;
+        mlsec_breaker_open(&s, conf, times, at);
+
+    } while (!mlsec_atomic_cas(&b->state, &old, mlsec_breaker_pack(&s)));
+
+    mlsec_chaos_point("breaker-opened");
+
+    return MLSEC_BREAKER_OPENED;
+}
+
+
+mlsec_breaker_event_e
+mlsec_breaker_report(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    mlsec_breaker_ticket_t ticket, mlsec_call_e call, uint64_t elapsed,
+    mlsec_moment_t at)
+{
+    int       slow;
+    unsigned  era;
+    uint64_t  word, last_bad;
+
+    slow = (conf->slow && elapsed >= conf->slow);
+
+    if (ticket.trial) {
+        return mlsec_breaker_report_trial(b, conf, ticket.era,
+                                          (slow && call == MLSEC_CALL_OK)
+                                          ? MLSEC_CALL_FAILED : call, at);
+    }
+
+    if (call == MLSEC_CALL_NEUTRAL) {
+        return MLSEC_BREAKER_NOTHING;
+    }
+
+    word = mlsec_atomic_load(&b->state);
+    era = mlsec_breaker_era(word);
+
+    /* it began before the breaker opened: news of yesterday */
+
+    if (((word >> MLSEC_BREAKER_TIME_BITS) & 3) != MLSEC_BREAKER_CLOSED
+        || era != ticket.era)
+    {
+        return MLSEC_BREAKER_NOTHING;
+    }
+
+    mlsec_window_add(&b->failures, conf->window, at.now, era,
+                     call == MLSEC_CALL_FAILED);
+
+    if (conf->slow) {
+        mlsec_window_add(&b->slow, conf->window, at.now, era, slow);
+    }
+
+    if (call == MLSEC_CALL_FAILED || slow) {
+        mlsec_atomic_store(&b->last_bad, at.now);
+
+    } else {
+
+        /* a good call opens the breaker only by completing the volume */
+
+        last_bad = mlsec_atomic_load(&b->last_bad);
+
+        if (last_bad == 0 || at.now - last_bad > conf->window) {
+            return MLSEC_BREAKER_NOTHING;
+        }
+    }
+
+    mlsec_chaos_point("call-counted");
+
+    if (!mlsec_breaker_too_many(b, conf, era, at.now)) {
+        return MLSEC_BREAKER_NOTHING;
+    }
+
+    return mlsec_breaker_trip(b, conf, era, at);
+}
+
+
+void
+mlsec_breaker_force(mlsec_breaker_t *b, mlsec_breaker_force_e force)
+{
+    uint64_t              old;
+    mlsec_breaker_word_t  s;
+
+    old = mlsec_atomic_load(&b->state);
+
+    do {
+        mlsec_breaker_unpack(old, &s);
+
+        s.kind = MLSEC_BREAKER_CLOSED;
+        s.force = force;
+        s.times = 0;
+        s.admitted = 0;
+        s.succeeded = 0;
+        s.failed = 0;
+        s.era++;
+        s.time = 0;
+
+    } while (!mlsec_atomic_cas(&b->state, &old, mlsec_breaker_pack(&s)));
+}
+
+
+void
+mlsec_breaker_view(const mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    uint64_t now, mlsec_breaker_view_t *view)
+{
+    mlsec_breaker_word_t  s;
+
+    mlsec_breaker_unpack(mlsec_atomic_load(&b->state), &s);
+
+    view->state = s.kind;
+    view->force = s.force;
+    view->share = mlsec_breaker_share(&s, now);
+    view->trials = s.admitted;
+    view->opened = s.times;
+    view->wait = 0;
+
+    if (s.kind == MLSEC_BREAKER_OPEN && now < s.time) {
+        view->wait = s.time - now;
+    }
+
+    mlsec_window_sum(&b->failures, conf->window, now, s.era, &view->failures);
+    mlsec_window_sum(&b->slow, conf->window, now, s.era, &view->slow);
+}
