@@ -71,6 +71,7 @@ static const struct {
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_error_rewrite },
     { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_mlsec_strict },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_error_rewrite },
+    { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_auth_conceal },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_https_rewrite },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_preflight },
     { NGX_HTTP_REWRITE_PHASE, ngx_mlsec_allow_rewrite },
@@ -96,6 +97,7 @@ static const struct {
     ngx_http_handler_pt   handler;
     ngx_uint_t          (*used)(ngx_conf_t *cf);
 } ngx_mlsec_needs[] = {
+    { ngx_mlsec_auth_conceal, ngx_mlsec_auth_conceals },
     { ngx_mlsec_limit_address, ngx_mlsec_limit_used },
     { ngx_mlsec_limit_identity, ngx_mlsec_limit_used },
     { ngx_mlsec_limit_log, ngx_mlsec_limit_used },

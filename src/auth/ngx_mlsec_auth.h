@@ -66,6 +66,18 @@ typedef enum {
 } ngx_mlsec_auth_file_e;
 
 
+/* What a file looks like; all zeros: it is not there. */
+
+typedef struct {
+    off_t                   size;
+    ngx_file_uniq_t         uniq;
+    int64_t                 changed;       /* ns since 1970, of its content or
+                                              its inode: within a second it may
+                                              be written twice, and a copy may
+                                              have the times of another file */
+} ngx_mlsec_auth_seen_t;
+
+
 /* A file and what it says; shared by all locations that name it. */
 
 typedef struct {
@@ -75,9 +87,9 @@ typedef struct {
     mlsec_api_keys_t        api_keys;
     mlsec_revoked_t         revoked;
     ngx_pool_t             *pool;          /* of the two above */
-    time_t                  mtime;         /* of what was read last, good */
-    off_t                   size;          /* or not */
-    ngx_file_uniq_t         uniq;
+    ngx_mlsec_auth_seen_t   seen;          /* at the last look */
+    ngx_mlsec_auth_seen_t   read;          /* when it was read, good or not */
+    ngx_uint_t              version;       /* how often it was read again */
     uint64_t                stamp;         /* of the bytes of a key file */
 } ngx_mlsec_auth_file_t;
 
@@ -104,6 +116,7 @@ typedef struct {
     ngx_array_t             roles;         /* ngx_mlsec_role_t */
     ngx_array_t             mtls;          /* ngx_mlsec_mtls_t */
     ngx_uint_t              declared;      /* there is a mlsec_role */
+    ngx_uint_t              conceals;      /* tokens may be in queries */
     ngx_shm_zone_t         *cache;         /* of mlsec_jwt_cache, or NULL */
     time_t                  cache_ttl;     /* seconds */
 } ngx_mlsec_auth_main_conf_t;
@@ -368,6 +381,20 @@ ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
 
 
 /* ngx_mlsec_auth_source.c */
+
+/*
+ * Handler of the rewrite phase, before anything can refuse the request and have
+ * its line logged: takes tokens out of the query where mlsec_jwt_source says
+ * that they may be there, and overwrites them.
+ *
+ * NGX_DECLINED, or 500: no memory.
+ */
+ngx_int_t ngx_mlsec_auth_conceal(ngx_http_request_t *r);
+
+/*
+ * Whether any mlsec_jwt_source of the configuration has query=.
+ */
+ngx_uint_t ngx_mlsec_auth_conceals(ngx_conf_t *cf);
 
 /*
  * Finds the token of a request where mlsec_jwt_source says.

@@ -112,6 +112,33 @@ becomes($old, 401, 'a revoked token');
 is(status('Authorization: Bearer ' . $t->token(jti => 'two')), 200,
     'another one');
 
+# written in place: within a second, of the same size; and cut to nothing first
+
+sub in_place {
+    my ($name, @texts) = @_;
+    open my $out, '>', $t->dir . "/$name" or die "$name: $!";
+    for my $text (@texts) {
+        sleep 0.1;
+        syswrite $out, $text;
+    }
+}
+
+my @jti = map { 'Authorization: Bearer ' . $t->token(jti => $_) } qw(six ten);
+
+in_place('revoked', "jti one\njti six\r\n");
+becomes($jti[0], 401, 'J23: revoked in place, with a line end of another system');
+is(status($jti[1]), 200, 'not yet');
+in_place('revoked', "jti one\njti ten\r\n");
+becomes($jti[1], 401, 'J23: the same size, in the same second perhaps');
+is(status($jti[0]), 200, 'that one is good again');
+
+my $open = 0;
+for (1 .. 8) {
+    in_place('revoked', "jti one\n", "jti ten\n");
+    $open += (status($old) == 200) + (status($jti[1]) == 200) for 1 .. 10;
+}
+is($open, 0, 'J23: never open while the file is being written');
+
 my $other = MlsecTest::Token->new;
 my $new = 'Authorization: Bearer '
           . $other->sign('{"alg":"RS256","kid":"k2"}', $other->payload);
