@@ -215,6 +215,10 @@ typedef struct {
     mlsec_jwt_t             jwt;           /* jwt.claims NULL: no token */
     const char             *reason;        /* of a refusal, for the log */
     const char             *policy;        /* NULL: mlsec_auth */
+    ngx_str_t               token;         /* that it is known by, and API */
+    ngx_str_t               api_key;       /* key: as they came, or empty */
+    time_t                  until;         /* seconds, with the leeway: when
+                                              they end; 0: they do not */
     ngx_mlsec_wait_t       *wait;          /* for keys; NULL: it did not */
     time_t                  retry_after;   /* seconds, with 503 */
     ngx_table_elt_t        *no_store;      /* of a refusal's response */
@@ -258,6 +262,12 @@ ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
 ngx_int_t ngx_mlsec_auth_passed(ngx_http_request_t *r);
 
 /*
+ * Whether the roles of ctx may use the method of r in the location, 1 or 0.
+ */
+ngx_uint_t ngx_mlsec_auth_allowed(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
+
+/*
  * The context of the request that the client has sent, NULL: nobody asked.
  */
 ngx_mlsec_auth_ctx_t *ngx_mlsec_auth_ctx(ngx_http_request_t *r);
@@ -292,6 +302,37 @@ ngx_int_t ngx_mlsec_auth_require(ngx_http_request_t *r,
  */
 ngx_int_t ngx_mlsec_auth_printable(ngx_http_request_t *r,
     const mlsec_str_t *from, ngx_str_t *to);
+
+
+/*
+ * Verifies a token again that has been good: signature, times, revocation.
+ *
+ * Its reason, MLSEC_REASON_OK for one that is still good; MLSEC_REASON_NOMEM
+ * also when some keys are not there at the moment and it cannot be told.
+ */
+mlsec_reason_e ngx_mlsec_jwt_again(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_str_t *token);
+
+/*
+ * Keys and algorithms of a location as a number: another one when they are
+ * others.
+ */
+uint64_t ngx_mlsec_jwt_keys_stamp(const ngx_mlsec_auth_loc_conf_t *lcf);
+
+
+/* ngx_mlsec_auth_live.c */
+
+/*
+ * Looks after a request that asks for an upgrade: when it has become a
+ * WebSocket, that ends with who it is for.
+ *
+ * lcf: stays as long as the request.  ctx: who it is for, NULL: the location
+ * is public.
+ *
+ * NGX_OK, or NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_auth_live(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
 
 
 /* ngx_mlsec_auth_cache.c */
@@ -395,6 +436,12 @@ ngx_int_t ngx_mlsec_auth_conceal(ngx_http_request_t *r);
  * Whether any mlsec_jwt_source of the configuration has query=.
  */
 ngx_uint_t ngx_mlsec_auth_conceals(ngx_conf_t *cf);
+
+/*
+ * What is left of Sec-WebSocket-Protocol when the token came there: "bearer",
+ * else empty.
+ */
+ngx_str_t ngx_mlsec_jwt_protocol(ngx_http_request_t *r);
 
 /*
  * Finds the token of a request where mlsec_jwt_source says.

@@ -369,6 +369,30 @@ ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r)
 }
 
 
+ngx_str_t
+ngx_mlsec_jwt_protocol(ngx_http_request_t *r)
+{
+    ngx_str_t            text;
+    ngx_pool_cleanup_t  *cln;
+    ngx_mlsec_taken_t   *taken;
+
+    ngx_str_null(&text);
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_mlsec_jwt_taken_cleanup) {
+            taken = cln->data;
+
+            if (taken->protocol.len) {
+                ngx_str_set(&text, "bearer");
+            }
+        }
+    }
+
+    return text;
+}
+
+
 /*
  * "bearer, TOKEN": a browser's WebSocket can send no other header.  The
  * service is shown "bearer" alone.
