@@ -141,6 +141,7 @@ ngx_mlsec_auth_passed(ngx_http_request_t *r)
     if (ctx != NULL && ctx->no_store != NULL) {
         ctx->no_store->hash = 0;
         ctx->no_store = NULL;
+        ngx_mlsec_refusal_forget(r);
     }
 
     return NGX_DECLINED;

@@ -88,6 +88,16 @@ sub refused {
 }
 
 
+# So many other refusals have come meanwhile.
+sub more {
+    my ($self, $n) = @_;
+
+    $self->{expected} += $n;
+
+    return;
+}
+
+
 # The record of the last refusal.
 sub record { return $_[0]{last} }
 
