@@ -4,9 +4,10 @@
  */
 
 /*
- * The classes of Wycheproof's vectors for JSON Web Signature and Key, and those
- * of ECDSA, RSA and EdDSA that test_auth_edges.c does not have, with keys of our
- * own.  A class is named as there.  Where its opinion is not ours, that is said.
+ * The classes of Wycheproof's vectors for JSON Web Signature and Key, and
+ * those of ECDSA and RSA that test_auth_edges.c does not have, with keys of our
+ * own.  A class is named as there.  Where its opinion is not ours, that is
+ * said.
  */
 
 
@@ -18,14 +19,14 @@
 
 #define ALL_ALGS  ((1u << MLSEC_ALGS) - 1)
 #define KID       "\"kid\":\"k\""
-#define OCT(k)    "{\"kty\":\"oct\",\"use\":\"sig\",\"alg\":\"HS256\"," KID     \
+#define OCT(k)    "{\"kty\":\"oct\",\"use\":\"sig\",\"alg\":\"HS256\"," KID    \
                   ",\"k\":\"" k "\"}"
 #define ZEROS     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 
 /*
- * Whether a token is good with these keys, whatever its payload says; that it is
- * base64url is looked at when it is read.
+ * Whether a token is good with these keys, whatever its payload says; that it
+ * is base64url is looked at when it is read.
  */
 
 static int
@@ -166,7 +167,7 @@ test_spellings(void)
 /* JsonWebKey: sets and keys by themselves. */
 
 #define TWO(one, two)  "{\"keys\":[" one "," two "]}"
-#define EC256  "{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"e\","               \
+#define EC256  "{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"e\","              \
     "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                   \
     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"
 
@@ -232,8 +233,8 @@ test_long(void)
     for (n = 32; n <= sizeof(key); n += 968) {
         t.len = 0;
         token_put(&t, key, n);
-        snprintf(text, sizeof(text), "{\"kty\":\"oct\"," KID ",\"k\":\"%.2000s\"}",
-                 t.text);
+        snprintf(text, sizeof(text),
+                 "{\"kty\":\"oct\"," KID ",\"k\":\"%.2000s\"}", t.text);
         t.len = (size_t) sprintf(t.text, H ".Zm9v");
         token_hmac(&t, "SHA256", key, n);
         tap_is(good(tap_str(text), token_str(&t)), 1, "long_key");
@@ -422,7 +423,8 @@ chosen(const char *curve, const char *jwk_curve, mlsec_alg_e alg,
             token_put(&a, coordinates, (size_t) size);
             token_put(&b, coordinates + size, (size_t) size);
             snprintf(text, sizeof(text), "{\"kty\":\"EC\",\"crv\":\"%s\","
-                     "\"x\":\"%.99s\",\"y\":\"%.99s\"}", jwk_curve, a.text, b.text);
+                     "\"x\":\"%.99s\",\"y\":\"%.99s\"}", jwk_curve, a.text,
+                     b.text);
         }
 
         ok = good(tap_str(text), token_str(t));
