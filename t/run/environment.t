@@ -83,6 +83,7 @@ my %effect = (
                    { JWT_KEY_FILE => $ca }],
     JWT_AUDIENCE => ['gw', qr/^mlsec_jwt_audience gw;/m,
                      { JWT_KEY_FILE => $ca }],
+    JWT_REVOKED_FILE => [$ca, qr/^mlsec_jwt_revoke "\Q$ca\E";/m, { JWT_KEY_FILE => $ca }],
     API_KEYS_FILE => [$ca, qr/^mlsec_auth api_key;\nmlsec_api_key "\Q$ca\E";/m],
     AUDIT_LOG => ['/dev/null', qr{^mlsec_audit_log "/dev/null";}m],
     UPSTREAM_CA_FILE => [$ca, qr/proxy_ssl_trusted_certificate "\Q$ca\E";/,

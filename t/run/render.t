@@ -83,7 +83,7 @@ my @bad = (
     (map { ['DASHBOARD_ROOT', $_, 'a folder with an index.html that can be '
             . 'read'] } '/nowhere', $Bin),
     (map { [$_, '/nowhere', 'a file that can be read'] }
-        qw(JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
+        qw(JWT_KEY_FILE JWT_REVOKED_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
     (map { [$_, 'a b', 'printable characters, no blanks'] }
         qw(JWT_ISSUER JWT_AUDIENCE)),
     (map { ['AUDIT_LOG', $_, 'an absolute path, or off'] } 'audit.log', 'on'),
