@@ -58,7 +58,7 @@ my %effect = (
     SERVICE_NAME => ['gw', qr/"service":"gw"/],
     SERVICE_VERSION => ['9.1', qr/"version":"9\.1"/],
     LOG_LEVEL => ['ERROR', qr/error\.log" error;/],
-    ENABLE_WEBSOCKET => ['false', qr/"~\*\^websocket " +off;/],
+    ENABLE_WEBSOCKET => ['false', qr/"~\^good " off;/],
     PROMETHEUS_ENABLED => ['off', qr/^location = \/metrics \{ return 404; \}$/m],
     CORS_ORIGINS => ['["https://a.example"]', qr{^ +mlsec_cors https://a\.example;}m],
     REQUIRE_HTTPS => ['refuse', qr{^ +mlsec_https refuse;}m],
