@@ -14,9 +14,10 @@
  * the caller.
  *
  * Who it is, issuer and audience are the same each time for all locations that
- * say the same about them, which is what their "kin" is: a number that no other
- * policy of this process gets, after a reload neither.  A token that is bound to
- * a key is another person's without that key, so of it nothing is kept.
+ * say the same about them, which is what their "kin" is: a number that no
+ * other policy of this process gets, after a reload neither.  A token that is
+ * bound to a key is another person's without that key, so of it nothing is
+ * kept.
  *
  * A request may outlive the place of its token, so both count as users.
  *
@@ -57,6 +58,7 @@ struct ngx_mlsec_recent_s {
 };
 
 
+static ngx_inline uint64_t ngx_mlsec_recent_word(const u_char *p);
 static uint64_t ngx_mlsec_recent_differs(const u_char *one,
     const u_char *two, size_t len);
 static ngx_mlsec_recent_t **ngx_mlsec_recent_place(mlsec_str_t token);
@@ -257,23 +259,42 @@ static uint64_t
 ngx_mlsec_recent_differs(const u_char *one, const u_char *two, size_t len)
 {
     size_t    i;
-    uint64_t  a[4], b[4], differs, more;
+    uint64_t  differs;
 
     differs = 0;
-    more = 0;
 
-    for (i = 0; i + sizeof(a) <= len; i += sizeof(a)) {
-        ngx_memcpy(a, one + i, sizeof(a));
-        ngx_memcpy(b, two + i, sizeof(b));
-        differs |= (a[0] ^ b[0]) | (a[1] ^ b[1]);
-        more |= (a[2] ^ b[2]) | (a[3] ^ b[3]);
+    for (i = 0; i + 32 <= len; i += 32) {
+        differs |= (ngx_mlsec_recent_word(one + i)
+                    ^ ngx_mlsec_recent_word(two + i))
+                   | (ngx_mlsec_recent_word(one + i + 8)
+                      ^ ngx_mlsec_recent_word(two + i + 8))
+                   | (ngx_mlsec_recent_word(one + i + 16)
+                      ^ ngx_mlsec_recent_word(two + i + 16))
+                   | (ngx_mlsec_recent_word(one + i + 24)
+                      ^ ngx_mlsec_recent_word(two + i + 24));
+    }
+
+    for ( /* void */ ; i + 8 <= len; i += 8) {
+        differs |= ngx_mlsec_recent_word(one + i)
+                   ^ ngx_mlsec_recent_word(two + i);
     }
 
     for ( /* void */ ; i < len; i++) {
         differs |= one[i] ^ two[i];
     }
 
-    return differs | more;
+    return differs;
+}
+
+
+static ngx_inline uint64_t
+ngx_mlsec_recent_word(const u_char *p)
+{
+    uint64_t  word;
+
+    ngx_memcpy(&word, p, sizeof(word));
+
+    return word;
 }
 
 
