@@ -89,7 +89,9 @@ ngx_mlsec_identity_claims(const ngx_table_elt_t *h)
     }
 
     for (name = ngx_mlsec_identity_names; name->len; name++) {
-        if (ngx_mlsec_identity_same(h, name)) {
+        if (name->data[2] == h->lowcase_key[2]
+            && ngx_mlsec_identity_same(h, name))
+        {
             return !ngx_mlsec_identity_is_own(h);
         }
     }
