@@ -403,6 +403,8 @@ ngx_mlsec_limit_finish(ngx_conf_t *cf, ngx_mlsec_limit_t *limit)
 
     *slot = limit;
 
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_limit_module);
+
     return NGX_OK;
 }
 
