@@ -58,6 +58,7 @@ ngx_mlsec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     scf = ngx_http_conf_get_module_srv_conf(cf, ngx_mlsec_auth_module);
     scf->used = 1;
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_auth_module);
 
     return NGX_CONF_OK;
 }
@@ -213,9 +214,8 @@ ngx_mlsec_jwt_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mlsec_auth_loc_conf_t  *lcf = conf;
 
-    ngx_str_t                   *value;
-    ngx_uint_t                   i;
-    ngx_mlsec_auth_main_conf_t  *mcf;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (lcf->sources) {
         return "is duplicate";
@@ -239,9 +239,6 @@ ngx_mlsec_jwt_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         } else if (ngx_mlsec_conf_param(&value[i], "query=", &lcf->query)
                    && lcf->query.len)
         {
-            mcf = ngx_http_conf_get_module_main_conf(cf,
-                                                     ngx_mlsec_auth_module);
-            mcf->conceals = 1;
             lcf->sources |= NGX_MLSEC_SOURCE_QUERY;
 
         } else {

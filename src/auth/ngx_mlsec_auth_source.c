@@ -108,17 +108,6 @@ ngx_mlsec_auth_conceal(ngx_http_request_t *r)
 }
 
 
-ngx_uint_t
-ngx_mlsec_auth_conceals(ngx_conf_t *cf)
-{
-    const ngx_mlsec_auth_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_auth_module);
-
-    return mcf->conceals;
-}
-
-
 static ngx_mlsec_taken_t *
 ngx_mlsec_jwt_taken(ngx_http_request_t *r)
 {
