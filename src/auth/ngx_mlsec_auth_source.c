@@ -54,8 +54,9 @@ ngx_mlsec_auth_conceal(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
 
-    if (!(lcf->sources & NGX_MLSEC_SOURCE_QUERY) || r != r->main
-        || r->args.len == 0)
+    if (!(lcf->sources & NGX_MLSEC_SOURCE_QUERY)
+        || !(lcf->methods & NGX_MLSEC_AUTH_JWT)
+        || r != r->main || r->args.len == 0)
     {
         return NGX_DECLINED;
     }

@@ -31,7 +31,7 @@ my $nginx = MlsecTest::Instance->start(http => <<"END", server => <<"END2");
         access_log \$DIR/logs/seen.log; lingering_close off;
         underscores_in_headers on;
         location / {
-            mlsec_respond '{"method":"\$request_method","user":"\$http_x_user_id","roles":"\$http_x_user_roles","other":"\$http_x_roles\$http_x_user\$http_x_original_url\$http_x_rewrite_url\$http_x_http_method_override\$http_x_forwarded_user","for":"\$http_x_forwarded_for","connection":"\$http_connection"}';
+            mlsec_respond '{"method":"\$request_method","user":"\$http_x_user_id","roles":"\$http_x_user_roles","other":"\$http_x_roles\$http_x_user\$http_x_original_url\$http_x_rewrite_url\$http_x_http_method_override\$http_x_forwarded_user\$http_x_consumer_username\$http_x_scope_orgid\$http_x_amzn_oidc_identity\$http_x_original_method","for":"\$http_x_forwarded_for","connection":"\$http_connection"}';
             mlsec_allow any;
         }
     }
@@ -169,7 +169,9 @@ refused(400, $request, 'J17: a token in two places',
 for my $header ('X-User-Id: root', 'x_user_id: root', 'X-User-Roles: admin',
                 'X_Roles: admin', 'X-Roles: admin', 'X-User: root',
                 'X-Forwarded-User: root', 'X-Original-URL: /admin/x',
-                'X-Rewrite-URL: /admin/x', 'X-Auth-Request-User: root')
+                'X-Rewrite-URL: /admin/x', 'X-Auth-Request-User: root',
+                'X-Consumer-Username: root', 'X-Scope-OrgID: other',
+                'X-Amzn-Oidc-Identity: root', 'X_Original_Method: DELETE')
 {
     for my $path ('/', '/public') {
         $said = JSON::PP->new->decode(

@@ -43,7 +43,7 @@ my $service = MlsecTest::Faulty->start(replies => {
     '/talk'   => [[out => $ok], [drip => "\x81\x03abc" x 40, 0.1], ['hang']],
     '/named'  => [[out => $ok =~ s/Upgrade\r/Upgrade\r\nSec-WebSocket-Protocol: chat\r/r], ['hang']],
     '/no'     => [[out => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"]],
-    '/slow'   => [[wait => 4], [out => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]],
+    '/slow'   => [[wait => 7], [out => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]],
 });
 my $address = $service->address;
 
@@ -68,7 +68,7 @@ my $nginx = MlsecTest::Instance->start(http => q{
     proxy_set_header Upgrade \$http_upgrade;
     proxy_set_header Connection upgrade;
     location / { proxy_pass http://$address; }
-    location /aged/ { mlsec_jwt_max_age 2s; proxy_pass http://$address/; }
+    location /aged/ { mlsec_jwt_max_age 4s; proxy_pass http://$address/; }
     location /moved { mlsec_allow GET viewer; error_page 502 = \@public; proxy_pass http://unix:\$DIR/none; }
     location \@public { mlsec_auth off; rewrite ^ /silent break; proxy_pass http://$address; }
 END
@@ -99,7 +99,7 @@ my $closed = 'close 1008not authorized any more|end';
 
 # open at once, so that they wait together
 
-my $soon = sub { $t->token(exp => int(time) + 3, @_) };
+my $soon = sub { $t->token(exp => int(time) + 5, @_) };
 my $start = time;
 my %w = (
     expired  => open_socket('/silent', bearer($soon->())),
@@ -139,7 +139,7 @@ $t->write('api_keys', join '', $line, $less, $keys[3][0], $more);
 
 is(ends($w{$_}), "1 hello|$closed", "W3: $_")
     for 'revoked', 'subject', 'unsigned', 'API key gone', 'API key off', 'API key less';
-cmp_ok(time - $start, '<', 15, 'W3: soon');
+cmp_ok(time - $start, '<', 20, 'W3: soon');
 is(ends($w{$_}), "1 hello|$closed", "W3: $_") for 'expired', 'protocol', 'query', 'aged';
 is(ends($w{bye}), 'close 1000|end', 'W3: no close behind the service\'s own');
 is(ends($w{half}), 'end', 'W3: no close inside of a frame');

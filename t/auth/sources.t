@@ -79,6 +79,8 @@ is(get("/x?a=1&token=$token&b=2"), "200 /x?a=1&token=$stars&b=2|", 'J24: the ser
 is(get("/x?TOKEN=$token"), "200 /x?TOKEN=$stars|", 'J24: in any case');
 is(get("/x?token=$token&x=?"), "200 /x?token=$stars&x=?|", 'J24: a question mark behind it');
 is(get("/x?x=?&token=$token"), "200 /x?x=?&token=$stars|", 'J24: a question mark before it');
+is(get('/origin?token=its-own'), '200 []', 'a public location');
+like(slurp('all.log'), qr{/origin\?token=its-own }, 'has arguments of its own');
 is(get("/x?token="), '401 ', 'J1: an empty one is none');
 is(get("/x?token=$token&token=$token"), '400 ', 'J17: twice');
 is(get("/x?token=$token&Token=x"), '400 ', 'J17: twice, another one');

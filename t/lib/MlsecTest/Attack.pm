@@ -71,12 +71,10 @@ sub refused {
 
     my $before = $self->seen;
     my $got    = $do->();
-    my $until  = time + PATIENCE;
 
     $self->{expected}++;
     $self->{rows}{$1}++ if $name =~ /\A([A-Z]\d+): /;
-
-    sleep 0.002 while $self->denied < $self->{expected} && time < $until;
+    $self->settle;
 
     my $services = $self->seen - $before;
     my $lines    = 1 + $self->denied - $self->{expected};
@@ -85,6 +83,18 @@ sub refused {
 
     return Test::More::is("$got, services: $services, audit: $lines",
                           "$want, services: 0, audit: 1", $name);
+}
+
+
+# Records are written after the answer has been sent.
+sub settle {
+    my ($self) = @_;
+
+    my $until = time + PATIENCE;
+
+    sleep 0.002 while $self->denied < $self->{expected} && time < $until;
+
+    return;
 }
 
 
@@ -113,6 +123,8 @@ sub rows {
 
 sub finish {
     my ($self) = @_;
+
+    $self->settle;
 
     return Test::More::is($self->denied, $self->{expected},
                           'the audit log has one line each');
