@@ -567,11 +567,21 @@ static void
 ngx_mlsec_limit_failed(const ngx_mlsec_limit_main_conf_t *mcf,
     mlsec_redis_error_e error)
 {
-    mlsec_sync_t  *sync;
+    mlsec_sync_t            *sync;
+    ngx_mlsec_redis_view_t   view;
 
     sync = mcf->store.sync;
 
     if (mlsec_sync_failed(sync, ngx_current_msec)) {
+
+        /* that there is no connection is what came of something */
+
+        ngx_mlsec_redis_view(mcf->store.redis, &view);
+
+        if (error == MLSEC_REDIS_UNAVAILABLE && view.last_error) {
+            error = view.last_error;
+        }
+
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mlsec limit: redis is out of reach, shared limits go "
                       "by \"fail=\" of \"mlsec_limit_sync\" (%uL gateways), "

@@ -103,7 +103,6 @@ struct ngx_mlsec_redis_client_s {
 
     ngx_mlsec_redis_standing_e   standing;
     mlsec_redis_error_e          cause;          /* of being down */
-    mlsec_redis_error_e          told;           /* the one that was logged */
     mlsec_redis_error_e          opened_by;      /* the breaker */
     unsigned                     renew:1;        /* another connection */
     ngx_array_t                  watchers;       /* ngx_mlsec_redis_watcher_t */
