@@ -193,6 +193,8 @@ typedef struct {
     ngx_table_elt_t            *policy;
     ngx_table_elt_t            *limit;
     ngx_table_elt_t            *legacy[3];
+    ngx_table_elt_t            *retry;
+    unsigned                    anew:1;    /* nginx has thrown others away */
 } ngx_mlsec_limit_headers_t;
 
 
@@ -366,13 +368,13 @@ void ngx_mlsec_limit_metrics_count(const ngx_mlsec_limit_item_t *item);
 ngx_int_t ngx_mlsec_limit_tell(ngx_http_request_t *r,
     ngx_mlsec_limit_ctx_t *ctx);
 
-/* The envelope of a refusal; the status to return. */
+/* Retry-After and the envelope of a refusal; the status to return. */
 ngx_int_t ngx_mlsec_limit_refuse(ngx_http_request_t *r,
-    const ngx_mlsec_limit_item_t *item);
+    ngx_mlsec_limit_ctx_t *ctx, const ngx_mlsec_limit_item_t *item);
 
-/* The envelope of fail=closed; the status to return. */
+/* The same of fail=closed. */
 ngx_int_t ngx_mlsec_limit_unavailable(ngx_http_request_t *r,
-    const ngx_mlsec_limit_item_t *item);
+    ngx_mlsec_limit_ctx_t *ctx, const ngx_mlsec_limit_item_t *item);
 
 /* Units of an item at once, for people and headers. */
 uint64_t ngx_mlsec_limit_quantity(const ngx_mlsec_limit_item_t *item);
