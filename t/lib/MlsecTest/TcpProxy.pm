@@ -11,7 +11,7 @@
 #   $proxy->mode('reset')       all connections get a TCP reset, new ones too
 #   $proxy->mode('drip', 0.01)  a byte of the server's at a time
 #   $proxy->mode('say', TEXT)   new connections are told TEXT at once
-#   $proxy->mode('answer', TEXT)  whatever comes is answered with TEXT, and the
+#   $proxy->mode('answer', TEXT)  each command is answered with TEXT, and the
 #                               server does not hear of it
 #   $proxy->mode('delay', 5)    what the server says comes so many seconds late
 #   $proxy->mode('cut')         some bytes of a reply, then a TCP reset
@@ -233,7 +233,9 @@ sub _serve {
                 next;
             }
             if ($mode eq 'answer' && !$entry->{server}) {
-                syswrite $sock, $value =~ s/\\r\\n/\r\n/gr;
+                my $calls = () = $bytes =~ /^\*\d+\r$/mg;
+                syswrite $sock,
+                    ($value =~ s/\\r\\n/\r\n/gr) x ($calls || 1);
                 next;
             }
             next if $mode eq 'answer';
