@@ -184,6 +184,9 @@ typedef struct {
     ngx_uint_t                  since;     /* the first item */
     ngx_event_t                 timer;
     ngx_mlsec_limit_wait_e      state;
+    ngx_mlsec_limit_batch_t    *late;      /* NULL, or: to be told what was
+                                            * decided without its answer */
+    uint64_t                    serial;    /* of late */
 } ngx_mlsec_limit_waiter_t;
 
 
@@ -337,6 +340,13 @@ ngx_int_t ngx_mlsec_limit_sync_ask(const ngx_mlsec_limit_main_conf_t *mcf,
 
 /* The waiter does not wait any more. */
 void ngx_mlsec_limit_sync_forget(ngx_mlsec_limit_waiter_t *waiter);
+
+/*
+ * What has become of a request that has not waited for the answer, which may
+ * still come.  refused: 1 or 0.
+ */
+void ngx_mlsec_limit_sync_decided(ngx_mlsec_limit_waiter_t *waiter,
+    ngx_uint_t refused);
 
 /* A worker begins: heartbeats.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_mlsec_limit_sync_begin(ngx_cycle_t *cycle,

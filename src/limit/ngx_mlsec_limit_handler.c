@@ -210,6 +210,10 @@ ngx_mlsec_limit_resume(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
         }
     }
 
+    if (late) {
+        ngx_mlsec_limit_sync_decided(&ctx->waiter, refused != NULL);
+    }
+
     if (refused != NULL) {
         ngx_mlsec_limit_give_back(ctx, ctx->waiter.since, ctx->nitems);
     }

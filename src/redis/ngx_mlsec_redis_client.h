@@ -40,6 +40,7 @@ typedef struct {
     uint32_t                     generation;     /* not 0 */
 
     ngx_mlsec_redis_done_pt      done;
+    ngx_mlsec_redis_done_pt      late;
     void                        *owner;
     mlsec_breaker_ticket_t       leave;
     ngx_msec_t                   started;

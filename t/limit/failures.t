@@ -69,6 +69,7 @@ my $server = q{
     location = /open { mlsec_limit_sync every=0 timeout=100ms fail=open; mlsec_limit zone=user rate=1r/h burst=3 name=open; mlsec_respond 1; }
     location = /closed { mlsec_limit_sync every=0 timeout=100ms fail=closed; mlsec_limit zone=user rate=1r/h burst=3 name=closed; mlsec_respond 1; }
     location = /exact { mlsec_limit_sync every=0 timeout=5s; mlsec_limit zone=user rate=1r/h burst=6 name=exact; mlsec_respond 1; }
+    location = /cost { mlsec_limit zone=user rate=1r/h burst=6 cost=$arg_cost name=cost; mlsec_respond 1; }
     location = /state { mlsec_limit_status; }
     location = /redis { mlsec_redis_status check=off; }
 };
@@ -347,6 +348,55 @@ answers(@$_) for
     ['nil', '$-1\r\n', 'protocol'],
     ['a huge bulk', '$536870912\r\n', 'too_large|closed'],
     ['garbage', 'HTTP/1.1 400 Bad Request\r\n\r\n', 'protocol|closed'];
+
+
+# An answer that comes after a request has been decided without it: what differs
+# is put right.
+{
+    # what Redis says a user owes, in units
+    my $owes = sub {
+        my ($user) = @_;
+        my $ms = $redis->cli('PTTL', "mlsec:limit:user:cost:$user") - 1000;
+        return sprintf '%.1f', $ms / 3_600_000;
+    };
+    my $until_owes = sub {
+        my ($user, $units, $name) = @_;
+        my $until = time + 5;
+
+        sleep 0.02 while time < $until && $owes->($user) != $units;
+        return is($owes->($user), sprintf('%.1f', $units), $name);
+    };
+
+    for my $nginx_ (@gateway{qw(tls network)}) {
+        local $nginx = $nginx_;
+        until_shared();
+        all_connected();
+    }
+
+    # one request that Redis is too slow for
+    my $slow = sub {
+        $proxy->mode('delay', 5);
+        my $status = series(1, @_);
+        $proxy->mode('pass');
+        return $status;
+    };
+    my ($same, $more, $less) = (user(), user(), user());
+
+    $nginx = $gateway{tls};
+    is(series(6, '/cost', $more), '200 200 200 200 200 200', 'late: a bucket is empty, says another gateway');
+    $nginx = $gateway{network};
+    seen();
+    is($slow->('/cost?cost=2', $same), '200', 'late: admitted by the part of this gateway');
+    $until_owes->($same, 2, 'late: and by Redis, counted once');
+    is($slow->('/cost', $more), '200', 'late: admitted here, and refused by Redis');
+    $until_owes->($more, 7, 'late: it is owed all the same');
+
+    is($slow->('/cost?cost=5', $less), '200', 'late: nearly all that there is');
+    $until_owes->($less, 5, 'late: counted once');
+    is($slow->('/cost', $less), '429', 'late: refused here, and admitted by Redis');
+    $until_owes->($less, 5, 'late: given back');
+    is(join(' ', (lines())[0, 1]), '0 0', 'late: is no outage');
+}
 
 
 # what is no failure
