@@ -21,8 +21,8 @@
  * A slot is freed when its replies have come, whoever still wants them.  One
  * that is given up (its time is over, its owner is gone) stays where it is
  * once its bytes are on their way, as its replies will come; nobody is told of
- * them but who has asked for late().  Its generation grows whenever somebody is told or has gone,
- * so that a ticket is good for one owner only.
+ * them but who has asked for late().  Its generation grows whenever somebody is
+ * told or has gone, so that a ticket is good for one owner only.
  *
  * The bytes of a call are kept until then, in memory that the slot keeps for
  * the next one: they are needed again when the server does not know a script.
