@@ -511,8 +511,10 @@ ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
 
     sync = batch->main->store.sync;
 
-    mlsec_atomic_add(&sync->batches, 1);
-    mlsec_atomic_add(&sync->failed, 1);
+    if (batch->sent) {
+        mlsec_atomic_add(&sync->batches, 1);
+        mlsec_atomic_add(&sync->failed, 1);
+    }
 
     /*
      * One worker without a connection is not a gateway without a store: what

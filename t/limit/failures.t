@@ -197,7 +197,7 @@ sub all_connected {
 
 
 # row NAME, GATEWAY, what it does, what undoes it; MORE: why (what the log says),
-# lines (of "not in use" and "in use")
+# lines (of "not in use" and "in use"), meanwhile (what else happens)
 sub row {
     my ($name, $which, $break, $mend, %more) = (@_);
 
@@ -236,6 +236,8 @@ sub row {
     my $r = get('/closed', user());
 
     is("$r->{status} " . ($r->{headers}{'retry-after'} // ''), '503 1', "$name: fail=closed, 503 and Retry-After");
+    $more{meanwhile}->() if $more{meanwhile};
+    @workers = $nginx->worker_pids if $more{meanwhile};
     $mend->();
     my $took = until_shared();
     cmp_ok($took, '<=', BACK + SLACK, sprintf '%s: shared again after %d ms', $name, $took * 1000);
@@ -321,6 +323,8 @@ row('SIGSTOP with TLS', 'tls', sub { $redis->signal('STOP') }, sub { $redis->sig
     why => 'timeout|closed|connect|tls');
 row('kill -9, restart empty', 'network', sub { $redis->kill }, sub { $redis->restart },
     why => 'closed|connect', lines => '1 1');
+row('kill -9, a worker too, and a reload', 'network', sub { $redis->kill }, sub { $redis->restart },
+    why => 'closed|connect', lines => '1 1', meanwhile => \&replace_workers);
 row('another certificate', 'tls', sub { $redis->{tls} = tls('other'); $redis->restart },
     sub { $redis->{tls} = tls('good'); $redis->restart }, why => 'closed|tls|connect');
 row('blackhole', 'network', sub { $proxy->mode('blackhole') }, sub { $proxy->mode('pass') }, why => 'timeout|closed|connect');
@@ -432,6 +436,22 @@ answers(@$_) for
 sub acl {
     $redis->cli('ACL', 'SETUSER', 'gateway', 'reset', 'on', '>word', '~mlsec:*', '+@read', '+@write',
                 '+@scripting', '+@connection', '+time');
+    return;
+}
+
+
+# One by death, all by a reload.
+sub replace_workers {
+    my ($dead, @old) = $nginx->worker_pids;
+    my $until = time + 20;
+
+    $nginx->allow(qr/exited on signal 9/);
+    kill KILL => $dead;
+    sleep 0.02 while time < $until && grep { $_ == $dead } $nginx->worker_pids;
+    @old = $nginx->worker_pids;
+    $nginx->signal('HUP');
+    sleep 0.02 while time < $until && grep { my $p = $_; grep { $_ == $p } @old } $nginx->worker_pids;
+
     return;
 }
 
