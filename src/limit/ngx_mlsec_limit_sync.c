@@ -671,7 +671,8 @@ ngx_mlsec_limit_worked(const ngx_mlsec_limit_main_conf_t *mcf, uint64_t nodes)
     if (mlsec_sync_beat(sync, nodes, ngx_current_msec)) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "mlsec limit: redis is back, limits are shared again "
-                      "by %uL gateways, after: \"%uL ms\"", nodes,
+                      "by %uL gateway%s, after: \"%uL ms\"", nodes,
+                      nodes == 1 ? "" : "s",
                       (uint64_t) ngx_current_msec - since);
     }
 }
