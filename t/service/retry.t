@@ -62,6 +62,10 @@ sub service {
         '/bad/half' => $bad ? [MlsecTest::Faulty::header(length => 100),
                                [out => '{"a":'], ['wait', 0.05], ['reset']]
                             : [answer(200, '{"ok":1}')],
+        '/bad/kept' => sub {
+            return $bad && $_[0]{method} eq 'POST' ? ['reset'] : answer(200, seen($_[0]));
+        },
+        '/bad/garbage' => $bad ? [[out => "no HTTP\r\n\r\n"], ['close']] : [answer(200, '{"ok":1}')],
         '/later' => sub { return answer(503, '{}', 'Retry-After: 1') },
         '/much-later' => sub { return answer(503, '{}', 'Retry-After: 60') },
         '/later-once' => sub {
@@ -301,6 +305,27 @@ for my $method (qw(POST PATCH)) {
                       method => $method, body => 'x',
                       headers => ['Idempotency-Key: k']);
     is($n, 2, "$method with Idempotency-Key is");
+}
+
+# a kept connection that breaks with a request that may have been done
+{
+    my $broken = $bad->count('request', '/bad/kept');
+
+    for (1 .. 4) {
+        $nginx->get('/plain/bad/kept') for 1 .. 3;
+        is($nginx->get('/plain/bad/kept', method => 'POST', body => $BIG, headers => ['Idempotency-Key: k'])->{body}
+           =~ s/,"deadline.*//sr, sprintf('{"method":"POST","md5":"%s","length":64000', md5_hex($BIG)),
+           'POST with Idempotency-Key, kept connections');
+    }
+
+    cmp_ok($bad->count('request', '/bad/kept') - $broken, '>', 4, 'some of them broke');
+}
+
+# what nginx would take for HTTP/0.9
+for (1 .. 3) {
+    my ($r) = ask('/plain/bad/garbage', '/bad/garbage');
+
+    is("$r->{status} $r->{body}", '200 {"ok":1}', 'what is no HTTP is called again');
 }
 
 {
