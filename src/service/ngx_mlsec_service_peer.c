@@ -538,6 +538,7 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
                                 call == MLSEC_CALL_FAILED, ngx_current_msec))
     {
         mlsec_atomic_add(&peer->ejected, 1);
+        mlsec_health_renew(&peer->health);
         ngx_mlsec_service_changed(conf);
 
         ngx_log_error(NGX_LOG_ERR, mp->request->connection->log, 0,
