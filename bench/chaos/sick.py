@@ -14,15 +14,15 @@ ILL = 3                     # s
 RULES = ("mlsec_outlier; mlsec_breaker; mlsec_retry; mlsec_health uri=/health"
          " interval=200ms timeout=250ms 'match=.n == 0';")
 PAGE = (" location = /page { mlsec_call a http://u/x timeout=1s"
-        " 'fallback=json:{\"n\":0}'; mlsec_call b http://u/x timeout=1s required;"
-        " }")
+        " 'fallback=json:{\"n\":0}';"
+        " mlsec_call b http://u/x timeout=1s required; }")
 
 
 def refuses(service):
     service.kill()
 
 
-# name: (how it falls ill, rules, what the plain requests and the pages may lose)
+# name: (how it falls ill, rules, what plain requests and pages may lose)
 CASES = {
     "refuses": (refuses, RULES, (0, 0)),
     # plain requests have a time for each attempt, a part has one for all

@@ -102,8 +102,9 @@ ngx_mlsec_strict_why(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_mlsec_strict_host(ngx_http_request_t *r)
 {
-    size_t      len;
-    ngx_uint_t  n;
+    u_char      *end;
+    size_t       len;
+    ngx_uint_t   n;
 
     if (r->http_version >= NGX_HTTP_VERSION_20 || r->host_start == NULL
         || ngx_mlsec_header_in(r, "host", &n) == NULL)
@@ -111,7 +112,15 @@ ngx_mlsec_strict_host(ngx_http_request_t *r)
         return 1;
     }
 
-    len = (r->port_end ? r->port_end : r->host_end) - r->host_start;
+    /* not every nginx says where the port ends; the request line goes on */
+
+    end = r->host_end;
+
+    if (*end == ':') {
+        do { end++; } while (*end >= '0' && *end <= '9');
+    }
+
+    len = end - r->host_start;
 
     return r->headers_in.host->value.len == len
            && ngx_strncasecmp(r->headers_in.host->value.data, r->host_start,
