@@ -129,6 +129,10 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
         server @{[$good->address]}; keepalive 4; mlsec_service single;
         mlsec_retry min=1000 base=1ms;
     }
+    upstream hasty {
+        zone hasty 64k; server @{[$bad->address]} max_fails=0; server @{[$good->address]} max_fails=0;
+        mlsec_service hasty; mlsec_retry min=1000 base=1ms attempt=200ms;
+    }
     upstream slow {
         server @{[$good->address]}; mlsec_service slow;
         mlsec_retry min=1000 base=60s cap=60s;
@@ -185,7 +189,9 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     location /one/ { proxy_pass http://single/; }
     location /dead-plain/ { proxy_pass http://dead/; }
     location /seq/ { proxy_pass http://seq/; }
-    @{[map { $parts->($_) } qw(three single tries dead gone breaks
+    location /hasty-plain/ { proxy_pass http://hasty/; }
+    location /hasty-off/ { proxy_pass http://hasty/; proxy_next_upstream off; proxy_read_timeout 600ms; }
+    @{[map { $parts->($_) } qw(hasty three single tries dead gone breaks
                                 weighted)]}
     location ~ ^/body(/.*) { mlsec_call a http://three\$1 body=on required; client_body_buffer_size 1k; }
     location ~ ^/keyed(/.*) {
@@ -284,6 +290,25 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset'],
     $n = calls('/bad/half');
     $nginx->get('/plain/bad/half') for 1 .. 3;
     is(calls('/bad/half') - $n, 3, 'plain: never after the first byte');
+}
+
+# attempt=: one that hangs is not all that a part has time for
+{
+    my ($r, $n) = until_bad('/hasty/bad/hang', '/bad/hang');
+
+    is("$r->{body} $n", '{"a":{"ok":1},"b":1} 2', 'attempt=: a part');
+    ($r, $n) = until_bad('/hasty-plain/bad/hang', '/bad/hang');
+    is("$r->{body} $n", '{"ok":1} 2', 'attempt=: plain');
+    ($r, $n) = until_bad('/hasty-plain/bad/hang', '/bad/hang', headers => ['X-Request-Deadline-Ms: 5000']);
+    is("$r->{body} $n", '{"ok":1} 2', 'attempt=: plain, with a deadline');
+    ($r, $n) = until_bad('/hasty-plain/bad/hang', '/bad/hang', headers => ['X-Request-Deadline-Ms: 100']);
+    is("$r->{status} $n", '504 1', 'attempt=: a deadline that comes sooner');
+
+    my $start = time;
+
+    ($r, $n) = until_bad('/hasty-off/bad/hang', '/bad/hang');
+    is("$r->{status} $n", '504 1', 'attempt=: not where mlsec_retry is switched off');
+    cmp_ok(time - $start, '>', 0.5, 'attempt=: the time of the location');
 }
 
 # methods and bodies
