@@ -32,6 +32,8 @@ typedef struct {
     ngx_str_t     message;       /* any bytes; empty: the status's own */
     ngx_str_t     details;       /* members of a JSON object, no braces */
     time_t        retry_after;   /* seconds for Retry-After, 0: none */
+    ngx_str_t     allow;         /* for Allow of a 405; empty: what mlsec_allow
+                                    says of the location */
 
     /* for whoever keeps records, never told to the client: */
 
