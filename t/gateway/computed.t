@@ -371,10 +371,46 @@ for my $pair (['1h', 1], ['24h', 1], ['48h', 2], ['72h', 3], ['30d', 30],
        "/api/v1/cost-metrics?time_range_days=$days", "$range: $days days");
 }
 for my $path ('/analytics/drift?time_range=7%64',
-              '/data/quality-thresholds?model_type=securit%79')
+              '/data/quality-thresholds?model_type=securit%79',
+              '/models/m/performance?days=%37',
+              '/training/experiments/m/runs?limit=%37',
+              '/dashboard/activity/recent?limit=%37',
+              '/data/datasets/d/preview?lines=%37',
+              '/dashboard/performance/trends?hours=%37')
 {
     my ($reply, @calls) = asked('GET', $path);
     is("$reply->{status} " . @calls, '422 0', "$path: escaped without need");
+}
+
+# What is said of an argument is what the service was asked: of two the first,
+# a name that looks like "no" is a name, a blank is a blank.
+for my $three (
+    ['GET', '/analytics/performance/trends?days=7&days=30',
+     '/analytics/trends?days=7', 'days', 7],
+    ['GET', '/analytics/drift/alerts?days=2&days=9', '/drift/alerts?days=2'],
+    ['GET', '/analytics/model-comparison?model_name=a&days=1&model_name=b&days=2',
+     '/red-team/comparison/a?days=1', 'model_name', 'a'],
+    ['POST', '/analytics/production/drift-check?model_name=a&model_name=b',
+     '/drift/drift/production-data?model_name=a&hours=24', 'model_name', 'a'],
+    ['POST', '/analytics/drift/check?model_name=0',
+     '/auto-retrain/check-drift/0', 'model_name', '0'],
+    ['GET', '/training/experiments/compare?model_names=0',
+     '/models/experiments/compare?model_names=0', 'models_compared', ['0']],
+    ['GET', '/business-metrics/trend-analysis?metric_name=a+b&metric_name=c',
+     '/metrics?limit=1000&metric_name=a%20b', 'metric_name', 'a b'],
+    ['GET', '/business-metrics/anomaly-detection?metric_name=a%26limit%3D1',
+     '/metrics?limit=1000&metric_name=a%26limit%3D1', 'metric_name',
+     'a&limit=1'],
+    ['GET', '/business-metrics/metrics/export?metric_names=a+b',
+     '/metrics?limit=1000&metric_name=', 'metric_names', ['a b']])
+{
+    my ($method, $path, $target, $name, $value) = @$three;
+    my ($reply, @calls) = asked($method, $path, undef);
+    is(join(' ', $reply->{status}, map { $_->{target} } @calls),
+       "200 $target", "$method $path: the service is asked") or next;
+    next if !defined $name;
+    ok(!same($value, JSON::PP->new->utf8->decode($reply->{body})->{$name}),
+       "and $name says so") or diag $reply->{body};
 }
 for my $path ('/_asked', '/_nothing', '/_predict', '/_reload', '/api/_asked',
               '/_services', '/_system', '/_breakers', '/_about', '/_drained') {
