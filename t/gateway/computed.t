@@ -48,16 +48,24 @@ my ($status, $out, $err) = run({ RUN_DIR => $dir, SERVICE_PORT => $port,
                                  LIMITS => 'off', MLSEC_DEMO => 'open' },
                                'util/render');
 is($status, 0, 'rendered') or BAIL_OUT($err);
-# a machine that has other things to do is not what is tried here, nor what
-# becomes of a service that fails again and again
+# A machine that has other things to do is not what is tried here, nor what
+# becomes of a service that fails again and again (probes.t does that): each case
+# fails a service twice, so that the shipped breaker would open for the next.
+my %changed;
 for my $file (glob "$dir/conf/*.conf $dir/conf/routes/*.conf") {
     my $text = slurp($file);
-    $text =~ s/timeout=2s/timeout=60s/g + $text =~ s/mlsec_deadline \w+/mlsec_deadline 60s/g
-        + $text =~ s/mlsec_breaker;/mlsec_breaker volume=10000;/g
-        or next;
+    for (['timeout', qr/timeout=2s/, 'timeout=60s'],
+         ['deadline', qr/mlsec_deadline +\w+/, 'mlsec_deadline 60s'],
+         ['breaker', qr/mlsec_breaker;/, 'mlsec_breaker volume=10000;'])
+    {
+        my ($name, $from, $to) = @$_;
+        $changed{$name} += $text =~ s/$from/$to/g;
+    }
     open my $f, '>:raw', $file or die $!;
     print {$f} $text;
 }
+is($changed{breaker}, 9, 'the breaker of each service stands aside');
+cmp_ok($changed{$_}, '>', 5, "each $_ is a long one") for qw(timeout deadline);
 spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
       "$dir/logs/error.log", '-c', "$dir/conf/nginx.conf", '-g',
       'daemon off;');
