@@ -36,6 +36,7 @@
 #include <audit/ngx_mlsec_audit.h>
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_allow.h>
+#include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_deadline.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_variables.h>
@@ -94,13 +95,24 @@ static const struct {
 
 static const struct {
     ngx_http_handler_pt   handler;
-    ngx_uint_t          (*used)(ngx_conf_t *cf);
+    const ngx_module_t   *used;
+    const ngx_module_t   *or_used;         /* or NULL */
 } ngx_mlsec_needs[] = {
-    { ngx_mlsec_limit_address, ngx_mlsec_limit_used },
-    { ngx_mlsec_limit_identity, ngx_mlsec_limit_used },
-    { ngx_mlsec_limit_log, ngx_mlsec_limit_used },
-    { ngx_mlsec_audit_precontent, ngx_mlsec_audit_used },
-    { ngx_mlsec_audit_log, ngx_mlsec_audit_used }
+    { ngx_mlsec_auth_rewrite, &ngx_mlsec_auth_module, NULL },
+    { ngx_mlsec_strict, &ngx_mlsec_edge_filter_module,
+      &ngx_mlsec_auth_module },
+    { ngx_mlsec_https_rewrite, &ngx_mlsec_edge_filter_module, NULL },
+    { ngx_mlsec_preflight, &ngx_mlsec_edge_filter_module, NULL },
+    { ngx_mlsec_allow_rewrite, &ngx_mlsec_allow_module, NULL },
+    { ngx_mlsec_limit_address, &ngx_mlsec_limit_module, NULL },
+    { ngx_mlsec_access, &ngx_mlsec_auth_module, &ngx_mlsec_limit_module },
+    { ngx_mlsec_auth_passed, &ngx_mlsec_auth_module, NULL },
+    { ngx_mlsec_limit_identity, &ngx_mlsec_limit_module, NULL },
+    { ngx_mlsec_validate_handler, &ngx_mlsec_validate_module, NULL },
+    { ngx_mlsec_service_via, &ngx_mlsec_service_module, NULL },
+    { ngx_mlsec_audit_precontent, &ngx_mlsec_audit_module, NULL },
+    { ngx_mlsec_limit_log, &ngx_mlsec_limit_module, NULL },
+    { ngx_mlsec_audit_log, &ngx_mlsec_audit_module, NULL }
 };
 
 
@@ -248,7 +260,8 @@ ngx_mlsec_is_needed(ngx_conf_t *cf, ngx_http_handler_pt handler)
     for (i = 0; i < sizeof(ngx_mlsec_needs) / sizeof(ngx_mlsec_needs[0]); i++)
     {
         if (ngx_mlsec_needs[i].handler == handler) {
-            return ngx_mlsec_needs[i].used(cf);
+            return ngx_mlsec_conf_used(cf, ngx_mlsec_needs[i].used)
+                   || ngx_mlsec_conf_used(cf, ngx_mlsec_needs[i].or_used);
         }
     }
 

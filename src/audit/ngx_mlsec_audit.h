@@ -99,15 +99,6 @@ ngx_int_t ngx_mlsec_audit_precontent(ngx_http_request_t *r);
 ngx_int_t ngx_mlsec_audit_log(ngx_http_request_t *r);
 
 
-/* ngx_mlsec_audit_module.c */
-
-/*
- * Whether there is any audit log; the handlers above are of no use without.
- * To be called after all of http{} was read.
- */
-ngx_uint_t ngx_mlsec_audit_used(ngx_conf_t *cf);
-
-
 /* ngx_mlsec_audit_writer.c */
 
 /*

@@ -239,6 +239,8 @@ ngx_mlsec_audit_file(ngx_conf_t *cf, ngx_str_t *path,
         return NULL;
     }
 
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_audit_module);
+
     *files = file;
     *file = *params;
     file->file = opened;
@@ -271,17 +273,6 @@ ngx_mlsec_audit_same(ngx_conf_t *cf, ngx_mlsec_audit_file_t *file,
     }
 
     return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_mlsec_audit_used(ngx_conf_t *cf)
-{
-    const ngx_mlsec_audit_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_audit_module);
-
-    return mcf->files.nelts != 0;
 }
 
 

@@ -11,7 +11,7 @@
  * ngx_mlsec_auth_roles.c      mlsec_role, the roles of mlsec_allow
  * ngx_mlsec_auth_files.c      keys and revocations, read again when they change
  * ngx_mlsec_auth_cache.c      signatures that have been verified
- * ngx_mlsec_auth_recent.c    tokens that this worker has seen, parsed
+ * ngx_mlsec_auth_recent.c     tokens that this worker has seen, parsed
  * ngx_mlsec_auth_handler.c    THE access handler: who, then whether
  * ngx_mlsec_auth_jwt.c        tokens: what they say
  * ngx_mlsec_auth_source.c     tokens: where they are
@@ -57,6 +57,7 @@
 
 typedef struct ngx_mlsec_keys_uri_s  ngx_mlsec_keys_uri_t;
 typedef struct ngx_mlsec_wait_s  ngx_mlsec_wait_t;
+typedef struct ngx_mlsec_recent_s  ngx_mlsec_recent_t;
 
 
 typedef enum {
@@ -173,6 +174,8 @@ typedef struct {
     time_t                  leeway;        /* seconds */
     time_t                  max_age;       /* seconds, 0: any */
     mlsec_jwt_policy_t      policy;        /* made of the above by the merge */
+    ngx_uint_t              kin;           /* the same number: the same
+                                              issuers, audiences and claims */
 
     ngx_uint_t              sources;       /* NGX_MLSEC_SOURCE_*, 0: not set */
     ngx_str_t               cookie;
@@ -199,7 +202,10 @@ typedef struct {
                                               come to */
     ngx_str_t               claims;        /* JSON, empty: none */
     ngx_str_t               minted;        /* for services, empty: none */
+    ngx_str_t               role_names;    /* with commas; empty: none, or
+                                              not known yet */
     mlsec_jwt_t             jwt;           /* jwt.claims NULL: no token */
+    ngx_mlsec_recent_t     *recent;        /* NULL: jwt is this request's */
     const char             *reason;        /* of a refusal, for the log */
     const char             *policy;        /* NULL: mlsec_auth */
     ngx_mlsec_wait_t       *wait;          /* for keys; NULL: it did not */
@@ -320,19 +326,37 @@ void ngx_mlsec_jwt_cache_put(ngx_http_request_t *r,
  *
  * token: text and stamp are the caller's.
  *
- * NGX_OK: *jwt is to be closed as any other, its text is in r->pool.
- * NGX_DECLINED: not known.  NGX_ERROR: no memory.
+ * NGX_OK: ctx has its claims, to be given back with ngx_mlsec_recent_forget().
+ * NGX_DECLINED: not known.
  */
 ngx_int_t ngx_mlsec_recent_get(ngx_http_request_t *r,
-    const ngx_mlsec_cached_t *token, mlsec_jwt_t *jwt);
+    const ngx_mlsec_cached_t *token, ngx_mlsec_auth_ctx_t *ctx);
 
 /*
- * Keeps a token whose signature is good, where there is a mlsec_jwt_cache.
- *
- * jwt: read, stays the caller's to close; nobody may change its claims.
+ * Keeps ctx->jwt, whose signature is good, where there is a mlsec_jwt_cache.
+ * Nobody may change its claims any more.
  */
 void ngx_mlsec_recent_put(ngx_http_request_t *r,
-    const ngx_mlsec_cached_t *token, const mlsec_jwt_t *jwt);
+    const ngx_mlsec_cached_t *token, ngx_mlsec_auth_ctx_t *ctx);
+
+/*
+ * Whether the token is good, but for its times and for revocation, for the
+ * policy of a location: 1, and ctx says who it is, as long as ctx is not
+ * forgotten; 0: not known.
+ */
+ngx_uint_t ngx_mlsec_recent_person(const ngx_mlsec_auth_loc_conf_t *lcf,
+    ngx_mlsec_auth_ctx_t *ctx);
+
+/*
+ * Notes that it is, and who.  ctx: with all names.
+ */
+void ngx_mlsec_recent_keep(const ngx_mlsec_auth_loc_conf_t *lcf,
+    const ngx_mlsec_auth_ctx_t *ctx);
+
+/*
+ * Gives the token of ctx back, if it has one.
+ */
+void ngx_mlsec_recent_forget(ngx_mlsec_auth_ctx_t *ctx);
 
 
 /* ngx_mlsec_auth_cache.c */

@@ -10,8 +10,8 @@
 
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_conf.h>
+#include <lib/auth/mlsec_sha256.h>
 #include <lib/auth/mlsec_token_cache.h>
-#include <openssl/evp.h>
 
 
 #define NGX_MLSEC_JWT_CACHE_TTL  60        /* seconds */
@@ -138,9 +138,7 @@ ngx_mlsec_jwt_cache_get(ngx_http_request_t *r, ngx_mlsec_cached_t *token,
     token->on = 0;
 
     if (mcf->cache == NULL
-        || EVP_Digest(token->text.data, token->text.len, token->digest, NULL,
-                      EVP_sha256(), NULL)
-           != 1)
+        || mlsec_sha256(token->text, token->digest) != MLSEC_OK)
     {
         return NGX_DECLINED;
     }

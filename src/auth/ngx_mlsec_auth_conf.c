@@ -58,6 +58,7 @@ ngx_mlsec_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     scf = ngx_http_conf_get_module_srv_conf(cf, ngx_mlsec_auth_module);
     scf->used = 1;
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_auth_module);
 
     return NGX_CONF_OK;
 }

@@ -10,7 +10,7 @@
 
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_mem.h>
-#include <openssl/evp.h>
+#include <lib/auth/mlsec_sha256.h>
 
 
 #define NGX_MLSEC_AUTH_WATCH  1000     /* ms between two looks at a file */
@@ -257,11 +257,11 @@ ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file, ngx_pool_t *pool,
 uint64_t
 ngx_mlsec_auth_stamp(mlsec_str_t text)
 {
-    u_char    digest[32];
+    u_char    digest[MLSEC_SHA256_SIZE];
     uint64_t  stamp;
 
     ngx_memzero(digest, sizeof(digest));
-    (void) EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL);
+    (void) mlsec_sha256(text, digest);
     ngx_memcpy(&stamp, digest, sizeof(stamp));
 
     return stamp;

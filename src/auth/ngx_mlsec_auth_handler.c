@@ -28,8 +28,6 @@ static ngx_int_t ngx_mlsec_auth_may(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_auth_tell(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
-static ngx_int_t ngx_mlsec_auth_set(ngx_http_request_t *r, ngx_str_t *user,
-    ngx_str_t *roles, ngx_str_t *tenant, ngx_str_t *token);
 static ngx_int_t ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status);
@@ -145,11 +143,7 @@ ngx_mlsec_auth_passed(ngx_http_request_t *r)
 static void
 ngx_mlsec_auth_cleanup(void *data)
 {
-    ngx_mlsec_auth_ctx_t  *ctx = data;
-
-    if (ctx->jwt.claims != NULL) {
-        mlsec_jwt_close(&ctx->jwt);
-    }
+    ngx_mlsec_recent_forget(data);
 }
 
 
@@ -222,9 +216,7 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
             continue;
         }
 
-        if (one.jwt.claims != NULL) {
-            mlsec_jwt_close(&one.jwt);
-        }
+        ngx_mlsec_recent_forget(&one);
 
         if (ctx->tenant.len != one.tenant.len
             || ngx_memcmp(ctx->tenant.data, one.tenant.data, one.tenant.len)
@@ -357,35 +349,26 @@ static ngx_int_t
 ngx_mlsec_auth_tell(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
 {
-    ngx_str_t  roles;
+    ngx_str_t  values[NGX_MLSEC_IDENTITIES];
 
-    if (ngx_mlsec_role_names(r, ctx->roles, &roles) != NGX_OK
-        || ngx_mlsec_mint(r, lcf->mint, ctx, &ctx->minted) != NGX_OK)
+    if (ctx->role_names.len == 0
+        && ngx_mlsec_role_names(r, ctx->roles, &ctx->role_names) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_mlsec_auth_set(r, &ctx->identity, &roles, &ctx->tenant,
-                              &ctx->minted);
-}
+    ngx_mlsec_recent_keep(lcf, ctx);
 
-
-static ngx_int_t
-ngx_mlsec_auth_set(ngx_http_request_t *r, ngx_str_t *user, ngx_str_t *roles,
-    ngx_str_t *tenant, ngx_str_t *token)
-{
-    if (ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_USER, user) != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_ROLES, roles)
-           != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TENANT, tenant)
-           != NGX_OK
-        || ngx_mlsec_identity_set(r, NGX_MLSEC_IDENTITY_TOKEN, token)
-           != NGX_OK)
-    {
+    if (ngx_mlsec_mint(r, lcf->mint, ctx, &ctx->minted) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    values[NGX_MLSEC_IDENTITY_USER] = ctx->identity;
+    values[NGX_MLSEC_IDENTITY_ROLES] = ctx->role_names;
+    values[NGX_MLSEC_IDENTITY_TENANT] = ctx->tenant;
+    values[NGX_MLSEC_IDENTITY_TOKEN] = ctx->minted;
+
+    return ngx_mlsec_identity_set(r, values);
 }
 
 
@@ -400,15 +383,15 @@ ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     ngx_uint_t status)
 {
     const char  *challenge;
-    ngx_str_t    none;
+    ngx_str_t    nobody[NGX_MLSEC_IDENTITIES];
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "mlsec auth: refused with %ui, reason: \"%s\"", status,
                   ctx->reason ? ctx->reason : "unknown");
 
-    ngx_str_null(&none);
+    ngx_memzero(nobody, sizeof(nobody));
 
-    if (ngx_mlsec_auth_set(r, &none, &none, &none, &none) != NGX_OK) {
+    if (ngx_mlsec_identity_set(r, nobody) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

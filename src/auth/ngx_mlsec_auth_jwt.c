@@ -27,11 +27,13 @@ static ngx_int_t ngx_mlsec_jwt_refused(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     const ngx_str_t *token, mlsec_reason_e reason);
 static mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
-    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     const ngx_str_t *token);
+static mlsec_reason_e ngx_mlsec_jwt_good(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static mlsec_reason_e ngx_mlsec_jwt_known(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
-    mlsec_jwt_t *jwt, ngx_mlsec_cached_t *cached);
+    ngx_mlsec_auth_ctx_t *ctx, ngx_mlsec_cached_t *cached);
 static uint64_t ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf,
     const ngx_mlsec_sets_t *sets);
 static void ngx_mlsec_jwt_sets(const ngx_mlsec_auth_loc_conf_t *lcf,
@@ -79,7 +81,7 @@ ngx_mlsec_auth_jwt(ngx_http_request_t *r,
         return rc;
     }
 
-    reason = ngx_mlsec_jwt_verify(r, lcf, &ctx->jwt, &token);
+    reason = ngx_mlsec_jwt_verify(r, lcf, ctx, &token);
 
     if (reason != MLSEC_REASON_OK) {
         return ngx_mlsec_jwt_refused(r, lcf, ctx, &token, reason);
@@ -88,10 +90,14 @@ ngx_mlsec_auth_jwt(ngx_http_request_t *r,
     ctx->claims.data = (u_char *) ctx->jwt.text.data;
     ctx->claims.len = ctx->jwt.text.len;
 
+    if (ngx_mlsec_recent_person(lcf, ctx)) {
+        return NGX_OK;
+    }
+
     rc = ngx_mlsec_jwt_identity(r, lcf, ctx);
 
     if (rc != NGX_OK) {
-        mlsec_jwt_close(&ctx->jwt);
+        ngx_mlsec_recent_forget(ctx);
     }
 
     return rc;
@@ -136,52 +142,60 @@ ngx_mlsec_jwt_refused(ngx_http_request_t *r,
 
 static mlsec_reason_e
 ngx_mlsec_jwt_verify(ngx_http_request_t *r,
-    const ngx_mlsec_auth_loc_conf_t *lcf, mlsec_jwt_t *jwt,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     const ngx_str_t *token)
 {
-    u_char              buf[43];
     mlsec_reason_e      reason;
     ngx_mlsec_sets_t    sets;
     ngx_mlsec_cached_t  cached;
 
     ngx_mlsec_jwt_sets(lcf, &sets);
 
-    ngx_memzero(&cached, sizeof(ngx_mlsec_cached_t));
-
+    cached.on = 0;
     cached.text.data = token->data;
     cached.text.len = token->len;
     cached.stamp = ngx_mlsec_jwt_stamp(lcf, &sets);
 
-    switch (ngx_mlsec_recent_get(r, &cached, jwt)) {
+    if (ngx_mlsec_recent_get(r, &cached, ctx) != NGX_OK) {
+        reason = ngx_mlsec_jwt_known(r, lcf, &sets, ctx, &cached);
 
-    case NGX_OK:
-        reason = MLSEC_REASON_OK;
-        break;
-
-    case NGX_DECLINED:
-        reason = ngx_mlsec_jwt_known(r, lcf, &sets, jwt, &cached);
-        break;
-
-    default: /* NGX_ERROR */
-        return MLSEC_REASON_NOMEM;
+        if (reason != MLSEC_REASON_OK) {
+            return reason;
+        }
     }
+
+    reason = ngx_mlsec_jwt_good(r, lcf, ctx);
 
     if (reason != MLSEC_REASON_OK) {
-        return reason;
+        ngx_mlsec_recent_forget(ctx);
     }
 
-    reason = mlsec_jwt_check(jwt, &lcf->policy, ngx_time(),
-                             ngx_mlsec_auth_thumbprint(r, buf));
+    return reason;
+}
+
+
+/* What the claims say, and what may change while a token is known. */
+
+static mlsec_reason_e
+ngx_mlsec_jwt_good(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
+{
+    u_char              buf[43];
+    mlsec_reason_e      reason;
+    const mlsec_jwt_t  *jwt;
+
+    jwt = &ctx->jwt;
+
+    reason = ngx_mlsec_recent_person(lcf, ctx)
+             ? mlsec_jwt_check_time(jwt, &lcf->policy, ngx_time())
+             : mlsec_jwt_check(jwt, &lcf->policy, ngx_time(),
+                               ngx_mlsec_auth_thumbprint(r, buf));
 
     if (reason == MLSEC_REASON_OK && lcf->revoked != NULL
         && mlsec_revoked_has(&lcf->revoked->revoked, jwt->jti, jwt->sub,
                              jwt->has_iat ? jwt->iat : -1))
     {
         reason = MLSEC_REASON_REVOKED;
-    }
-
-    if (reason != MLSEC_REASON_OK) {
-        mlsec_jwt_close(jwt);
     }
 
     return reason;
@@ -193,7 +207,7 @@ ngx_mlsec_jwt_verify(ngx_http_request_t *r,
 static mlsec_reason_e
 ngx_mlsec_jwt_known(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
-    mlsec_jwt_t *jwt, ngx_mlsec_cached_t *cached)
+    ngx_mlsec_auth_ctx_t *ctx, ngx_mlsec_cached_t *cached)
 {
     mlsec_str_t     payload;
     mlsec_reason_e  reason;
@@ -201,14 +215,14 @@ ngx_mlsec_jwt_known(ngx_http_request_t *r,
     switch (ngx_mlsec_jwt_cache_get(r, cached, &payload)) {
 
     case NGX_OK:
-        reason = mlsec_jwt_read_text(jwt, payload);
+        reason = mlsec_jwt_read_text(&ctx->jwt, payload);
         break;
 
     case NGX_ABORT:
         return MLSEC_REASON_SIGNATURE;
 
     case NGX_DECLINED:
-        reason = ngx_mlsec_jwt_signature(r, lcf, sets, jwt, cached);
+        reason = ngx_mlsec_jwt_signature(r, lcf, sets, &ctx->jwt, cached);
         break;
 
     default: /* NGX_ERROR */
@@ -216,7 +230,7 @@ ngx_mlsec_jwt_known(ngx_http_request_t *r,
     }
 
     if (reason == MLSEC_REASON_OK) {
-        ngx_mlsec_recent_put(r, cached, jwt);
+        ngx_mlsec_recent_put(r, cached, ctx);
     }
 
     return reason;

@@ -27,6 +27,8 @@ static char *ngx_mlsec_auth_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static void ngx_mlsec_auth_inherit(ngx_mlsec_auth_loc_conf_t *prev,
     ngx_mlsec_auth_loc_conf_t *conf);
+static void ngx_mlsec_auth_kin(ngx_mlsec_auth_loc_conf_t *prev,
+    ngx_mlsec_auth_loc_conf_t *conf);
 static ngx_int_t ngx_mlsec_auth_check(ngx_conf_t *cf,
     const ngx_mlsec_auth_loc_conf_t *conf);
 static void ngx_mlsec_auth_policy(ngx_mlsec_auth_loc_conf_t *conf);
@@ -334,6 +336,8 @@ static void
 ngx_mlsec_auth_inherit(ngx_mlsec_auth_loc_conf_t *prev,
     ngx_mlsec_auth_loc_conf_t *conf)
 {
+    ngx_mlsec_auth_kin(prev, conf);
+
     if (conf->methods == 0) {
         conf->methods = prev->methods;
     }
@@ -383,6 +387,28 @@ ngx_mlsec_auth_inherit(ngx_mlsec_auth_loc_conf_t *prev,
 
     ngx_conf_merge_value(conf->leeway, prev->leeway, 30);
     ngx_conf_merge_value(conf->max_age, prev->max_age, 0);
+}
+
+
+/*
+ * Before anything is inherited.  The numbers of a configuration before this
+ * one are not used again: of a process that reads several, a worker of
+ * "master_process off", the table of tokens lives on.
+ */
+
+static void
+ngx_mlsec_auth_kin(ngx_mlsec_auth_loc_conf_t *prev,
+    ngx_mlsec_auth_loc_conf_t *conf)
+{
+    static ngx_uint_t  last;
+
+    if (prev->kin == 0) {
+        prev->kin = ++last;
+    }
+
+    conf->kin = (conf->issuers || conf->audiences || conf->claim_sub.n
+                 || conf->claim_roles.n || conf->claim_tenant.n)
+                ? ++last : prev->kin;
 }
 
 

@@ -10,7 +10,6 @@
 
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_identity.h>
-#include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_variables.h>
 #include <lib/auth/mlsec_base64url.h>
 
@@ -23,8 +22,6 @@ static void ngx_mlsec_auth_address(ngx_http_request_t *r,
     mlsec_str_t *address);
 static ngx_int_t ngx_mlsec_auth_key_identity(ngx_http_request_t *r,
     const mlsec_api_key_t *key, ngx_mlsec_auth_ctx_t *ctx);
-static void ngx_mlsec_auth_strings(ngx_mlsec_json_t *w,
-    const mlsec_str_t *list, size_t n);
 
 
 ngx_int_t
@@ -103,8 +100,6 @@ ngx_mlsec_auth_key_identity(ngx_http_request_t *r,
     const mlsec_api_key_t *key, ngx_mlsec_auth_ctx_t *ctx)
 {
     size_t                             i;
-    ngx_str_t                          str;
-    ngx_mlsec_json_t                   w;
     const ngx_mlsec_auth_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_auth_module);
@@ -120,48 +115,15 @@ ngx_mlsec_auth_key_identity(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    (void) ngx_mlsec_json_init(&w, r->pool, 128);
-
-    ngx_mlsec_json_lit(&w, "{\"sub\":");
-    ngx_mlsec_json_string(&w, &ctx->identity);
-    ngx_mlsec_json_lit(&w, ",\"roles\":");
-    ngx_mlsec_auth_strings(&w, key->roles, key->nroles);
-    ngx_mlsec_json_lit(&w, ",\"scopes\":");
-    ngx_mlsec_auth_strings(&w, key->scopes, key->nscopes);
-
-    if (key->tenant.len) {
-        str.data = (u_char *) key->tenant.data;
-        str.len = key->tenant.len;
-        ngx_mlsec_json_lit(&w, ",\"tenant\":");
-        ngx_mlsec_json_string(&w, &str);
+    ctx->claims.data = ngx_pnalloc(r->pool, key->claims.len);
+    if (ctx->claims.data == NULL) {
+        return NGX_ERROR;
     }
 
-    ngx_mlsec_json_lit(&w, "}");
+    ctx->claims.len = key->claims.len;
+    ngx_memcpy(ctx->claims.data, key->claims.data, key->claims.len);
 
-    return ngx_mlsec_json_text(&w, &ctx->claims);
-}
-
-
-static void
-ngx_mlsec_auth_strings(ngx_mlsec_json_t *w, const mlsec_str_t *list, size_t n)
-{
-    size_t     i;
-    ngx_str_t  str;
-
-    ngx_mlsec_json_lit(w, "[");
-
-    for (i = 0; i < n; i++) {
-
-        if (i > 0) {
-            ngx_mlsec_json_lit(w, ",");
-        }
-
-        str.data = (u_char *) list[i].data;
-        str.len = list[i].len;
-        ngx_mlsec_json_string(w, &str);
-    }
-
-    ngx_mlsec_json_lit(w, "]");
+    return NGX_OK;
 }
 
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_allow.h>
+#include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_error.h>
 
 
@@ -410,6 +411,10 @@ ngx_mlsec_allow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->enforced = conf->methods != 0
                      && conf->methods != NGX_MLSEC_ALLOW_ANY
                      && (conf->here || clcf->handler != NULL);
+
+    if (conf->enforced) {
+        ngx_mlsec_conf_use(cf, &ngx_mlsec_allow_module);
+    }
 
     return NGX_CONF_OK;
 }

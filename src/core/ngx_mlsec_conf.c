@@ -11,8 +11,59 @@
 #include <core/ngx_mlsec_conf.h>
 
 
+#define NGX_MLSEC_CONF_USERS  16         /* more than there are modules */
+
+
 static ngx_int_t ngx_mlsec_conf_statuses_item(ngx_str_t *item,
     ngx_mlsec_statuses_t *statuses);
+
+
+/*
+ * A module and the configuration that last had something for it to do, known
+ * by its cycle.  The address of a cycle that is gone may come again: then
+ * something is registered that is not needed.
+ */
+
+static struct {
+    const ngx_module_t  *module;
+    const ngx_cycle_t   *cycle;
+} ngx_mlsec_conf_users[NGX_MLSEC_CONF_USERS];
+
+
+void
+ngx_mlsec_conf_use(ngx_conf_t *cf, const ngx_module_t *module)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MLSEC_CONF_USERS; i++) {
+
+        if (ngx_mlsec_conf_users[i].module == NULL
+            || ngx_mlsec_conf_users[i].module == module)
+        {
+            ngx_mlsec_conf_users[i].module = module;
+            ngx_mlsec_conf_users[i].cycle = cf->cycle;
+            return;
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_mlsec_conf_used(ngx_conf_t *cf, const ngx_module_t *module)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MLSEC_CONF_USERS; i++) {
+
+        if (ngx_mlsec_conf_users[i].module == module) {
+            return ngx_mlsec_conf_users[i].cycle == cf->cycle;
+        }
+    }
+
+    /* of one that had no room here it is not known */
+
+    return ngx_mlsec_conf_users[NGX_MLSEC_CONF_USERS - 1].module != NULL;
+}
 
 
 ngx_uint_t

@@ -38,6 +38,19 @@ typedef struct {
 
 
 /*
+ * Notes that a configuration has something for "module" to do; while its
+ * directives are read or merged.
+ */
+void ngx_mlsec_conf_use(ngx_conf_t *cf, const ngx_module_t *module);
+
+/*
+ * Whether it has, once all is merged: 1 or 0.  Phase handlers need not be
+ * registered otherwise.  Filters do: their chain is one for all configurations
+ * of a process, and one that fails to load may have changed it.
+ */
+ngx_uint_t ngx_mlsec_conf_used(ngx_conf_t *cf, const ngx_module_t *module);
+
+/*
  * Splits "name=value".  name: with its "=".
  *
  * 1: arg starts with name, *value is the rest (inside arg).  0: it does not.

@@ -48,16 +48,12 @@ static const ngx_str_t  ngx_mlsec_identity_names[] = {
 static const struct {
     ngx_str_t    name;
     u_char      *lowcase;
-} ngx_mlsec_identity_own[] = {
+} ngx_mlsec_identity_own[NGX_MLSEC_IDENTITIES] = {
     { ngx_string("X-User-Id"), (u_char *) "x-user-id" },
     { ngx_string("X-User-Roles"), (u_char *) "x-user-roles" },
     { ngx_string("X-Tenant-Id"), (u_char *) "x-tenant-id" },
     { ngx_string("X-Gateway-Token"), (u_char *) "x-gateway-token" }
 };
-
-
-#define NGX_MLSEC_IDENTITY_OWN                                                \
-    (sizeof(ngx_mlsec_identity_own) / sizeof(ngx_mlsec_identity_own[0]))
 
 
 void
@@ -93,7 +89,9 @@ ngx_mlsec_identity_claims(const ngx_table_elt_t *h)
     }
 
     for (name = ngx_mlsec_identity_names; name->len; name++) {
-        if (ngx_mlsec_identity_same(h, name)) {
+        if (name->data[2] == h->lowcase_key[2]
+            && ngx_mlsec_identity_same(h, name))
+        {
             return !ngx_mlsec_identity_is_own(h);
         }
     }
@@ -152,8 +150,7 @@ ngx_mlsec_identity_hide(ngx_table_elt_t *h)
 
 
 ngx_int_t
-ngx_mlsec_identity_set(ngx_http_request_t *r, ngx_mlsec_identity_e which,
-    ngx_str_t *value)
+ngx_mlsec_identity_set(ngx_http_request_t *r, const ngx_str_t *values)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -163,26 +160,29 @@ ngx_mlsec_identity_set(ngx_http_request_t *r, ngx_mlsec_identity_e which,
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].lowcase_key == ngx_mlsec_identity_own[which].lowcase) {
+            if (ngx_mlsec_identity_is_own(&h[i])) {
                 ngx_mlsec_identity_hide(&h[i]);
             }
         }
     }
 
-    if (value->len == 0) {
-        return NGX_OK;
-    }
+    for (i = 0; i < NGX_MLSEC_IDENTITIES; i++) {
 
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
+        if (values[i].len == 0) {
+            continue;
+        }
 
-    h->key = ngx_mlsec_identity_own[which].name;
-    h->lowcase_key = ngx_mlsec_identity_own[which].lowcase;
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
-    h->value = *value;
-    ngx_mlsec_elt_last(h);
+        h = ngx_list_push(&r->headers_in.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->key = ngx_mlsec_identity_own[i].name;
+        h->lowcase_key = ngx_mlsec_identity_own[i].lowcase;
+        h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+        h->value = values[i];
+        ngx_mlsec_elt_last(h);
+    }
 
     return NGX_OK;
 }
@@ -193,7 +193,7 @@ ngx_mlsec_identity_is_own(const ngx_table_elt_t *h)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_MLSEC_IDENTITY_OWN; i++) {
+    for (i = 0; i < NGX_MLSEC_IDENTITIES; i++) {
         if (h->lowcase_key == ngx_mlsec_identity_own[i].lowcase) {
             return 1;
         }

@@ -28,7 +28,8 @@ typedef enum {
     NGX_MLSEC_IDENTITY_USER = 0,
     NGX_MLSEC_IDENTITY_ROLES,
     NGX_MLSEC_IDENTITY_TENANT,
-    NGX_MLSEC_IDENTITY_TOKEN
+    NGX_MLSEC_IDENTITY_TOKEN,
+    NGX_MLSEC_IDENTITIES
 } ngx_mlsec_identity_e;
 
 
@@ -44,14 +45,16 @@ void ngx_mlsec_identity_strip(ngx_http_request_t *r);
 void ngx_mlsec_identity_hide(ngx_table_elt_t *h);
 
 /*
- * Sets one of the gateway's headers, in place of an earlier value.
+ * Sets the gateway's headers, in place of earlier values.
  *
- * value: bytes that may stand in a header; empty: the header is taken away.
+ * values: by ngx_mlsec_identity_e, NGX_MLSEC_IDENTITIES of them; bytes that may
+ * stand in a header, in memory that lives as long as r.  Empty: there is no
+ * such header.
  *
  * NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_mlsec_identity_set(ngx_http_request_t *r,
-    ngx_mlsec_identity_e which, ngx_str_t *value);
+    const ngx_str_t *values);
 
 /*
  * Whether a header of a request is one that the gateway has set: 1 or 0.

@@ -256,6 +256,10 @@ ngx_mlsec_edge_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->strict = prev->strict;
     }
 
+    if (conf->strict == 1) {
+        ngx_mlsec_conf_use(cf, &ngx_mlsec_edge_filter_module);
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -289,6 +293,12 @@ ngx_mlsec_edge_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                              &ngx_mlsec_edge_no_https);
     ngx_conf_merge_ptr_value(conf->browser, prev->browser,
                              &ngx_mlsec_edge_no_browser);
+
+    if (conf->cors->on || conf->browser->on
+        || conf->https != &ngx_mlsec_edge_no_https)
+    {
+        ngx_mlsec_conf_use(cf, &ngx_mlsec_edge_filter_module);
+    }
 
     return NGX_CONF_OK;
 }

@@ -42,11 +42,6 @@ ngx_int_t ngx_mlsec_limit_identity(ngx_http_request_t *r);
  */
 ngx_int_t ngx_mlsec_limit_log(ngx_http_request_t *r);
 
-/*
- * Whether there is any limit at all; the handlers above are of no use without.
- * To be called after all of http{} was read.
- */
-ngx_uint_t ngx_mlsec_limit_used(ngx_conf_t *cf);
 
 
 extern ngx_module_t  ngx_mlsec_limit_module;

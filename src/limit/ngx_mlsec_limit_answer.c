@@ -17,6 +17,7 @@
 #include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_json.h>
+#include <lib/mlsec_text.h>
 #include <limit/ngx_mlsec_limit_conf.h>
 
 
@@ -65,9 +66,11 @@ ngx_mlsec_limit_tell(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_limit_module);
 
-    if (ctx->strictest == NULL) {
+    if (ctx->strictest == ctx->told) {
         return NGX_OK;
     }
+
+    ctx->told = ctx->strictest;
 
     if ((lcf->headers & NGX_MLSEC_LIMIT_HEADERS_DRAFT)
         && ngx_mlsec_limit_tell_draft(r, ctx) != NGX_OK)
@@ -85,52 +88,49 @@ ngx_mlsec_limit_tell(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
 }
 
 
-/*
- * The quota of a rate is its bucket, and the window what the bucket takes to
- * fill: a client that sends q in w seconds is never refused.
- */
-
 static ngx_int_t
 ngx_mlsec_limit_tell_draft(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
 {
-    size_t                         size;
-    uint64_t                       window;
+    u_char                        *p;
     ngx_str_t                      policy, limit;
     const ngx_mlsec_limit_item_t  *item;
 
     item = ctx->strictest;
-    size = item->limit->name.len + sizeof("\"\";qu=\"concurrent-requests\"")
-           + sizeof(";q=;w=") + 2 * NGX_INT64_LEN;
+    policy = item->limit->header;
 
-    policy.data = ngx_pnalloc(r->pool, 2 * size);
-    if (policy.data == NULL) {
+    /* a limit that is shared, and cannot be now, is a part of itself */
+
+    if ((policy.len == 0
+         || item->terms.gcra.burst != item->limit->terms.gcra.burst)
+        && ngx_mlsec_limit_policy_header(r->pool, item->limit, &item->terms,
+                                         &policy)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    limit.data = policy.data + size;
+    p = ngx_pnalloc(r->pool, item->limit->name.len
+                             + sizeof("\"\";r=;t=") + 2 * NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    limit.data = p;
+
+    *p++ = '"';
+    p = ngx_cpymem(p, item->limit->name.data, item->limit->name.len);
+    p = ngx_cpymem(p, "\";r=", sizeof("\";r=") - 1);
 
     if (item->limit->kind == MLSEC_LIMIT_COUNT) {
-        policy.len = ngx_sprintf(policy.data,
-                                 "\"%V\";q=%uL;qu=\"concurrent-requests\"",
-                                 &item->limit->name, item->limit->max)
-                     - policy.data;
-        limit.len = ngx_sprintf(limit.data, "\"%V\";r=0", &item->limit->name)
-                    - limit.data;
+        *p++ = '0';
 
     } else {
-        window = (item->limit->kind == MLSEC_LIMIT_QUOTA)
-                 ? mlsec_quota_length(&item->terms.quota, ngx_time())
-                 : ngx_mlsec_limit_seconds(item->terms.gcra.tolerance);
-
-        policy.len = ngx_sprintf(policy.data, "\"%V\";q=%uL;w=%uL",
-                                 &item->limit->name,
-                                 ngx_mlsec_limit_quantity(item), window)
-                     - policy.data;
-        limit.len = ngx_sprintf(limit.data, "\"%V\";r=%uL;t=%uL",
-                                &item->limit->name, item->state.remaining,
-                                ngx_mlsec_limit_until(item))
-                    - limit.data;
+        p = mlsec_text_u64(p, item->state.remaining);
+        p = ngx_cpymem(p, ";t=", sizeof(";t=") - 1);
+        p = mlsec_text_u64(p, ngx_mlsec_limit_until(item));
     }
+
+    limit.len = p - limit.data;
 
     if (ngx_mlsec_limit_header(r, &ctx->headers.policy, "RateLimit-Policy",
                                &policy)
@@ -141,6 +141,50 @@ ngx_mlsec_limit_tell_draft(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
 
     return ngx_mlsec_limit_header(r, &ctx->headers.limit, "RateLimit",
                                   &limit);
+}
+
+
+/*
+ * The quota of a rate is its bucket, and the window what the bucket takes to
+ * fill: a client that sends q in w seconds is never refused.
+ */
+
+ngx_int_t
+ngx_mlsec_limit_policy_header(ngx_pool_t *pool,
+    const ngx_mlsec_limit_t *limit, const ngx_mlsec_limit_terms_t *terms,
+    ngx_str_t *text)
+{
+    uint64_t  quantity, window;
+
+    text->data = ngx_pnalloc(pool, limit->name.len
+                                   + sizeof("\"\";qu=\"concurrent-requests\"")
+                                   + sizeof(";q=;w=") + 2 * NGX_INT64_LEN);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (limit->kind == MLSEC_LIMIT_COUNT) {
+        text->len = ngx_sprintf(text->data,
+                                "\"%V\";q=%uL;qu=\"concurrent-requests\"",
+                                &limit->name, limit->max)
+                    - text->data;
+        return NGX_OK;
+    }
+
+    if (limit->kind == MLSEC_LIMIT_QUOTA) {
+        quantity = terms->quota.limit;
+        window = mlsec_quota_length(&terms->quota, ngx_time());
+
+    } else {
+        quantity = terms->gcra.burst;
+        window = ngx_mlsec_limit_seconds(terms->gcra.tolerance);
+    }
+
+    text->len = ngx_sprintf(text->data, "\"%V\";q=%uL;w=%uL", &limit->name,
+                            quantity, window)
+                - text->data;
+
+    return NGX_OK;
 }
 
 

@@ -54,6 +54,15 @@ typedef struct {
 } ngx_mlsec_limit_value_t;
 
 
+/* when= and unless= */
+
+typedef struct {
+    ngx_int_t                   index;     /* of the variable */
+    ngx_array_t                 words;     /* ngx_str_t */
+    ngx_uint_t                  unless;
+} ngx_mlsec_limit_when_t;
+
+
 /* What of a limit may differ from request to request. */
 
 typedef struct {
@@ -73,10 +82,13 @@ typedef struct {
     ngx_mlsec_limit_value_t     burst;
     ngx_mlsec_limit_value_t     cost;
     ngx_mlsec_limit_terms_t     terms;     /* of those that are constant */
+    ngx_mlsec_limit_when_t     *when;      /* NULL: for every request */
     uint64_t                    max;       /* of mlsec_limit_conn */
 
     ngx_array_t                *count;     /* statuses; NULL: all requests */
     ngx_str_t                   change;    /* what to change, for people */
+    ngx_str_t                   header;    /* RateLimit-Policy; empty: it is
+                                              not the same each time */
     ngx_mlsec_series_t         *metrics;   /* NULL: nobody counts */
     ngx_mlsec_conf_place_t      place;
     unsigned                    constant:1;    /* terms are complete */
@@ -200,6 +212,7 @@ typedef struct {
     ngx_mlsec_limit_item_t     *items[NGX_MLSEC_LIMIT_ITEMS];
     ngx_uint_t                  nitems;
     const ngx_mlsec_limit_item_t  *strictest;
+    const ngx_mlsec_limit_item_t  *told;   /* what the headers say */
     ngx_mlsec_limit_headers_t   headers;
     ngx_mlsec_limit_waiter_t    waiter;
     unsigned                    refused:1;
@@ -213,6 +226,23 @@ char *ngx_mlsec_limit_rate_line(ngx_conf_t *cf, ngx_command_t *cmd,
 /* setter of mlsec_limit_conn */
 char *ngx_mlsec_limit_conn_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* The name of the directive that a limit is of. */
+const char *ngx_mlsec_limit_directive(const ngx_mlsec_limit_t *limit);
+
+/*
+ * Reads when= or unless= into limit->when.
+ *
+ * NGX_OK; NGX_DECLINED: arg is neither; NGX_ERROR after an [emerg].
+ */
+ngx_int_t ngx_mlsec_limit_when(ngx_conf_t *cf, ngx_mlsec_limit_t *limit,
+    ngx_str_t *arg);
+
+/*
+ * Whether a limit is for a request, by its when= or unless=: 1 or 0.
+ */
+ngx_uint_t ngx_mlsec_limit_applies(ngx_http_request_t *r,
+    const ngx_mlsec_limit_when_t *when);
 
 /*
  * The text of a limit's rate or quota for a request.
@@ -361,6 +391,15 @@ ngx_int_t ngx_mlsec_limit_metrics(ngx_conf_t *cf);
 
 /* What has become of an item. */
 void ngx_mlsec_limit_metrics_count(const ngx_mlsec_limit_item_t *item);
+
+/*
+ * What RateLimit-Policy says of a limit with these terms.
+ *
+ * NGX_OK with *text in the pool, or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_limit_policy_header(ngx_pool_t *pool,
+    const ngx_mlsec_limit_t *limit, const ngx_mlsec_limit_terms_t *terms,
+    ngx_str_t *text);
 
 /* Tells the client where it stands; NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_mlsec_limit_tell(ngx_http_request_t *r,

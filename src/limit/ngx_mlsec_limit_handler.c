@@ -266,6 +266,7 @@ ngx_mlsec_limit_ctx_create(ngx_http_request_t *r)
     ctx = cln->data;
     ctx->nitems = 0;
     ctx->strictest = NULL;
+    ctx->told = NULL;
     ctx->refused = 0;
     ngx_memzero(&ctx->waiter, sizeof(ngx_mlsec_limit_waiter_t));
     ngx_memzero(&ctx->headers, sizeof(ngx_mlsec_limit_headers_t));
@@ -295,7 +296,8 @@ ngx_mlsec_limit_gather(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t **ctx,
     for (i = 0; i < lcf->limits->nelts; i++) {
 
         if (limit[i]->off || (limit[i]->zone->key == NULL) != address
-            || (*ctx && ngx_mlsec_limit_is_counted(*ctx, limit[i])))
+            || (*ctx && ngx_mlsec_limit_is_counted(*ctx, limit[i]))
+            || (limit[i]->when && !ngx_mlsec_limit_applies(r, limit[i]->when)))
         {
             continue;
         }

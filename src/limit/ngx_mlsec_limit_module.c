@@ -332,17 +332,6 @@ ngx_mlsec_limit_variables(ngx_conf_t *cf)
 }
 
 
-ngx_uint_t
-ngx_mlsec_limit_used(ngx_conf_t *cf)
-{
-    const ngx_mlsec_limit_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_limit_module);
-
-    return mcf->limits.nelts != 0;
-}
-
-
 static void *
 ngx_mlsec_limit_create_main_conf(ngx_conf_t *cf)
 {

@@ -35,7 +35,6 @@ static ngx_int_t ngx_mlsec_limit_compare(ngx_conf_t *cf,
     const ngx_mlsec_limit_t *limit);
 static ngx_uint_t ngx_mlsec_limit_same(const ngx_str_t *a,
     const ngx_str_t *b);
-static const char *ngx_mlsec_limit_directive(const ngx_mlsec_limit_t *limit);
 
 
 char *
@@ -139,7 +138,7 @@ ngx_mlsec_limit_line(ngx_conf_t *cf, ngx_mlsec_limit_loc_conf_t *lcf,
 }
 
 
-static const char *
+const char *
 ngx_mlsec_limit_directive(const ngx_mlsec_limit_t *limit)
 {
     return limit->kind == MLSEC_LIMIT_COUNT ? "mlsec_limit_conn"
@@ -151,6 +150,7 @@ static ngx_int_t
 ngx_mlsec_limit_param(ngx_conf_t *cf, ngx_mlsec_limit_t *limit,
     ngx_str_t *arg)
 {
+    ngx_int_t  rc;
     ngx_str_t  value;
 
     if (ngx_mlsec_conf_param(arg, "zone=", &value)) {
@@ -169,6 +169,12 @@ ngx_mlsec_limit_param(ngx_conf_t *cf, ngx_mlsec_limit_t *limit,
     if (ngx_strcmp(arg->data, "dry_run") == 0) {
         limit->dry = 1;
         return NGX_OK;
+    }
+
+    rc = ngx_mlsec_limit_when(cf, limit, arg);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     return ngx_mlsec_limit_param_of(cf, limit, arg);
@@ -236,11 +242,11 @@ unknown:
                        "unknown parameter \"%V\" in \"%s\", expected %s",
                        &value, ngx_mlsec_limit_directive(limit),
                        limit->kind == MLSEC_LIMIT_COUNT
-                       ? "\"zone=\", \"max=\", \"name=\", \"change=\" or "
-                         "\"dry_run\""
+                       ? "\"zone=\", \"max=\", \"when=\", \"unless=\", "
+                         "\"name=\", \"change=\" or \"dry_run\""
                        : "\"zone=\", \"rate=\", \"quota=\", \"burst=\", "
-                         "\"cost=\", \"count=\", \"name=\", \"change=\" or "
-                         "\"dry_run\"");
+                         "\"cost=\", \"count=\", \"when=\", \"unless=\", "
+                         "\"name=\", \"change=\" or \"dry_run\"");
 
     return NGX_ERROR;
 }
@@ -378,6 +384,16 @@ ngx_mlsec_limit_finish(ngx_conf_t *cf, ngx_mlsec_limit_t *limit)
         return NGX_ERROR;
     }
 
+    /* the length of a quota's day or month is not always the same */
+
+    if (limit->constant && limit->kind != MLSEC_LIMIT_QUOTA
+        && ngx_mlsec_limit_policy_header(cf->pool, limit, &limit->terms,
+                                         &limit->header)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_limit_module);
 
     slot = ngx_array_push(&mcf->limits);
@@ -386,6 +402,8 @@ ngx_mlsec_limit_finish(ngx_conf_t *cf, ngx_mlsec_limit_t *limit)
     }
 
     *slot = limit;
+
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_limit_module);
 
     return NGX_OK;
 }

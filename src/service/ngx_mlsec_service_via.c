@@ -52,6 +52,8 @@ ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_service_module);
+
     value = cf->args->elts;
 
     lcf->via = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_via_t));

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_content.h>
 #include <lib/json/mlsec_json.h>
 #include <validate/ngx_mlsec_validate_conf.h>
@@ -211,6 +212,8 @@ ngx_mlsec_validate_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (!conf->set) {
         return NGX_CONF_OK;
     }
+
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_validate_module);
 
     if (conf->terms.depth == 0) {
         conf->terms.depth = MLSEC_JSON_DEFAULT_DEPTH;

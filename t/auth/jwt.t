@@ -84,6 +84,21 @@ our $Config = <<'EOT';
         proxy_pass http://unix:$TEST_NGINX_HTML_DIR/u.sock;
     }
 
+    location = /other_issuer {
+        mlsec_jwt_issuer https://other.example;
+        mlsec_respond '{}';
+    }
+
+    location = /other_claims {
+        mlsec_jwt_claim identity dept;
+        mlsec_respond '{"i":"$mlsec_identity"}';
+    }
+
+    location = /not_revoked {
+        mlsec_jwt_leeway 0;
+        mlsec_respond '{"i":"$mlsec_identity"}';
+    }
+
     location = /moved { rewrite ^ /admin last; }
     location = /admin {
         mlsec_allow any admin;
@@ -337,6 +352,29 @@ GET /claims
     [dept => 'ops', n => 2], [dept => 'ops', n => '3']]
 --- error_code eval
 [200, 403, 403, 401, 401]
+
+=== what one location has found out is not another one's
+--- request eval
+["GET /variables", "GET /other_issuer", "GET /other_claims",
+ "GET /not_revoked", "GET /variables"]
+--- more_headers eval
+"Authorization: Bearer " . $main::T->token(dept => 'ops', n => 3)
+--- error_code eval
+[200, 401, 200, 200, 200]
+--- response_body_like eval
+['"i":"ann","r":"viewer"', '401', '"i":"ops"', '"i":"ann"',
+ '"i":"ann","r":"viewer"']
+
+=== nor the other way round
+--- request eval
+["GET /other_issuer", "GET /other_claims", "GET /variables",
+ "GET /other_issuer"]
+--- more_headers eval
+"Authorization: Bearer " . $main::T->token(dept => 'ops', n => 4)
+--- error_code eval
+[401, 200, 200, 401]
+--- response_body_like eval
+['401', '"i":"ops"', '"i":"ann"', '401']
 
 === cookie, WebSocket, query; the token goes no further
 --- request eval

@@ -35,6 +35,7 @@ for my $c (['training', 'ca', '/CN=training'], ['other', 'ca', '/O=a b/CN=x'],
 }
 
 my $nginx = MlsecTest::Instance->start(server => '', http => <<"END");
+    mlsec_jwt_cache tokens:64k;
     mlsec_mtls "CN=training" trainer service;
 
     server {
@@ -102,6 +103,7 @@ is((ask('/token', 'training', $bound))[0], 200, 'with its certificate');
 is((ask('/token', 'other', $bound))[0], 401, 'with another one');
 is((ask('/token', 'forged', $bound))[0], 401, 'with a forged one');
 is((ask('/token', undef, $bound))[0], 401, 'without');
+is((ask('/token', 'training', $bound))[0], 200, 'with it once more');
 
 # ---- both ----
 

@@ -192,11 +192,59 @@ invalid name "a b" of a limit in "mlsec_limit", expected 1 to 64 of A-Z a-z 0-9 
 
 
 
+=== when without a variable
+--- http_config
+    mlsec_limit_zone a:64k key=address; mlsec_limit zone=a rate=1r/s when=POST;
+--- error_log
+invalid "when=POST" in "mlsec_limit", expected a variable and its values such as "when=$request_method:PUT,POST"
+
+
+
+=== when without a value
+--- http_config
+    mlsec_limit_zone a:64k key=address; mlsec_limit zone=a rate=1r/s when=$uri:;
+--- error_log
+invalid "when=$uri:" in "mlsec_limit", expected a variable and its values such as "when=$request_method:PUT,POST"
+
+
+
+=== unless with an empty value
+--- http_config
+    mlsec_limit_zone a:64k key=address; mlsec_limit_conn zone=a max=1 unless=$uri:a,,b;
+--- error_log
+invalid "unless=$uri:a,,b" in "mlsec_limit_conn", expected a variable and its values such as "unless=$request_method:PUT,POST"
+
+
+
+=== unless with nothing
+--- http_config
+    mlsec_limit_zone a:64k key=address; mlsec_limit zone=a rate=1r/s unless=;
+--- error_log
+invalid "unless=" in "mlsec_limit", expected a variable and its values such as "unless=$request_method:PUT,POST"
+
+
+
+=== when of an unknown variable
+--- http_config
+    mlsec_limit_zone a:64k key=address; mlsec_limit zone=a rate=1r/s when=$nothing:a;
+--- error_log
+unknown "nothing" variable
+
+
+
+=== when beside unless
+--- http_config
+    mlsec_limit_zone a:64k key=address; mlsec_limit zone=a rate=1r/s when=$uri:/a unless=$uri:/b;
+--- error_log
+"unless=$uri:/b" in "mlsec_limit" beside another "when=" or "unless=", expected one of them
+
+
+
 === an unknown parameter
 --- http_config
     mlsec_limit_zone a:64k key=address; mlsec_limit zone=a rate=1r/s delay=1;
 --- error_log
-unknown parameter "delay" in "mlsec_limit", expected "zone=", "rate=", "quota=", "burst=", "cost=", "count=", "name=", "change=" or "dry_run"
+unknown parameter "delay" in "mlsec_limit", expected "zone=", "rate=", "quota=", "burst=", "cost=", "count=", "when=", "unless=", "name=", "change=" or "dry_run"
 
 
 
@@ -204,7 +252,7 @@ unknown parameter "delay" in "mlsec_limit", expected "zone=", "rate=", "quota=",
 --- http_config
     mlsec_limit_zone a:64k key=address; mlsec_limit_conn zone=a rate=1r/s;
 --- error_log
-unknown parameter "rate" in "mlsec_limit_conn", expected "zone=", "max=", "name=", "change=" or "dry_run"
+unknown parameter "rate" in "mlsec_limit_conn", expected "zone=", "max=", "when=", "unless=", "name=", "change=" or "dry_run"
 
 
 

@@ -47,6 +47,12 @@ my %options = (workers => 4, http => q{
         mlsec_limit zone=user rate=$plan name=plan change=LIMIT_PLAN;
         mlsec_respond 1;
     }
+    location = /when {
+        mlsec_limit zone=user rate=1r/h burst=2 name=when when=$arg_area:b,ab;
+        mlsec_limit zone=user rate=1r/h burst=3 name=unless unless=$arg_area:free,none;
+        mlsec_limit_conn zone=user max=1 name=conn when=$arg_area:never;
+        mlsec_respond 1;
+    }
     location = /quota {
         mlsec_limit zone=user quota=3/day name=daily;
         mlsec_limit zone=user quota=1000/month name=monthly;
@@ -272,6 +278,17 @@ is(get($nginx, '/net', undef)->{body}, '"unix"', '$mlsec_client_net: a unix sock
     cmp_ok(get($nginx, '/plan', $user, 'X-Plan: gold')->{headers}{'retry-after'}, '<=', 41, 'a new rate counts at once');
     is(series($nginx, 1, '/plan', $user, 'X-Plan: x'), '500', 'no rate at all');
     like($nginx->error_log, qr/\[error\] .*mlsec limit: invalid value of "rate=", limit: "plan"/, 'is logged');
+}
+
+# when= and unless=
+{
+    my $user = user();
+    is(series($nginx, 5, '/when?area=free', $user), '200 200 200 200 200', 'unless: not for one of the values');
+    is(series($nginx, 3, '/when?area=ab', $user), '200 200 429', 'when: for the last of the values');
+    is(get($nginx, '/when?area=b', $user)->{headers}{'ratelimit-policy'}, '"when";q=2;w=7200', 'the one that refuses is told');
+    is(series($nginx, 2, '/when?area=a', $user), '200 429', 'a part of a value is none, nothing was taken by the other');
+    is(series($nginx, 4, '/when', user()), '200 200 200 429', 'no such variable: unless, and not when');
+    is(series($nginx, 1, '/when?area=none', $user), '200', 'the last value of unless');
 }
 
 # quotas

@@ -6,18 +6,21 @@
 
 #include <lib/auth/mlsec_api_key.h>
 #include <lib/auth/mlsec_claims.h>
+#include <lib/auth/mlsec_sha256.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 
 static const char *mlsec_api_key_line(mlsec_str_t text,
     const mlsec_mem_t *mem, mlsec_api_key_t *key);
 static const char *mlsec_api_key_fill(const json_t *object,
     const mlsec_mem_t *mem, mlsec_api_key_t *key);
+static int mlsec_api_key_claims(const json_t *object, const mlsec_mem_t *mem,
+    mlsec_api_key_t *key);
+static json_t *mlsec_api_key_list(const json_t *object, const char *name);
 static const char *mlsec_api_key_member(const char *name, const json_t *value,
     const mlsec_mem_t *mem, mlsec_api_key_t *key);
 static const char *mlsec_api_key_hashes(const json_t *value,
@@ -145,7 +148,55 @@ mlsec_api_key_fill(const json_t *object, const mlsec_mem_t *mem,
         return "\"id\" is missing";
     }
 
-    return key->nsecrets ? NULL : "\"sha256\" is missing";
+    if (key->nsecrets == 0) {
+        return "\"sha256\" is missing";
+    }
+
+    return mlsec_api_key_claims(object, mem, key) ? NULL : "no memory";
+}
+
+
+/* What a token would say, out of the members that have been looked at. */
+
+static int
+mlsec_api_key_claims(const json_t *object, const mlsec_mem_t *mem,
+    mlsec_api_key_t *key)
+{
+    size_t          len;
+    json_t         *claims;
+    unsigned char  *p;
+
+    claims = json_pack("{s:O, s:o, s:o, s:O*}",
+                       "sub", json_object_get(object, "id"),
+                       "roles", mlsec_api_key_list(object, "roles"),
+                       "scopes", mlsec_api_key_list(object, "scopes"),
+                       "tenant", json_object_get(object, "tenant"));
+    if (claims == NULL) {
+        return 0;
+    }
+
+    len = json_dumpb(claims, NULL, 0, JSON_COMPACT);
+    p = mem->alloc(mem->ctx, len);
+
+    if (p != NULL) {
+        key->claims.data = p;
+        key->claims.len = json_dumpb(claims, (char *) p, len, JSON_COMPACT);
+    }
+
+    json_decref(claims);
+
+    return p != NULL;
+}
+
+
+static json_t *
+mlsec_api_key_list(const json_t *object, const char *name)
+{
+    json_t  *list;
+
+    list = json_object_get(object, name);
+
+    return list ? json_incref(list) : json_array();
 }
 
 
@@ -153,7 +204,9 @@ static const char *
 mlsec_api_key_member(const char *name, const json_t *value,
     const mlsec_mem_t *mem, mlsec_api_key_t *key)
 {
-    const char  *state;
+    size_t        n;
+    const char   *state;
+    mlsec_str_t  *scopes;
 
     if (strcmp(name, "id") == 0) {
         return mlsec_api_key_copy(value, mem, &key->id)
@@ -171,7 +224,7 @@ mlsec_api_key_member(const char *name, const json_t *value,
     }
 
     if (strcmp(name, "scopes") == 0) {
-        return mlsec_api_key_strings(value, mem, &key->scopes, &key->nscopes)
+        return mlsec_api_key_strings(value, mem, &scopes, &n)
                ? NULL : "\"scopes\" is not an array of strings";
     }
 
@@ -385,7 +438,7 @@ mlsec_api_key_check(const mlsec_api_keys_t *keys, mlsec_str_t presented,
     int                     same;
     size_t                  i;
     mlsec_str_t             id, secret;
-    unsigned char           digest[32];
+    unsigned char           digest[MLSEC_SHA256_SIZE];
     const unsigned char    *dot;
     const mlsec_api_key_t  *k;
 
@@ -405,9 +458,7 @@ mlsec_api_key_check(const mlsec_api_keys_t *keys, mlsec_str_t presented,
 
     if (!mlsec_api_key_is_id(id) || secret.len < MLSEC_API_KEY_MIN_SECRET
         || secret.len > MLSEC_API_KEY_MAX_SECRET
-        || EVP_Digest(secret.data, secret.len, digest, NULL, EVP_sha256(),
-                      NULL)
-           != 1)
+        || mlsec_sha256(secret, digest) != MLSEC_OK)
     {
         return MLSEC_REASON_KEY_FORM;
     }

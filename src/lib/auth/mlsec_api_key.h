@@ -48,9 +48,8 @@ typedef struct {
     size_t          nsecrets;          /* 1 or 2 */
     mlsec_str_t    *roles;
     size_t          nroles;
-    mlsec_str_t    *scopes;
-    size_t          nscopes;
     mlsec_str_t     tenant;            /* len 0: none */
+    mlsec_str_t     claims;            /* JSON: sub, roles, scopes, tenant */
     mlsec_cidr_t   *cidr;              /* none: from anywhere */
     size_t          ncidr;
     int64_t         expires;           /* seconds since 1970; 0: never */

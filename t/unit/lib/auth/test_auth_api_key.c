@@ -104,6 +104,15 @@ is_key(const mlsec_api_keys_t *keys, const char *presented, int64_t now,
 
 
 static void
+is_claims(const mlsec_api_key_t *key, const char *want)
+{
+    tap_ok(key->claims.len == strlen(want)
+           && memcmp(key->claims.data, want, key->claims.len) == 0,
+           "the claims of %.*s", (int) key->id.len, key->id.data);
+}
+
+
+static void
 test_keys(void)
 {
     char               text[4000];
@@ -120,12 +129,18 @@ test_keys(void)
              "{\"id\":\"a\",\"sha256\":\"%s\",\"state\":\"disabled\"}\n"
              "{\"id\":\"net\",\"sha256\":\"%s\",\"cidr\":[\"10.0.0.0/8\"]}\n"
              "{\"id\":\"local\",\"sha256\":\"%s\",\"cidr\":[\"::1\","
-             "\"127.0.0.0/8\"],\"tenant\":\"t\"}", sha_a, sha_b, sha_a,
+             "\"127.0.0.0/8\"],\"tenant\":\"t\\u0001\",\"scopes\":[\"s\"]}",
+             sha_a, sha_b, sha_a,
              sha_a, sha_a, sha_a);
 
     tap_is(mlsec_api_keys_parse(tap_str(text), &mem, &keys, &line, &why),
            MLSEC_OK, "a file");
     tap_is((long long) keys.n, 5, "five keys");
+
+    is_claims(&keys.key[2], "{\"sub\":\"local\",\"roles\":[],"
+              "\"scopes\":[\"s\"],\"tenant\":\"t\\u0001\"}");
+    is_claims(&keys.key[4],
+              "{\"sub\":\"z\",\"roles\":[\"r\"],\"scopes\":[]}");
 
     is_key(&keys, "z." SECRET_A, 5, MLSEC_REASON_OK, "first secret");
     is_key(&keys, "z." SECRET_B, 5, MLSEC_REASON_OK, "second secret");
