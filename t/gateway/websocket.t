@@ -232,6 +232,26 @@ heads();
 ($w) = attempt('/services/analytics/other');
 is((heads())[0]{headers}{upgrade}, undef, 'no upgrade anywhere else');
 
+# what the gateway refuses itself is not said to be the service's
+for my $case (['POST', {}, '405 405 Method Not Allowed'],
+              ['GET', { Origin => [("http://127.0.0.1:$port") x 2] },
+               '400 400 There are two Origin headers'])
+{
+    my ($method, $more, $expected) = @$case;
+    heads();
+    my $lines = join '', map { my $name = $_;
+        map { "$name: $_\r\n" } @{ $more->{$name} } } sort keys %$more;
+    my $text = ask($port, "$method /services/analytics/ws HTTP/1.1\r\nHost: "
+        . "127.0.0.1:$port\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        . "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n$lines\r\n");
+    my ($status, $body) = $text =~ m{\AHTTP/1\.1 (\d+).*?\r\n\r\n(.*)}s;
+    my $e = json($body // '') // {};
+    is("$status $e->{status_code} $e->{message}", $expected,
+       "$method: the gateway's own word");
+    is($e->{details}{service}, undef, 'names no service');
+    is(scalar(heads()), 0, 'none was asked');
+}
+
 # ---- origins ----
 
 sub origin_is {
