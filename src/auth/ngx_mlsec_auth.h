@@ -456,6 +456,11 @@ ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
 ngx_int_t ngx_mlsec_auth_conceal(ngx_http_request_t *r);
 
 /*
+ * Whether ngx_mlsec_auth_conceal() has taken a token out of the query, 1 or 0.
+ */
+ngx_uint_t ngx_mlsec_jwt_concealed(ngx_http_request_t *r);
+
+/*
  * What is left of Sec-WebSocket-Protocol when the token came there: "bearer",
  * else empty.
  */

@@ -27,6 +27,7 @@ typedef struct {
 
 
 static ngx_mlsec_taken_t *ngx_mlsec_jwt_taken(ngx_http_request_t *r);
+static ngx_mlsec_taken_t *ngx_mlsec_jwt_taken_find(ngx_http_request_t *r);
 static void ngx_mlsec_jwt_taken_cleanup(void *data);
 static void ngx_mlsec_jwt_blot_uri(const ngx_str_t *uri,
     const ngx_str_t *name);
@@ -112,13 +113,13 @@ ngx_mlsec_auth_conceal(ngx_http_request_t *r)
 static ngx_mlsec_taken_t *
 ngx_mlsec_jwt_taken(ngx_http_request_t *r)
 {
+    ngx_mlsec_taken_t   *taken;
     ngx_pool_cleanup_t  *cln;
 
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+    taken = ngx_mlsec_jwt_taken_find(r);
 
-        if (cln->handler == ngx_mlsec_jwt_taken_cleanup) {
-            return cln->data;
-        }
+    if (taken != NULL) {
+        return taken;
     }
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_mlsec_taken_t));
@@ -130,6 +131,22 @@ ngx_mlsec_jwt_taken(ngx_http_request_t *r)
     ngx_memzero(cln->data, sizeof(ngx_mlsec_taken_t));
 
     return cln->data;
+}
+
+
+static ngx_mlsec_taken_t *
+ngx_mlsec_jwt_taken_find(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_mlsec_jwt_taken_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -359,24 +376,28 @@ ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_mlsec_jwt_concealed(ngx_http_request_t *r)
+{
+    const ngx_mlsec_taken_t  *taken;
+
+    taken = ngx_mlsec_jwt_taken_find(r);
+
+    return taken != NULL && taken->nquery != 0;
+}
+
+
 ngx_str_t
 ngx_mlsec_jwt_protocol(ngx_http_request_t *r)
 {
-    ngx_str_t            text;
-    ngx_pool_cleanup_t  *cln;
-    ngx_mlsec_taken_t   *taken;
+    ngx_str_t                 text;
+    const ngx_mlsec_taken_t  *taken;
 
     ngx_str_null(&text);
+    taken = ngx_mlsec_jwt_taken_find(r);
 
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler == ngx_mlsec_jwt_taken_cleanup) {
-            taken = cln->data;
-
-            if (taken->protocol.len) {
-                ngx_str_set(&text, "bearer");
-            }
-        }
+    if (taken != NULL && taken->protocol.len) {
+        ngx_str_set(&text, "bearer");
     }
 
     return text;

@@ -12,6 +12,8 @@
 #include <core/ngx_mlsec_conf.h>
 
 
+static ngx_int_t ngx_mlsec_auth_query_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_mlsec_auth_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_mlsec_auth_claim_variable(ngx_http_request_t *r,
@@ -55,6 +57,9 @@ static ngx_http_variable_t  ngx_mlsec_auth_variables[] = {
     { ngx_string("mlsec_jwt_protocol"), NULL, ngx_mlsec_auth_variable,
       NGX_MLSEC_AUTH_PROTOCOL, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("mlsec_jwt_query"), NULL, ngx_mlsec_auth_query_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("mlsec_jwt_keys_age"), NULL, ngx_mlsec_auth_age_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
@@ -66,6 +71,27 @@ ngx_int_t
 ngx_mlsec_auth_variables_add(ngx_conf_t *cf)
 {
     return ngx_mlsec_conf_variables(cf, ngx_mlsec_auth_variables);
+}
+
+
+/* Before anybody is known, and for https before anybody is asked. */
+
+static ngx_int_t
+ngx_mlsec_auth_query_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    v->not_found = !ngx_mlsec_jwt_concealed(r->main);
+
+    if (v->not_found) {
+        return NGX_OK;
+    }
+
+    v->data = (u_char *) "1";
+    v->len = 1;
+    v->valid = 1;
+    v->no_cacheable = 0;
+
+    return NGX_OK;
 }
 
 

@@ -204,12 +204,21 @@ ngx_mlsec_https_rewrite(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_mlsec_https_credential(ngx_http_request_t *r)
 {
-    ngx_uint_t        n;
-    ngx_table_elt_t  *h;
+    ngx_uint_t                  n;
+    ngx_table_elt_t            *h;
+    ngx_http_variable_value_t  *v;
+
+    static ngx_str_t  name = ngx_string("mlsec_jwt_query");
 
     if (r->headers_in.authorization != NULL
         || ngx_mlsec_header_in(r, "x-api-key", &n) != NULL)
     {
+        return 1;
+    }
+
+    v = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+
+    if (v != NULL && !v->not_found) {
         return 1;
     }
 

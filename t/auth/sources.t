@@ -88,8 +88,11 @@ is(get("/x?token=$token", $viewer), '400 ', 'J17: with a bearer token');
 is(get("/x?token=$token", "Cookie: session=$token"), '400 ', 'J17: with a cookie');
 is(get("/x?token=$token", 'X-More: 1', 'Authorization: Bearer'), '400 ', 'J17: with an empty one');
 is($nginx->get("/get?token=$token", method => 'POST')->{status}, 405, 'J24: a method');
-is($nginx->get("/https?token=$token", headers => ['Accept: text/html'])->{headers}{location},
-   "https://localhost/https?token=$stars", 'T1: it is not sent on to https');
+my $leaked = $nginx->get("/https?token=$token", headers => ['Accept: text/html']);
+is($leaked->{status}, 403, 'T1: it is not sent on to https');
+like($leaked->{body}, qr/"error_type":"credential_over_plaintext"/, 'T1: and why is said');
+is($nginx->get('/https?a=1', headers => ['Accept: text/html'])->{headers}{location},
+   'https://localhost/https?a=1', 'T1: others are');
 is(get("/closed?token=$token"), '403 ', 'J24: an address');
 is(get("/limited?k=1&token=$token"), "200 /limited?k=1&token=$stars|", 'J24: below a limit');
 is(get("/limited?k=1&token=$token"), '429 ', 'J24: above it');
