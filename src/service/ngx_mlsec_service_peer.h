@@ -42,6 +42,18 @@ struct ngx_mlsec_masks_s {
 
 
 /*
+ * Settings of a request with a deadline, and the times of its location, ms.
+ */
+
+typedef struct {
+    ngx_http_upstream_conf_t         conf;
+    ngx_msec_t                       connect_timeout;
+    ngx_msec_t                       send_timeout;
+    ngx_msec_t                       read_timeout;
+} ngx_mlsec_own_t;
+
+
+/*
  * What is known of a call over its attempts: of a request of its own with
  * plain proxy_pass, of several subrequests with a part.
  */
@@ -49,7 +61,7 @@ struct ngx_mlsec_masks_s {
 struct ngx_mlsec_retry_s {
     const ngx_mlsec_service_conf_t  *conf;
     ngx_pool_t                      *pool;
-    const ngx_str_t                 *tried[NGX_MLSEC_RETRY_TRIES_MAX];
+    const ngx_str_t                **tried;      /* NULL: none yet */
     ngx_uint_t                       ntried;
     const ngx_str_t                 *offered;    /* by the balancer; a peer is
                                                     known by its name */
@@ -83,19 +95,16 @@ typedef struct {
     mlsec_peer_slot_t               *peer;       /* NULL: not known */
     ngx_mlsec_retry_t               *retry;      /* NULL: not ours to say */
 
-    ngx_http_upstream_conf_t        *own;        /* a copy for this request,
+    ngx_mlsec_own_t                 *own;        /* for this request alone,
                                                     or NULL */
     ngx_mlsec_masks_t               *masks;      /* or those for all of its
                                                     location, or NULL */
-    ngx_msec_t                       connect_timeout; /* ms; those of the */
-    ngx_msec_t                       send_timeout;    /* location, with a */
-    ngx_msec_t                       read_timeout;    /* deadline */
     ngx_msec_t                       expires;    /* ngx_current_msec */
 
     ngx_msec_t                       started;    /* ngx_current_msec */
     time_t                           retry_after; /* s; refused */
     mlsec_breaker_ticket_t           ticket;
-    ngx_mlsec_chosen_t               chosen;     /* of mlsec_resolve */
+    ngx_mlsec_chosen_t              *chosen;     /* NULL: no mlsec_resolve */
 
     /* of nginx's balancer */
 
