@@ -62,16 +62,16 @@ struct ngx_mlsec_retry_s {
     const ngx_mlsec_service_conf_t  *conf;
     ngx_pool_t                      *pool;
     const ngx_str_t                **tried;      /* NULL: none yet */
-    ngx_uint_t                       ntried;
     const ngx_str_t                 *offered;    /* by the balancer; a peer is
                                                     known by its name */
-    ngx_uint_t                       attempts;   /* that count */
-    ngx_uint_t                       stale;      /* that do not: idle
-                                                    connections, closed */
 
     ngx_int_t                      (*process_header)(ngx_http_request_t *r);
     ngx_int_t                      (*reinit)(ngx_http_request_t *r);
 
+    unsigned                         ntried:8;
+    unsigned                         attempts:8; /* that count */
+    unsigned                         stale:8;    /* that do not: idle
+                                                    connections, closed */
     unsigned                         part:1;
     unsigned                         first:1;    /* was counted */
     unsigned                         approved:1; /* by the status: nginx goes
