@@ -365,7 +365,7 @@ check_environment() {
     [ -z "${DASHBOARD_ROOT-}" ] || [ -f "$DASHBOARD_ROOT/index.html" ] \
         || bad DASHBOARD_ROOT 'a folder with an index.html that can be read'
 
-    for name in JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE \
+    for name in JWT_KEY_FILE JWT_REVOKED_FILE API_KEYS_FILE UPSTREAM_CA_FILE \
                 UPSTREAM_CERT_FILE UPSTREAM_KEY_FILE UPSTREAM_TOKEN_KEY_FILE
     do
         v=$(value_of "$name")

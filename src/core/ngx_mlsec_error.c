@@ -602,8 +602,8 @@ ngx_mlsec_error_headers(ngx_http_request_t *r, ngx_mlsec_error_ctx_t *ctx)
     /* RFC 9110, 15.5.6: a 405 must say what is allowed */
 
     if (ctx->error.status == NGX_HTTP_NOT_ALLOWED) {
-        value = ctx->error.allow != NULL ? *ctx->error.allow
-                                         : *ngx_mlsec_allow_header(r);
+        value = ctx->error.allow.len ? ctx->error.allow
+                                     : *ngx_mlsec_allow_header(r);
         return ngx_mlsec_error_add_header(r, "Allow", &value);
     }
 

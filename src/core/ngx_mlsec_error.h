@@ -28,11 +28,12 @@
 
 
 typedef struct {
-    ngx_uint_t        status;        /* HTTP status, 400-599 */
-    ngx_str_t         message;       /* any bytes; empty: the status's own */
-    ngx_str_t         details;       /* members of a JSON object, no braces */
-    time_t            retry_after;   /* seconds for Retry-After, 0: none */
-    const ngx_str_t  *allow;         /* of a 405; NULL: the location's own */
+    ngx_uint_t    status;        /* HTTP status, 400-599 */
+    ngx_str_t     message;       /* any bytes; empty: the status's own */
+    ngx_str_t     details;       /* members of a JSON object, no braces */
+    time_t        retry_after;   /* seconds for Retry-After, 0: none */
+    ngx_str_t     allow;         /* for Allow of a 405; empty: what mlsec_allow
+                                    says of the location */
 
     /* for whoever keeps records, never told to the client: */
 

@@ -377,8 +377,13 @@ ngx_mlsec_cors_origin(ngx_http_request_t *r, ngx_str_t *origin)
         return NGX_MLSEC_ORIGIN_LISTED;
     }
 
-    return ngx_mlsec_cors_is_own(r, origin) ? NGX_MLSEC_ORIGIN_SAME
-                                            : NGX_MLSEC_ORIGIN_FOREIGN;
+    if (ngx_mlsec_cors_is_own(r, origin)) {
+        return NGX_MLSEC_ORIGIN_SAME;
+    }
+
+    /* nobody vouches for these: they may read, and not act for anybody */
+
+    return lcf->cors->any ? NGX_MLSEC_ORIGIN_ANY : NGX_MLSEC_ORIGIN_FOREIGN;
 }
 
 
@@ -395,10 +400,6 @@ ngx_mlsec_cors_listed(const ngx_mlsec_cors_t *cors, const ngx_str_t *origin)
 
     if (!cors->on) {
         return 0;
-    }
-
-    if (cors->any) {
-        return 1;
     }
 
     listed = cors->origins->elts;
@@ -497,7 +498,7 @@ ngx_mlsec_cors_answer(ngx_http_request_t *r)
 
     whose = ngx_mlsec_cors_origin(r, &origin);
 
-    if (whose != NGX_MLSEC_ORIGIN_LISTED && whose != NGX_MLSEC_ORIGIN_SAME) {
+    if (whose == NGX_MLSEC_ORIGIN_NONE || whose == NGX_MLSEC_ORIGIN_FOREIGN) {
         return ngx_mlsec_cors_refuse(r, NGX_HTTP_FORBIDDEN,
                                      "Pages of this origin may not call");
     }
@@ -530,8 +531,9 @@ ngx_mlsec_cors_answer(ngx_http_request_t *r)
 ngx_int_t
 ngx_mlsec_cors_headers(ngx_http_request_t *r, const ngx_mlsec_cors_t *cors)
 {
-    ngx_str_t         *value, origin;
-    ngx_uint_t         preflight;
+    ngx_str_t           *value, origin;
+    ngx_uint_t           preflight;
+    ngx_mlsec_origin_e   whose;
 
     preflight = ngx_http_get_module_ctx(r, ngx_mlsec_edge_filter_module)
                 != NULL;
@@ -548,7 +550,12 @@ ngx_mlsec_cors_headers(ngx_http_request_t *r, const ngx_mlsec_cors_t *cors)
         return NGX_ERROR;
     }
 
-    if (ngx_mlsec_cors_origin(r, &origin) != NGX_MLSEC_ORIGIN_LISTED) {
+    whose = ngx_mlsec_cors_origin(r, &origin);
+
+    if (whose != NGX_MLSEC_ORIGIN_LISTED
+        && !(cors->any && whose == NGX_MLSEC_ORIGIN_SAME)
+        && whose != NGX_MLSEC_ORIGIN_ANY)
+    {
         return NGX_OK;
     }
 

@@ -84,7 +84,7 @@ my @bad = (
     (map { ['DASHBOARD_ROOT', $_, 'a folder with an index.html that can be '
             . 'read'] } '/nowhere', $Bin),
     (map { [$_, '/nowhere', 'a file that can be read'] }
-        qw(JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
+        qw(JWT_KEY_FILE JWT_REVOKED_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
     (map { [$_, 'a b', 'printable characters, no blanks'] }
         qw(JWT_ISSUER JWT_AUDIENCE)),
     (map { ['AUDIT_LOG', $_, 'an absolute path, or off'] } 'audit.log', 'on'),
@@ -195,7 +195,7 @@ is((stat "$dir/conf/redis.conf")[2] & 077, 0, 'REDIS_URL: nobody else can read i
 like($text, qr/listen\s+127\.0\.0\.1:8123;/, 'SERVICE_HOST, SERVICE_PORT count');
 like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
 like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
-like($text, qr/\$websocket_refused \{\n    default           upgrade;\n    "~\*\^websocket "   off;\n\}/,
+like($text, qr/\$websocket_refused \{\n    default           upgrade;\n    "~\^good " off;\n\}/,
      'ENABLE_WEBSOCKET counts');
 like($text, qr/^location = \/metrics \{ return 404; \}$/m,
      'PROMETHEUS_ENABLED counts');

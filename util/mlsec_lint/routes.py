@@ -83,8 +83,9 @@ class Route:
 
     def __init__(self, pattern, is_regex, directives):
         self.is_regex = is_regex
-        self.path = re.sub(r'\(\?<\w+>(?:[^()\\]|\\.)*?\)', '{id}', pattern) \
-            .lstrip('^').rstrip('$') if is_regex else pattern
+        self.path = re.sub(r'\(\?<(\w+)>(?:[^()\\]|\\.)*?\)', r'{\1}',
+                           pattern).lstrip('^').rstrip('$') \
+            if is_regex else pattern
         self.regex = re.compile(re.sub(r'\(\?<', '(?P<', pattern)) \
             if is_regex else None
         self.directives = directives
@@ -114,7 +115,7 @@ class Route:
         elif name == 'mlsec_fail':
             self.state = {'403': 'refused'}.get(rest[0], '')
         elif name in ('mlsec_respond', 'try_files', 'mlsec_call',
-                      'mlsec_metrics'):
+                      'mlsec_metrics', 'mlsec_services'):
             self.state = 'done'
         elif name == 'rewrite' and '$named_service' in rest[1]:
             self.state, self.note = 'done', '{id}'
