@@ -32,6 +32,7 @@ static void ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp,
     mlsec_outcome_e outcome);
 static mlsec_outcome_e ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_uint_t state);
+static ngx_uint_t ngx_mlsec_peer_is_no_http(const ngx_http_upstream_t *u);
 static mlsec_outcome_e ngx_mlsec_peer_outcome_failed(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
 static ngx_uint_t ngx_mlsec_peer_begins_anew(ngx_http_request_t *r);
@@ -492,7 +493,8 @@ ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
         break;
 
     case MLSEC_OUTCOME_RESET:
-        fault = NGX_MLSEC_FAULT_RESET;
+        fault = ngx_mlsec_peer_is_no_http(mp->upstream)
+                ? NGX_MLSEC_FAULT_NO_HTTP : NGX_MLSEC_FAULT_RESET;
         break;
 
     default:
@@ -594,11 +596,7 @@ ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
         return ngx_mlsec_peer_outcome_failed(mp, pc);
     }
 
-    /* an answer without a status is no HTTP; nginx takes it for HTTP/0.9 */
-
-    if (status == 0 && mp->upstream->state
-        && mp->upstream->state->header_time != (ngx_msec_t) -1)
-    {
+    if (ngx_mlsec_peer_is_no_http(mp->upstream)) {
         return MLSEC_OUTCOME_RESET;
     }
 
@@ -609,6 +607,18 @@ ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
     }
 
     return ngx_mlsec_peer_outcome_body(mp, pc);
+}
+
+
+/*
+ * An answer without a status is no HTTP; nginx takes it for HTTP/0.9.
+ */
+
+static ngx_uint_t
+ngx_mlsec_peer_is_no_http(const ngx_http_upstream_t *u)
+{
+    return u->headers_in.status_n == 0 && u->state != NULL
+           && u->state->header_time != (ngx_msec_t) -1;
 }
 
 
