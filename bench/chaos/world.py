@@ -10,9 +10,11 @@ import json
 import multiprocessing
 import multiprocessing.sharedctypes
 import os
+import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import time
 import urllib.error
@@ -24,6 +26,7 @@ DIR = os.path.join(TOP, "build", "bench", "chaos")
 NGINX = os.environ.get("NGINX_BINARY", "/usr/sbin/nginx")
 DNSMASQ = "/usr/sbin/dnsmasq"
 HANG = -1
+RESET = -2          # half of the body, then a TCP reset
 PATIENCE = 20       # s, longest wait for anything
 RUNNING = []        # what has to be stopped
 
@@ -99,18 +102,34 @@ class Answer(asyncio.Protocol):
             self.rest = self.rest[end + 4:]
             probe = b" /health" in line
             self.counts[probe] += 1
-            kind, delay = int(self.mood[0]), self.mood[1]
-            if kind == HANG:
-                continue
             n = re.search(rb"[?&]n=(\d+)", line)
-            body = b'{"n":%d}' % (int(n[1]) if n else 0)
-            text = (b"HTTP/1.1 %d Status\r\nContent-Type: application/json\r\n"
-                    b"Content-Length: %d\r\n\r\n%b" % (kind, len(body), body))
-            if delay:
-                asyncio.get_running_loop().call_later(
-                    delay, self.transport.write, text)
-            else:
-                self.transport.write(text)
+            self.answer(b'{"n":%d}' % (int(n[1]) if n else 0))
+
+    def answer(self, body):
+        kind, delay, share = int(self.mood[0]), self.mood[1], self.mood[2]
+        if share < 1 and random.random() >= share:
+            kind = 200
+        if kind == HANG:
+            return
+        status, text = (200, body[:len(body) // 2]) if kind == RESET \
+            else (kind, body)
+        text = (b"HTTP/1.1 %d Status\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n%b" % (status, len(body), text))
+        if delay:
+            asyncio.get_running_loop().call_later(
+                delay, self.transport.write, text)
+        else:
+            self.transport.write(text)
+        if kind == RESET:
+            # what was sent has to be read before it is lost with the reset
+            asyncio.get_running_loop().call_later(0.005, self.reset)
+
+    def reset(self):
+        s = self.transport.get_extra_info("socket")
+        if s is not None and not self.transport.is_closing():
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                         struct.pack("ii", 1, 0))
+            self.transport.abort()
 
 
 class Service:
@@ -119,13 +138,17 @@ class Service:
 
     def __init__(self, host="127.0.0.1", port=None, delay=0.0):
         self.host, self.port = host, port or free_ports(1)[0]
-        self.state = multiprocessing.sharedctypes.RawArray("d", [200, delay])
+        self.state = multiprocessing.sharedctypes.RawArray(
+            "d", [200, delay, 1])
         self.counts = multiprocessing.sharedctypes.RawArray("q", 2)
         self.process = None
         RUNNING.append(self)
         self.start()
 
-    def mood(self, kind=200, delay=0.0):
+    def mood(self, kind=200, delay=0.0, share=1.0):
+        """A status, HANG or RESET, for a share of the requests; the others
+        have 200."""
+        self.state[2] = share
         self.state[1] = delay
         self.state[0] = kind
 

@@ -32,13 +32,15 @@ typedef struct {
     ngx_str_t     message;       /* any bytes; empty: the status's own */
     ngx_str_t     details;       /* members of a JSON object, no braces */
     time_t        retry_after;   /* seconds for Retry-After, 0: none */
+    ngx_str_t     allow;         /* for Allow of a 405; empty: what mlsec_allow
+                                    says of the location */
 
     /* for whoever keeps records, never told to the client: */
 
-    const char   *policy;        /* the directive that refuses the request;
-                                    NULL: no one of them */
-    ngx_str_t     reason;        /* empty: message */
-    ngx_uint_t    passed;        /* 1: a service has said it */
+    const char       *policy;        /* the directive that refuses the request;
+                                        NULL: no one of them */
+    ngx_str_t         reason;        /* empty: message */
+    ngx_uint_t        passed;        /* 1: a service has said it */
 } ngx_mlsec_error_t;
 
 
@@ -54,6 +56,15 @@ typedef struct {
  */
 ngx_int_t ngx_mlsec_error_set(ngx_http_request_t *r,
     const ngx_mlsec_error_t *error);
+
+/*
+ * What ngx_mlsec_error_set() was last told of r, also before an error_page has
+ * led elsewhere; NULL when that was about another status, or nothing.
+ *
+ * Lives as long as r->pool, or until the next call of ngx_mlsec_error_set().
+ */
+const ngx_mlsec_error_t *ngx_mlsec_error_said(ngx_http_request_t *r,
+    ngx_uint_t status);
 
 /*
  * Says why nginx may be about to answer error->status, for what is not the

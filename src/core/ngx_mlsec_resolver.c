@@ -11,13 +11,79 @@
 #include <core/ngx_mlsec_resolver.h>
 
 
+static ngx_resolver_node_t *ngx_mlsec_resolver_find(ngx_queue_t *queue,
+    const ngx_str_t *prefix, const ngx_str_t *name);
+static time_t ngx_mlsec_resolver_walk(ngx_queue_t *queue,
+    const ngx_str_t *prefix, const ngx_str_t *name, ngx_uint_t expire);
+
+
 time_t
 ngx_mlsec_resolver_expire(ngx_queue_t *queue, const ngx_str_t *prefix,
     const ngx_str_t *name)
 {
+    return ngx_mlsec_resolver_walk(queue, prefix, name, 1);
+}
+
+
+time_t
+ngx_mlsec_resolver_valid(ngx_queue_t *queue, const ngx_str_t *prefix,
+    const ngx_str_t *name)
+{
+    return ngx_mlsec_resolver_walk(queue, prefix, name, 0);
+}
+
+
+/*
+ * A server that knows no more of a name than its alias has nginx ask for that
+ * one too, and each of the names is kept for itself: one after the other, as
+ * many as nginx follows.
+ */
+
+static time_t
+ngx_mlsec_resolver_walk(ngx_queue_t *queue, const ngx_str_t *prefix,
+    const ngx_str_t *name, ngx_uint_t expire)
+{
+    time_t                valid;
+    ngx_str_t             alias;
+    ngx_uint_t            n;
+    ngx_resolver_node_t  *rn;
+
+    valid = 0;
+
+    for (n = 0; n < NGX_RESOLVER_MAX_RECURSION; n++) {
+        rn = ngx_mlsec_resolver_find(queue, prefix, name);
+
+        if (rn == NULL) {
+            break;
+        }
+
+        valid = (n == 0) ? rn->valid : ngx_min(valid, rn->valid);
+
+        if (expire) {
+            rn->valid = 0;
+        }
+
+        if (rn->cnlen == 0 || rn->naddrs != 0) {
+            break;
+        }
+
+        alias.data = rn->u.cname;
+        alias.len = rn->cnlen;
+
+        prefix = NULL;
+        name = &alias;
+    }
+
+    return valid;
+}
+
+
+static ngx_resolver_node_t *
+ngx_mlsec_resolver_find(ngx_queue_t *queue, const ngx_str_t *prefix,
+    const ngx_str_t *name)
+{
     u_char               *p;
     size_t                len;
-    time_t                valid;
     ngx_queue_t          *q;
     ngx_resolver_node_t  *rn;
 
@@ -34,13 +100,11 @@ ngx_mlsec_resolver_expire(ngx_queue_t *queue, const ngx_str_t *prefix,
             && (len == 0 || ngx_strncasecmp(p, prefix->data, len - 1) == 0)
             && ngx_strncasecmp(p + len, name->data, name->len) == 0)
         {
-            valid = rn->valid;
-            rn->valid = 0;
-            return valid;
+            return rn;
         }
     }
 
-    return 0;
+    return NULL;
 }
 
 

@@ -21,13 +21,20 @@
 
 
 /*
- * Declares old what the resolver has kept of a name: the next question goes to
- * the DNS.  queue: name_expire_queue or srv_expire_queue of the resolver.
- * prefix: stands before the name, with a dot; NULL or empty: nothing does.
+ * Declares old what the resolver has kept of a name, and of those that it is
+ * an alias of: the next question goes to the DNS.  queue: name_expire_queue or
+ * srv_expire_queue of the resolver.  prefix: stands before the name, with a
+ * dot; NULL or empty: nothing does.
  *
- * When it would have become old, s; 0: it has nothing.
+ * When the first of them would have become old, s; 0: it has nothing.
  */
 time_t ngx_mlsec_resolver_expire(ngx_queue_t *queue, const ngx_str_t *prefix,
+    const ngx_str_t *name);
+
+/*
+ * The same time, and nothing is declared old.
+ */
+time_t ngx_mlsec_resolver_valid(ngx_queue_t *queue, const ngx_str_t *prefix,
     const ngx_str_t *name);
 
 /*

@@ -102,8 +102,9 @@ ngx_mlsec_strict_why(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_mlsec_strict_host(ngx_http_request_t *r)
 {
-    size_t      len;
-    ngx_uint_t  n;
+    u_char      *p, *last;
+    size_t       len;
+    ngx_uint_t   n;
 
     if (r->http_version >= NGX_HTTP_VERSION_20 || r->host_start == NULL
         || ngx_mlsec_header_in(r, "host", &n) == NULL)
@@ -111,7 +112,17 @@ ngx_mlsec_strict_host(ngx_http_request_t *r)
         return 1;
     }
 
-    len = (r->port_end ? r->port_end : r->host_end) - r->host_start;
+    /* with its port, of whose end not every nginx keeps where it is */
+
+    last = r->request_line.data + r->request_line.len;
+
+    for (p = r->host_start; p < last; p++) {
+        if (*p == '/' || *p == '?' || *p == '#' || *p == ' ') {
+            break;
+        }
+    }
+
+    len = p - r->host_start;
 
     return r->headers_in.host->value.len == len
            && ngx_strncasecmp(r->headers_in.host->value.data, r->host_start,

@@ -31,9 +31,11 @@ typedef struct {
 
 
 static ngx_uint_t ngx_mlsec_admin_allowed(ngx_http_request_t *r);
-static const ngx_mlsec_service_conf_t *ngx_mlsec_admin_service(
-    ngx_http_request_t *r, const ngx_mlsec_action_t **action);
-static ngx_uint_t ngx_mlsec_admin_cut(ngx_str_t *path, ngx_str_t *segment);
+static ngx_int_t ngx_mlsec_admin_service(ngx_http_request_t *r,
+    const ngx_mlsec_action_t **action, const ngx_mlsec_service_conf_t **found);
+static const ngx_mlsec_action_t *ngx_mlsec_admin_action(ngx_str_t *path);
+static ngx_uint_t ngx_mlsec_admin_ends(const ngx_str_t *path,
+    const ngx_str_t *name);
 static ngx_int_t ngx_mlsec_admin_drain(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf);
 static ngx_int_t ngx_mlsec_admin_undrain(ngx_http_request_t *r,
@@ -84,9 +86,14 @@ ngx_mlsec_admin_handler(ngx_http_request_t *r)
                                     "own machine only");
     }
 
-    conf = ngx_mlsec_admin_service(r, &action);
+    rc = ngx_mlsec_admin_service(r, &action, &conf);
 
-    if (conf == NULL) {
+    if (rc == NGX_BUSY) {
+        return ngx_mlsec_admin_fail(r, NGX_HTTP_CONFLICT,
+                                    "Several services have this name");
+    }
+
+    if (rc != NGX_OK) {
         return ngx_mlsec_admin_fail(r, NGX_HTTP_NOT_FOUND,
                                     "No such service or action");
     }
@@ -168,53 +175,73 @@ ngx_mlsec_admin_allowed(ngx_http_request_t *r)
 
 
 /*
- * The last two segments of the path.
+ * The path ends with a name and an action.  The name is that of a service, as
+ * for mlsec_via, else that of an upstream; it may have slashes in it, so the
+ * longest one counts.
+ *
+ * NGX_OK; NGX_DECLINED: there is none; NGX_BUSY: it is not clear which.
  */
 
-static const ngx_mlsec_service_conf_t *
+static ngx_int_t
 ngx_mlsec_admin_service(ngx_http_request_t *r,
-    const ngx_mlsec_action_t **action)
+    const ngx_mlsec_action_t **action, const ngx_mlsec_service_conf_t **found)
 {
-    ngx_str_t                        path, name, verb;
-    ngx_uint_t                       i;
-    const ngx_str_t                 *known;
+    size_t                           longest;
+    ngx_int_t                        rc;
+    ngx_str_t                        path;
+    ngx_uint_t                       i, n;
+    const ngx_str_t                 *name;
     ngx_mlsec_service_conf_t       **conf;
     ngx_mlsec_service_main_conf_t   *mcf;
 
     path = r->uri;
+    *action = ngx_mlsec_admin_action(&path);
 
-    if (!ngx_mlsec_admin_cut(&path, &verb)
-        || !ngx_mlsec_admin_cut(&path, &name))
-    {
-        return NULL;
-    }
-
-    for (i = 0; ngx_mlsec_actions[i].handler; i++) {
-        known = &ngx_mlsec_actions[i].name;
-
-        if (known->len == verb.len
-            && ngx_strncmp(known->data, verb.data, verb.len) == 0)
-        {
-            break;
-        }
-    }
-
-    *action = &ngx_mlsec_actions[i];
-
-    if ((*action)->handler == NULL) {
-        return NULL;
+    if (*action == NULL) {
+        return NGX_DECLINED;
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_service_module);
     conf = mcf->services.elts;
+    rc = NGX_DECLINED;
 
-    for (i = 0; i < mcf->services.nelts; i++) {
-        known = ngx_mlsec_service_name(conf[i]);
+    for (n = 0; n < 2 && rc == NGX_DECLINED; n++) {
+        longest = 0;
 
-        if (known->len == name.len
-            && ngx_strncmp(known->data, name.data, name.len) == 0)
-        {
-            return conf[i];
+        for (i = 0; i < mcf->services.nelts; i++) {
+            name = (n == 0) ? ngx_mlsec_service_name(conf[i])
+                            : &conf[i]->upstream->host;
+
+            if (name->len < longest || !ngx_mlsec_admin_ends(&path, name)) {
+                continue;
+            }
+
+            rc = (name->len == longest) ? NGX_BUSY : NGX_OK;
+            longest = name->len;
+            *found = conf[i];
+        }
+    }
+
+    return rc;
+}
+
+
+/*
+ * The last segment of the path, which is taken off it.
+ */
+
+static const ngx_mlsec_action_t *
+ngx_mlsec_admin_action(ngx_str_t *path)
+{
+    ngx_uint_t                 i;
+    const ngx_mlsec_action_t  *action;
+
+    for (i = 0; ngx_mlsec_actions[i].handler; i++) {
+        action = &ngx_mlsec_actions[i];
+
+        if (ngx_mlsec_admin_ends(path, &action->name)) {
+            path->len -= action->name.len + 1;
+            return action;
         }
     }
 
@@ -223,23 +250,17 @@ ngx_mlsec_admin_service(ngx_http_request_t *r,
 
 
 static ngx_uint_t
-ngx_mlsec_admin_cut(ngx_str_t *path, ngx_str_t *segment)
+ngx_mlsec_admin_ends(const ngx_str_t *path, const ngx_str_t *name)
 {
-    u_char  *p, *last;
+    u_char  *p;
 
-    last = path->data + path->len;
-
-    for (p = last; p > path->data && p[-1] != '/'; p--) { /* void */ }
-
-    if (p == path->data || p == last) {
+    if (name->len == 0 || path->len <= name->len) {
         return 0;
     }
 
-    segment->data = p;
-    segment->len = last - p;
-    path->len = p - 1 - path->data;
+    p = path->data + path->len - name->len;
 
-    return 1;
+    return p[-1] == '/' && ngx_strncmp(p, name->data, name->len) == 0;
 }
 
 
@@ -375,6 +396,10 @@ ngx_mlsec_admin_fail(ngx_http_request_t *r, ngx_uint_t status,
     error.status = status;
     error.message.data = (u_char *) message;
     error.message.len = ngx_strlen(message);
+
+    if (status == NGX_HTTP_NOT_ALLOWED) {
+        ngx_str_set(&error.allow, "POST");
+    }
 
     (void) ngx_mlsec_error_set(r, &error);
 

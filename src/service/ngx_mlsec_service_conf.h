@@ -77,6 +77,7 @@ typedef struct {
     mlsec_budget_conf_t            budget;
     uint64_t                       base;     /* ms */
     uint64_t                       cap;      /* ms */
+    uint64_t                       attempt;  /* ms, for one; 0: no limit */
     unsigned                       tries;    /* the first one among them */
     ngx_uint_t                     on;       /* NGX_MLSEC_RETRY_ON_* */
     ngx_array_t                   *methods;  /* ngx_str_t */

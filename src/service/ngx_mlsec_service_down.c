@@ -31,6 +31,8 @@ static ngx_int_t ngx_mlsec_down_mark(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf, ngx_http_upstream_rr_peers_t *peers);
 static void ngx_mlsec_down_expire(const ngx_mlsec_service_conf_t *conf,
     ngx_log_t *log);
+static void ngx_mlsec_down_take_back(const ngx_mlsec_service_conf_t *conf,
+    mlsec_peer_slot_t *peer, ngx_log_t *log);
 static void ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peers_t *peers);
 static void ngx_mlsec_down_view(const ngx_mlsec_service_conf_t *conf,
@@ -166,35 +168,57 @@ ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
 
 /*
  * Takes peers back whose time is up.  Those that this worker does not know
- * yet are not left out by it either.
+ * yet are not left out by it either.  It knows servers by their names, and what
+ * mlsec_resolve has found by its places.
  */
 
 static void
 ngx_mlsec_down_expire(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
 {
     ngx_uint_t          i;
-    mlsec_peer_slot_t  *peer;
+    ngx_mlsec_entry_t  *entry;
 
     if (!conf->ejects) {
         return;
     }
 
     for (i = 0; i < conf->live->nrefs; i++) {
-        peer = conf->live->refs[i].slot;
-
-        if (peer == NULL
-            || !mlsec_outlier_expire(&peer->outlier, ngx_current_msec))
-        {
-            continue;
-        }
-
-        ngx_mlsec_service_changed(conf);
-
-        ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "mlsec service: peer taken back, service: \"%V\", "
-                      "peer: \"%*s\"", ngx_mlsec_service_name(conf),
-                      (size_t) peer->slot.len, peer->slot.name);
+        ngx_mlsec_down_take_back(conf, conf->live->refs[i].slot, log);
     }
+
+    if (conf->resolve == NULL || conf->live->entries == NULL) {
+        return;
+    }
+
+    for (i = 0; i < conf->resolve->slots; i++) {
+        entry = &conf->live->entries[i];
+
+        /* an address that is long gone may have given its slot away */
+
+        if (entry->slot != NULL
+            && mlsec_atomic_load(&entry->slot->slot.owner) == entry->owner)
+        {
+            ngx_mlsec_down_take_back(conf, entry->slot, log);
+        }
+    }
+}
+
+
+static void
+ngx_mlsec_down_take_back(const ngx_mlsec_service_conf_t *conf,
+    mlsec_peer_slot_t *peer, ngx_log_t *log)
+{
+    if (peer == NULL || !mlsec_outlier_expire(&peer->outlier, ngx_current_msec))
+    {
+        return;
+    }
+
+    ngx_mlsec_service_changed(conf);
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "mlsec service: peer taken back, service: \"%V\", "
+                  "peer: \"%*s\"", ngx_mlsec_service_name(conf),
+                  (size_t) peer->slot.len, peer->slot.name);
 }
 
 

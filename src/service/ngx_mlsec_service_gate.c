@@ -23,6 +23,8 @@
  * Nobody polls.  Who leaves looks whose turn it is, and if that is another
  * worker's it is woken.  A look ten times a second, while somebody waits here,
  * is for what cannot tell anybody that it has left: a worker that was killed.
+ * It also tells the others that this worker has not stopped, since they let
+ * its line pass first.
  */
 
 
@@ -69,6 +71,8 @@ ngx_mlsec_gate_begin(ngx_cycle_t *cycle, ngx_mlsec_service_main_conf_t *mcf)
         live->gate.registry = mcf->registry;
         live->gate.cell = mlsec_registry_cell(mcf->registry, ngx_process_slot,
                                               live->index);
+        live->gate.self = &mcf->registry->workers[ngx_process_slot
+                                                  % MLSEC_REGISTRY_WORKERS];
         live->gate.service = live->index;
         live->gate.max = conf[i]->max_inflight;
         live->gate.queue = conf[i]->queue;
@@ -108,8 +112,9 @@ ngx_mlsec_gate_ask(const ngx_mlsec_service_conf_t *conf,
 
     gate = &conf->live->gate;
 
-    if (gate->queue == 0 || !mlsec_gate_ahead(gate, ask->optional)) {
-
+    if (gate->queue == 0
+        || !mlsec_gate_ahead(gate, ask->optional, ngx_current_msec))
+    {
         if (ngx_mlsec_gate_enter(conf, ask->optional)) {
             ticket->placed = 1;
             return NGX_OK;
@@ -170,7 +175,9 @@ ngx_mlsec_gate_next(const ngx_mlsec_service_conf_t *conf)
 
     live = conf->live;
 
-    if (live->gate.queue == 0 || !mlsec_gate_next(&live->gate, &worker)) {
+    if (live->gate.queue == 0
+        || !mlsec_gate_next(&live->gate, ngx_current_msec, &worker))
+    {
         return;
     }
 
@@ -209,6 +216,8 @@ ngx_mlsec_gate_wait(const ngx_mlsec_service_conf_t *conf,
     if (waiter == NULL) {
         return NGX_BUSY;
     }
+
+    mlsec_gate_awake(&live->gate, ngx_current_msec);
 
     if (!mlsec_gate_join(&live->gate, ask->optional, &line)
         && (ask->optional || !ngx_mlsec_gate_crowd_out(conf, &line)))
@@ -424,6 +433,8 @@ ngx_mlsec_gate_look(ngx_event_t *ev)
     if (ngx_mlsec_gate_first(conf) == NULL) {
         return;
     }
+
+    mlsec_gate_awake(&conf->live->gate, ngx_current_msec);
 
     ngx_mlsec_gate_bury(conf);
     ngx_mlsec_gate_next(conf);

@@ -63,6 +63,9 @@ static ngx_int_t ngx_mlsec_lookup_read(const ngx_mlsec_resolve_t *resolve,
     ngx_resolver_ctx_t *ctx, ngx_mlsec_answer_t *answer);
 static ngx_int_t ngx_mlsec_lookup_read_srv(const ngx_mlsec_resolve_t *resolve,
     ngx_resolver_ctx_t *ctx, ngx_mlsec_answer_t *answer);
+static ngx_uint_t ngx_mlsec_lookup_count_srv(
+    const ngx_mlsec_resolve_t *resolve, ngx_resolver_ctx_t *ctx,
+    ngx_uint_t *first, ngx_uint_t *broken);
 static ngx_int_t ngx_mlsec_lookup_add(ngx_mlsec_answer_t *answer,
     const struct sockaddr *sockaddr, socklen_t socklen, ngx_uint_t port);
 static ngx_int_t ngx_mlsec_lookup_done(ngx_mlsec_lookup_t *lookup,
@@ -349,10 +352,21 @@ static ngx_int_t
 ngx_mlsec_lookup_read(const ngx_mlsec_resolve_t *resolve,
     ngx_resolver_ctx_t *ctx, ngx_mlsec_answer_t *answer)
 {
+    time_t      valid, first;
     ngx_uint_t  i;
 
-    if (ctx->valid > ngx_time()) {
-        answer->ttl = (uint64_t) (ctx->valid - ngx_time()) * 1000;
+    valid = ctx->valid;
+
+    /* that is the end of a chain of aliases; another one may end sooner */
+
+    if (ctx->state == NGX_OK && !resolve->srv) {
+        first = ngx_mlsec_resolver_valid(&ctx->resolver->name_expire_queue,
+                                         NULL, &resolve->host);
+        valid = first ? ngx_min(valid, first) : valid;
+    }
+
+    if (valid > ngx_time()) {
+        answer->ttl = (uint64_t) (valid - ngx_time()) * 1000;
     }
 
     if (ctx->state == NGX_RESOLVE_NXDOMAIN) {
@@ -411,29 +425,13 @@ ngx_mlsec_lookup_read_srv(const ngx_mlsec_resolve_t *resolve,
     mlsec_address_t          *address;
     ngx_resolver_srv_name_t  *srv;
 
-    srv = ctx->srvs;
-    first = 65536;
-    broken = 0;
-    n = 0;
-
-    for (i = 0; i < ctx->nsrvs; i++) {
-        n += srv[i].naddrs;
-
-        if (srv[i].naddrs) {
-            first = ngx_min(first, srv[i].priority);
-
-        } else if (srv[i].state != NGX_OK
-                   && srv[i].state != NGX_RESOLVE_NXDOMAIN)
-        {
-            broken = 1;
-        }
-    }
+    n = ngx_mlsec_lookup_count_srv(resolve, ctx, &first, &broken);
 
     if (n == 0) {
 
-        if (broken && answer->kind == MLSEC_LOOKUP_EMPTY) {
-            answer->kind = MLSEC_LOOKUP_FAILED;
-            answer->code = NGX_MLSEC_LOOKUP_OTHER;
+        if (answer->kind != MLSEC_LOOKUP_FAILED) {
+            answer->kind = broken ? MLSEC_LOOKUP_FAILED : MLSEC_LOOKUP_EMPTY;
+            answer->code = broken ? NGX_MLSEC_LOOKUP_OTHER : 0;
         }
 
         return NGX_OK;
@@ -446,6 +444,8 @@ ngx_mlsec_lookup_read_srv(const ngx_mlsec_resolve_t *resolve,
 
     answer->kind = MLSEC_LOOKUP_OK;
     answer->keep = (int) broken;
+
+    srv = ctx->srvs;
 
     for (i = 0; i < ctx->nsrvs; i++) {
 
@@ -477,6 +477,47 @@ ngx_mlsec_lookup_read_srv(const ngx_mlsec_resolve_t *resolve,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * How many addresses there are.  *first: the priority of those that are called;
+ * *broken: 1 if some could not be looked up.
+ */
+
+static ngx_uint_t
+ngx_mlsec_lookup_count_srv(const ngx_mlsec_resolve_t *resolve,
+    ngx_resolver_ctx_t *ctx, ngx_uint_t *first, ngx_uint_t *broken)
+{
+    ngx_uint_t                i, n;
+    ngx_resolver_srv_name_t  *srv;
+
+    *first = 65536;
+    *broken = 0;
+    n = 0;
+
+    for (i = 0; i < ctx->nsrvs; i++) {
+        srv = &ctx->srvs[i];
+
+        /* a record without a port, and there is none to take instead */
+
+        if (srv->port == 0 && resolve->port == 0) {
+            srv->naddrs = 0;
+        }
+
+        n += srv->naddrs;
+
+        if (srv->naddrs) {
+            *first = ngx_min(*first, srv->priority);
+
+        } else if (srv->state != NGX_OK
+                   && srv->state != NGX_RESOLVE_NXDOMAIN)
+        {
+            *broken = 1;
+        }
+    }
+
+    return n;
 }
 
 

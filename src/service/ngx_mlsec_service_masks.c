@@ -26,6 +26,8 @@
 
 static ngx_int_t ngx_mlsec_masks_own(ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_masks_find(ngx_mlsec_peer_t *mp);
+static void ngx_mlsec_masks_attempt(const ngx_mlsec_peer_t *mp,
+    ngx_http_upstream_conf_t *own);
 
 
 /* in the order of ngx_mlsec_mask_e */
@@ -58,6 +60,8 @@ ngx_mlsec_masks_own(ngx_mlsec_peer_t *mp)
 
     *mp->own = *mp->upstream->conf;
     mp->upstream->conf = mp->own;
+
+    ngx_mlsec_masks_attempt(mp, mp->own);
 
     mp->connect_timeout = mp->own->connect_timeout;
     mp->send_timeout = mp->own->send_timeout;
@@ -102,12 +106,37 @@ ngx_mlsec_masks_find(ngx_mlsec_peer_t *mp)
         masks->confs[i] = *mp->upstream->conf;
         masks->confs[i].next_upstream = ngx_mlsec_retry_mask[i];
         masks->confs[i].next_upstream_tries = 0;
+
+        ngx_mlsec_masks_attempt(mp, &masks->confs[i]);
     }
 
     live->masks = masks;
     mp->masks = masks;
 
     return NGX_OK;
+}
+
+
+/*
+ * A part has one time for all of its attempts, and one that hangs would have
+ * all of it.
+ */
+
+static void
+ngx_mlsec_masks_attempt(const ngx_mlsec_peer_t *mp,
+    ngx_http_upstream_conf_t *own)
+{
+    ngx_msec_t  most;
+
+    most = (ngx_msec_t) mp->conf->retry.attempt;
+
+    if (mp->retry == NULL || most == 0) {
+        return;
+    }
+
+    own->connect_timeout = ngx_min(own->connect_timeout, most);
+    own->send_timeout = ngx_min(own->send_timeout, most);
+    own->read_timeout = ngx_min(own->read_timeout, most);
 }
 
 

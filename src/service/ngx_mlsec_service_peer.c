@@ -33,6 +33,7 @@ static mlsec_outcome_e ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_uint_t state);
 static mlsec_outcome_e ngx_mlsec_peer_outcome_failed(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
+static ngx_uint_t ngx_mlsec_peer_begins_anew(ngx_http_request_t *r);
 static mlsec_outcome_e ngx_mlsec_peer_outcome_body(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
 static ngx_uint_t ngx_mlsec_peer_complete(ngx_http_request_t *r,
@@ -537,6 +538,7 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
                                 call == MLSEC_CALL_FAILED, ngx_current_msec))
     {
         mlsec_atomic_add(&peer->ejected, 1);
+        mlsec_health_renew(&peer->health);
         ngx_mlsec_service_changed(conf);
 
         ngx_log_error(NGX_LOG_ERR, mp->request->connection->log, 0,
@@ -620,14 +622,41 @@ ngx_mlsec_peer_outcome_failed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
 
     /*
      * An idle connection that the peer has closed, as is its right: nginx
-     * makes another attempt, and that one counts.
+     * makes another attempt, and that one counts.  Where it makes none, since
+     * the peer may have done what was asked for, this is the answer.
      */
 
-    if (pc->cached && u->headers_in.status_n == 0) {
+    if (pc->cached && u->headers_in.status_n == 0
+        && ngx_mlsec_peer_begins_anew(mp->request))
+    {
         return MLSEC_OUTCOME_ABORTED;
     }
 
     return MLSEC_OUTCOME_RESET;
+}
+
+
+/*
+ * Whether nginx does so by itself.
+ */
+
+static ngx_uint_t
+ngx_mlsec_peer_begins_anew(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (!u->request_sent) {
+        return 1;
+    }
+
+    if (r->request_body_no_buffering) {
+        return 0;
+    }
+
+    return !(r->method & (NGX_HTTP_POST|NGX_HTTP_LOCK|NGX_HTTP_PATCH))
+           || (u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT);
 }
 
 

@@ -197,13 +197,14 @@ static ngx_int_t
 ngx_mlsec_retry_process_header(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
-    ngx_uint_t            on;
+    ngx_uint_t            on, version;
     ngx_mlsec_peer_t     *mp;
     ngx_http_upstream_t  *u;
 
     u = r->upstream;
     mp = ngx_mlsec_peer_of(r);
 
+    version = r->http_version;
     rc = mp->retry->process_header(r);
 
     if (u->process_header != ngx_mlsec_retry_process_header) {
@@ -215,6 +216,20 @@ ngx_mlsec_retry_process_header(ngx_http_request_t *r)
 
     if (rc != NGX_OK || !mp->running) {
         return rc;
+    }
+
+    /* what is no HTTP nginx takes for HTTP/0.9, and would pass it on */
+
+    if (r->http_version == NGX_HTTP_VERSION_9
+        && version != NGX_HTTP_VERSION_9)
+    {
+        r->http_version = version;
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "mlsec service: answer is no HTTP, service: \"%V\"",
+                      ngx_mlsec_service_name(mp->conf));
+
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
     on = ngx_mlsec_retry_on_status(u->headers_in.status_n);

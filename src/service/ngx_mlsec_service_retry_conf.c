@@ -54,6 +54,8 @@ static const ngx_mlsec_param_t  ngx_mlsec_retry_params[] = {
       offsetof(ngx_mlsec_service_conf_t, retry.base), 0, NULL },
     { "cap=", NGX_MLSEC_PARAM_TIME,
       offsetof(ngx_mlsec_service_conf_t, retry.cap), 0, NULL },
+    { "attempt=", NGX_MLSEC_PARAM_TIME,
+      offsetof(ngx_mlsec_service_conf_t, retry.attempt), 0, NULL },
     { "budget=", NGX_MLSEC_PARAM_SHARE,
       offsetof(ngx_mlsec_service_conf_t, retry.budget.share), 100, NULL },
     { "min=", NGX_MLSEC_PARAM_NUMBER,
@@ -83,8 +85,9 @@ ngx_mlsec_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     retry = &scf->retry;
 
     rv = ngx_mlsec_params(cf, scf, 1, ngx_mlsec_retry_params,
-                          "\"tries=\", \"base=\", \"cap=\", \"budget=\", "
-                          "\"min=\", \"on=\" or \"methods=\"");
+                          "\"tries=\", \"base=\", \"cap=\", "
+                          "\"attempt=\", \"budget=\", \"min=\", \"on=\" "
+                          "or \"methods=\"");
     if (rv != NGX_CONF_OK) {
         return rv;
     }

@@ -171,6 +171,38 @@ is($json->{score}, 91.67, 'in the score');
 ($reply) = get('/services/business-metrics/x');
 is($reply->{status}, 503, 'its plain form does not go through either');
 
+# ---- an operator ----
+
+for my $case (['', 'close', 'closed'], ['/api', 'open', 'forced_open'],
+              ['/api/v1', 'close', 'closed'], ['', 'probe', 'closed'])
+{
+    my ($prefix, $action, $state) = @$case;
+    my $path = "$prefix/admin/services/business-metrics/$action";
+    $reply = http($port, 'POST', $path);
+    is("$reply->{status} " . (json($reply->{body})->{breaker}{state} // ''), "200 $state", "POST $path");
+    (undef, $json) = get('/monitoring/circuit-breakers');
+    is($json->{circuit_breakers}{business_metrics}{forced} ? 1 : 0, $state =~ /forced/ ? 1 : 0,
+       "$action: is shown");
+    is((get('/kpis'))[0]{status}, $action eq 'open' ? 503 : 200, "$action: its routes");
+}
+for my $action (qw(drain undrain)) {
+    $reply = http($port, 'POST', "/admin/services/business-metrics/$action");
+    is($reply->{status}, 200, $action);
+    is((get('/kpis'))[0]{status} == 200 ? 1 : 0, $action eq 'drain' ? 0 : 1, "$action: its routes");
+}
+$reply = http($port, 'POST', '/admin/services/none/open');
+is($reply->{status}, 404, 'no such service');
+$reply = http($port, 'POST', '/admin/services/training/restart');
+is($reply->{status}, 501, 'what nobody can do for it');
+$reply = http($port, 'GET', '/admin/services/training/open');
+is("$reply->{status} $reply->{headers}{allow}", '405 POST', 'no GET');
+$reply = http($port, 'POST', '/admin/services/training/open', undef, { Origin => 'http://localhost' });
+is($reply->{status}, 403, 'no page of a browser');
+
+(undef, $json) = get('/services/health', 'X-Mlsec-Explain' => 1);
+is(join(' ', sort map { "$_->{service} $_->{decision}" } @{ $json->{parts} }),
+   join(' ', sort map { "$_ called" } grep { $_ ne 'red-team' } @services), 'one request, explained');
+
 # ---- the gateway itself ----
 
 (undef, my $one) = get('/analytics/system/performance');

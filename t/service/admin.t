@@ -29,6 +29,9 @@ my $nginx = MlsecTest::Instance->start(workers => 3, http => qq{
         mlsec_service 'the service'; mlsec_breaker; mlsec_health uri=/ok/health interval=1h;
     }
     upstream plain { server $one; server $two; mlsec_service plain; }
+    upstream slashed { server $one; mlsec_service 'a/plain'; mlsec_breaker; }
+    upstream reads { server $one; mlsec_service twin; mlsec_breaker; }
+    upstream writes { server $one; mlsec_service twin; mlsec_breaker; }
 }, server => qq{
     mlsec_errors on;
     location = /state { mlsec_services; }
@@ -141,6 +144,28 @@ for (["$admin/close", 'GET', 405], [$admin, 'POST', 404], ["$admin/", 'POST', 40
     is($r->{status}, $status, "$method $path: $status");
     like($r->{body}, qr/^\{"error":true,"status_code":$status,/, "$method $path: envelope");
 }
+
+is($nginx->get("$admin/close")->{headers}{allow}, 'POST', 'GET: what is allowed');
+
+# names
+for (['a%2Fplain', 'slashed'], ['a/plain', 'slashed'], ['reads', 'reads'], ['u', 'u']) {
+    my ($name, $upstream) = @$_;
+
+    $r = post("/admin/services/$name/open");
+    is($r->{status}, 200, "$name: open");
+
+    my $state = JSON::PP::decode_json($r->{body});
+
+    is("$state->{upstream} $state->{breaker}{state}", "$upstream forced_open", "$name: it is $upstream");
+    post("/admin/services/$name/close");
+}
+
+$r = post('/admin/services/twin/open');
+is($r->{status}, 409, 'a name that two have: 409');
+like($r->{body}, qr/"message":"Several services have this name"/, 'a name that two have: says so');
+is(scalar grep({ $_->{breaker} && $_->{breaker}{state} ne 'closed' }
+               @{ JSON::PP::decode_json($nginx->get('/state')->{body})->{services} }), 0,
+   'a name that two have: nothing is done');
 
 # who may
 is(post("$admin/close", 'Origin: http://localhost')->{status}, 403,

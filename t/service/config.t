@@ -433,7 +433,7 @@ invalid value "256" of "consecutive=" in "mlsec_outlier", expected a number, 1-2
 
 === retry, all parameters
 --- http_config
-    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry tries=10 base=1ms cap=1ms budget=100% min=1000 on=connect,timeout,reset,429,500,502,503,504 methods=GET,POST; } upstream v { server 127.0.0.1:1; mlsec_retry; } upstream w { server 127.0.0.1:1; mlsec_retry base=2s; }
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry tries=10 base=1ms cap=1ms attempt=1ms budget=100% min=1000 on=connect,timeout,reset,429,500,502,503,504 methods=GET,POST; } upstream v { server 127.0.0.1:1; mlsec_retry; } upstream w { server 127.0.0.1:1; mlsec_retry base=2s; }
 --- config
     location = /x { return 204; } location /v { mlsec_via v; proxy_pass http://v; }
 --- request
@@ -464,7 +464,15 @@ GET /x
 --- http_config
     mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry colour=red; }
 --- error_log
-unknown parameter "colour=red" in "mlsec_retry", expected "tries=", "base=", "cap=", "budget=", "min=", "on=" or "methods="
+unknown parameter "colour=red" in "mlsec_retry", expected "tries=", "base=", "cap=", "attempt=", "budget=", "min=", "on=" or "methods="
+
+
+
+=== retry, attempt
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_retry attempt=0; }
+--- error_log
+invalid time "0" in "attempt=" of "mlsec_retry", expected a time such as "3s" or "250ms"
 
 
 

@@ -407,6 +407,22 @@ for my $block ('zone u 64k;', '', 'least_conn; zone u 64k;') {
     mood('200');
     until_ok(10, sub { share($nginx, $sick, 3) }, 'outlier: taken back by probes');
     $nginx->finish('outlier');
+
+    # those that passed before it was ejected do not speak for it
+    $nginx = MlsecTest::Instance->start(options(
+        workers => 1, servers => [$sick->address, $well->address],
+        health => 'uri=/health interval=150ms jitter=1% passes=4',
+        more => 'mlsec_outlier consecutive=2 base=1h;'));
+
+    until_ok(10, sub { peers($nginx)->{$sick->address}{health}{passes} > 5 }, 'outlier: probes pass');
+    until_ok(10, sub { $nginx->get('/x'); peers($nginx)->{$sick->address}{state} eq 'ejected' },
+             'outlier: ejected all the same');
+
+    my $n = $sick->count('request', '/health');
+
+    until_ok(10, sub { peers($nginx)->{$sick->address}{state} eq 'up' }, 'outlier: taken back');
+    cmp_ok($sick->count('request', '/health') - $n, '>=', 4, 'outlier: by as many probes as it takes');
+    $nginx->finish('outlier, passes');
 }
 
 # ends in time while a probe has no answer

@@ -32,6 +32,9 @@ my $faulty = MlsecTest::Faulty->start(replies => {
     '/until-close' => [$head->(), [out => '{"a":1}'], ['close']],
     '/garbage'     => [[out => "\x16\x03\x01\x02\x00 no HTTP\r\n\r\n"],
                        ['close']],
+    '/kept'        => sub {
+        return $_[0]{method} eq 'GET' ? $json->('{"a":1}') : ['reset'];
+    },
     '/204'         => [[out => "HTTP/1.1 204 No Content\r\n\r\n"]],
     '/accel'       => [[out => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
                         . "X-Accel-Redirect: /elsewhere\r\n\r\n"]],
@@ -176,6 +179,21 @@ counts('/small/size/5000', 'aborted 1', undef, 'a part too large for us');
 counts('/part/status/502', 'status 1');
 counts('/sibling/', 'aborted 1');
 counts('/sibling-body/', 'aborted 1, ok 1');
+
+# a kept connection that the peer has closed is its right, and nginx begins anew
+# on another one; where it must not, since it may have been done, the client is
+# told, and that is a failure
+$nginx->get('/buffered/kept');
+counts('/buffered/close', 'aborted 1, reset 1', undef, 'GET on a kept connection');
+
+for my $method (qw(POST PATCH)) {
+    my $before = calls('faulty');
+
+    is($nginx->get('/buffered/kept')->{status}, 200, "$method: a connection is kept");
+    is($nginx->get('/buffered/kept', method => $method, body => 'x')->{status}, 502,
+       "$method on it: 502");
+    is(added($before, calls('faulty')), 'ok 1, reset 1', "$method on it: a failure");
+}
 
 # every attempt
 {

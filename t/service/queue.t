@@ -115,6 +115,26 @@ sub empty {
     }, "$what: nothing is left");
 }
 
+# connections to two workers, three or more to each, and the second one's pid
+sub two_workers {
+    my ($what) = @_;
+
+    my %by_pid;
+
+    for (1 .. 20) {
+        my @clients = map { asks('/pid') } 1 .. 20;
+
+        push @{ $by_pid{ $_->response(5)->{body} } }, $_ for @clients;
+        last if 1 < grep { @$_ > 2 } values %by_pid;
+    }
+
+    my @pids = grep { @{ $by_pid{$_} } > 2 } keys %by_pid;
+
+    cmp_ok(scalar @pids, '>', 1, "$what: connections to two workers");
+
+    return (@by_pid{ @pids[0, 1] }, $pids[1]);
+}
+
 sub reached { return map { $_->[1] } grep { $_->[0] eq 'request' && $_->[1] !~ /hang/ } $faulty->events }
 
 # in order
@@ -321,17 +341,7 @@ is($nginx->get('/via/ok/x')->{status}, 200, 'killed: places are there');
 
 # a place is left in one worker, the next in line is in another: that is woken,
 # and does not find out by looking ten times a second
-my %by_pid;
-
-for (1 .. 20) {
-    my @clients = map { asks('/pid') } 1 .. 20;
-
-    push @{ $by_pid{ $_->response(5)->{body} } }, $_ for @clients;
-    last if keys %by_pid > 1;
-}
-
-cmp_ok(scalar keys %by_pid, '>', 1, 'woken: connections to two workers');
-my ($here, $there) = values %by_pid;
+my ($here, $there) = two_workers('woken');
 my @took;
 
 for my $round (1 .. 15) {
@@ -352,6 +362,31 @@ for my $round (1 .. 15) {
 my $quarter = (sort { $a <=> $b } @took)[@took / 4];
 cmp_ok($quarter, '<', 0.05, sprintf 'woken: after %.1f ms', $quarter * 1000);
 is(state_of('w')->{inflight}, 0, 'woken: nothing is left');
+
+# a worker that has stopped, with the one in front of all others: nobody waits
+# behind it for longer than it takes to see that
+{
+    my ($goes_on, $stops, $stopped) = two_workers('stopped');
+    my ($holder, $other, $next) = @$goes_on;
+    my $first = $stops->[0];
+
+    $holder->request('/via/hang/stop-1');
+    $other->request('/via/hang/stop-2');
+    until_ok(5, sub { state_of()->{inflight} == 2 }, 'stopped: no place is left');
+    $first->request('/via/ok/stop-first');
+    waiting(1);
+    kill STOP => $stopped;
+    $holder->close;
+    $start = time;
+    $next->request('/via/ok/stop-next');
+    is($next->response(10)->{status}, 200, 'stopped: the next one is called');
+    cmp_ok(time - $start, '<', 3, 'stopped: before its time is up');
+    kill CONT => $stopped;
+    is($first->response(10)->{status}, 200, 'stopped: it goes on');
+    $other->close;
+    empty('stopped');
+}
+
 like($nginx->get('/metrics')->{body}, qr/^mlsec_upstream_waits_total\{service="w",upstream="w",result="called"\} [1-9]/m,
      'metrics: waits');
 

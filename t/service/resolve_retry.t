@@ -30,6 +30,7 @@ my $services = MlsecTest::Instance->start(workers => 1, http => qq{
         @{[join "\n", map { "listen 127.0.0.$_:$port;" } 2 .. 9]}
         location / { return 200 fine; }
         location /bad { return 503; }
+        location /u/bad { return 503; }
     }
 });
 
@@ -142,6 +143,20 @@ is($retries->{made}, $failed, 'each failed attempt is made up for by one');
 is($retries->{refused}, 0, 'the budget was enough');
 is($retries->{now}, 0, 'nothing is left of it');
 is(state_of('u')->{inflight}, 0, 'nothing is in flight');
+
+# ejected, and taken back when the time is up, by no probe
+round('/u/bad', {}) for 1 .. 20;
+until_ok(5, sub {
+    return 1 if grep { $_->{ejections} } @{ state_of('u')->{peers} };
+    round('/u/bad', {});
+    return 0;
+}, 'peers are ejected');
+until_ok(5, sub {
+    round('/u/x', {});
+    return !grep { $_->{state} ne 'up' || $_->{left_out} } @{ state_of('u')->{peers} };
+}, 'and taken back');
+like($nginx->error_log, qr/\[notice\] .*mlsec service: peer taken back, service: "u", peer: "127\.0\.0\.\d:$port"/,
+     'which is logged');
 
 # the budget, across workers: all of them spend it
 %answers = ();

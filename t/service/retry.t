@@ -62,6 +62,10 @@ sub service {
         '/bad/half' => $bad ? [MlsecTest::Faulty::header(length => 100),
                                [out => '{"a":'], ['wait', 0.05], ['reset']]
                             : [answer(200, '{"ok":1}')],
+        '/bad/kept' => sub {
+            return $bad && $_[0]{method} eq 'POST' ? ['reset'] : answer(200, seen($_[0]));
+        },
+        '/bad/garbage' => $bad ? [[out => "no HTTP\r\n\r\n"], ['close']] : [answer(200, '{"ok":1}')],
         '/later' => sub { return answer(503, '{}', 'Retry-After: 1') },
         '/much-later' => sub { return answer(503, '{}', 'Retry-After: 60') },
         '/later-once' => sub {
@@ -125,6 +129,10 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
         server @{[$good->address]}; keepalive 4; mlsec_service single;
         mlsec_retry min=1000 base=1ms;
     }
+    upstream hasty {
+        zone hasty 64k; server @{[$bad->address]} max_fails=0; server @{[$good->address]} max_fails=0;
+        mlsec_service hasty; mlsec_retry min=1000 base=1ms attempt=200ms;
+    }
     upstream slow {
         server @{[$good->address]}; mlsec_service slow;
         mlsec_retry min=1000 base=60s cap=60s;
@@ -181,7 +189,9 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     location /one/ { proxy_pass http://single/; }
     location /dead-plain/ { proxy_pass http://dead/; }
     location /seq/ { proxy_pass http://seq/; }
-    @{[map { $parts->($_) } qw(three single tries dead gone breaks
+    location /hasty-plain/ { proxy_pass http://hasty/; }
+    location /hasty-off/ { proxy_pass http://hasty/; proxy_next_upstream off; proxy_read_timeout 600ms; }
+    @{[map { $parts->($_) } qw(hasty three single tries dead gone breaks
                                 weighted)]}
     location ~ ^/body(/.*) { mlsec_call a http://three\$1 body=on required; client_body_buffer_size 1k; }
     location ~ ^/keyed(/.*) {
@@ -282,6 +292,25 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset'],
     is(calls('/bad/half') - $n, 3, 'plain: never after the first byte');
 }
 
+# attempt=: one that hangs is not all that a part has time for
+{
+    my ($r, $n) = until_bad('/hasty/bad/hang', '/bad/hang');
+
+    is("$r->{body} $n", '{"a":{"ok":1},"b":1} 2', 'attempt=: a part');
+    ($r, $n) = until_bad('/hasty-plain/bad/hang', '/bad/hang');
+    is("$r->{body} $n", '{"ok":1} 2', 'attempt=: plain');
+    ($r, $n) = until_bad('/hasty-plain/bad/hang', '/bad/hang', headers => ['X-Request-Deadline-Ms: 5000']);
+    is("$r->{body} $n", '{"ok":1} 2', 'attempt=: plain, with a deadline');
+    ($r, $n) = until_bad('/hasty-plain/bad/hang', '/bad/hang', headers => ['X-Request-Deadline-Ms: 100']);
+    is("$r->{status} $n", '504 1', 'attempt=: a deadline that comes sooner');
+
+    my $start = time;
+
+    ($r, $n) = until_bad('/hasty-off/bad/hang', '/bad/hang');
+    is("$r->{status} $n", '504 1', 'attempt=: not where mlsec_retry is switched off');
+    cmp_ok(time - $start, '>', 0.5, 'attempt=: the time of the location');
+}
+
 # methods and bodies
 
 for my $method (qw(GET HEAD OPTIONS PUT DELETE)) {
@@ -301,6 +330,27 @@ for my $method (qw(POST PATCH)) {
                       method => $method, body => 'x',
                       headers => ['Idempotency-Key: k']);
     is($n, 2, "$method with Idempotency-Key is");
+}
+
+# a kept connection that breaks with a request that may have been done
+{
+    my $broken = $bad->count('request', '/bad/kept');
+
+    for (1 .. 4) {
+        $nginx->get('/plain/bad/kept') for 1 .. 3;
+        is($nginx->get('/plain/bad/kept', method => 'POST', body => $BIG, headers => ['Idempotency-Key: k'])->{body}
+           =~ s/,"deadline.*//sr, sprintf('{"method":"POST","md5":"%s","length":64000', md5_hex($BIG)),
+           'POST with Idempotency-Key, kept connections');
+    }
+
+    cmp_ok($bad->count('request', '/bad/kept') - $broken, '>', 4, 'some of them broke');
+}
+
+# what nginx would take for HTTP/0.9
+for (1 .. 3) {
+    my ($r) = ask('/plain/bad/garbage', '/bad/garbage');
+
+    is("$r->{status} $r->{body}", '200 {"ok":1}', 'what is no HTTP is called again');
 }
 
 {

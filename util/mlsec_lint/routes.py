@@ -52,8 +52,8 @@ MEANING = {
 # there instead.
 REASONS = {
     'admin': 'nothing behind the gateway administrates the platform: no '
-             'service shows or changes its configuration, starts another one '
-             'or has its log',
+             'service shows or changes its configuration, starts another one, '
+             'has its log or counts what is in the database',
     'business-metrics': 'the service has key figures, costs and '
                         'effectiveness; revenue, engagement, returns and '
                         'reports are not in them, and numbers for them would '
@@ -64,10 +64,11 @@ REASONS = {
                'the configuration',
     'jaeger': 'traces are Jaeger\'s own; no address of one is part of the '
               'configuration',
-    'mlflow': 'MLflow\'s REST interface has neither',
-    'prometheus': 'targets and series are Prometheus\' own; no address of '
-                  'one is part of the configuration',
-    'red-team': 'the service does not learn',
+    'mlflow': 'MLflow\'s REST interface cleans nothing up, and no run says '
+              'that it is the red team\'s',
+    'prometheus': 'targets are Prometheus\' own; no address of one is part '
+                  'of the configuration',
+    'red-team': 'the service learns by itself: no call makes it',
     'tracing': 'the service lists no traces and no logs',
     'training': 'the service neither exports, imports nor deletes data sets '
                 'as such'}
@@ -82,8 +83,9 @@ class Route:
 
     def __init__(self, pattern, is_regex, directives):
         self.is_regex = is_regex
-        self.path = re.sub(r'\(\?<\w+>(?:[^()\\]|\\.)*?\)', '{id}', pattern) \
-            .lstrip('^').rstrip('$') if is_regex else pattern
+        self.path = re.sub(r'\(\?<(\w+)>(?:[^()\\]|\\.)*?\)', r'{\1}',
+                           pattern).lstrip('^').rstrip('$') \
+            if is_regex else pattern
         self.regex = re.compile(re.sub(r'\(\?<', '(?P<', pattern)) \
             if is_regex else None
         self.directives = directives
@@ -113,7 +115,7 @@ class Route:
         elif name == 'mlsec_fail':
             self.state = {'403': 'refused'}.get(rest[0], '')
         elif name in ('mlsec_respond', 'try_files', 'mlsec_call',
-                      'mlsec_metrics'):
+                      'mlsec_metrics', 'mlsec_services'):
             self.state = 'done'
         elif name == 'rewrite' and '$named_service' in rest[1]:
             self.state, self.note = 'done', '{id}'

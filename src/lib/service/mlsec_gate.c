@@ -12,11 +12,27 @@
 #define MLSEC_GATE_TIME_BITS  48             /* ms; above them how many */
 
 
-/* Of all workers that are there. */
+/* Its clock may be a little ahead of that of another one. */
+
+static int
+mlsec_gate_hangs(const mlsec_worker_t *worker, uint64_t now)
+{
+    uint64_t  awake;
+
+    awake = mlsec_atomic_load(&worker->awake);
+
+    return awake < now && now - awake > MLSEC_GATE_PATIENCE;
+}
+
+
+/*
+ * Of all workers that are there, of all of them with now of 0, else of those
+ * that do not hang.
+ */
 
 static void
 mlsec_gate_lines(const mlsec_registry_t *r, uint32_t service, unsigned kind,
-    mlsec_gate_line_t *all, unsigned *first)
+    uint64_t now, mlsec_gate_line_t *all, unsigned *first)
 {
     uint64_t  word, since;
     unsigned  i;
@@ -33,7 +49,9 @@ mlsec_gate_lines(const mlsec_registry_t *r, uint32_t service, unsigned kind,
         word = mlsec_atomic_load(
                    &mlsec_registry_cell(r, i, service)->waiting[kind]);
 
-        if (word == 0) {
+        if (word == 0
+            || (now != 0 && mlsec_gate_hangs(&r->workers[i], now)))
+        {
             continue;
         }
 
@@ -101,17 +119,24 @@ mlsec_gate_leave(const mlsec_gate_t *g)
 }
 
 
+void
+mlsec_gate_awake(const mlsec_gate_t *g, uint64_t now)
+{
+    mlsec_atomic_store(&g->self->awake, now);
+}
+
+
 int
-mlsec_gate_ahead(const mlsec_gate_t *g, unsigned kind)
+mlsec_gate_ahead(const mlsec_gate_t *g, unsigned kind, uint64_t now)
 {
     unsigned           first;
     mlsec_gate_line_t  all;
 
-    mlsec_gate_lines(g->registry, g->service, MLSEC_GATE_REQUIRED, &all,
+    mlsec_gate_lines(g->registry, g->service, MLSEC_GATE_REQUIRED, now, &all,
                      &first);
 
     if (all.n == 0 && kind == MLSEC_GATE_OPTIONAL) {
-        mlsec_gate_lines(g->registry, g->service, kind, &all, &first);
+        mlsec_gate_lines(g->registry, g->service, kind, now, &all, &first);
     }
 
     return all.n != 0;
@@ -171,17 +196,17 @@ mlsec_gate_join(const mlsec_gate_t *g, unsigned kind,
 
 
 int
-mlsec_gate_next(const mlsec_gate_t *g, unsigned *worker)
+mlsec_gate_next(const mlsec_gate_t *g, uint64_t now, unsigned *worker)
 {
     unsigned           kind;
     mlsec_gate_line_t  all;
 
     kind = MLSEC_GATE_REQUIRED;
-    mlsec_gate_lines(g->registry, g->service, kind, &all, worker);
+    mlsec_gate_lines(g->registry, g->service, kind, now, &all, worker);
 
     if (all.n == 0) {
         kind = MLSEC_GATE_OPTIONAL;
-        mlsec_gate_lines(g->registry, g->service, kind, &all, worker);
+        mlsec_gate_lines(g->registry, g->service, kind, now, &all, worker);
     }
 
     return all.n
@@ -196,8 +221,8 @@ mlsec_gate_waiting(const mlsec_registry_t *r, uint32_t service)
     unsigned           first;
     mlsec_gate_line_t  required, optional;
 
-    mlsec_gate_lines(r, service, MLSEC_GATE_REQUIRED, &required, &first);
-    mlsec_gate_lines(r, service, MLSEC_GATE_OPTIONAL, &optional, &first);
+    mlsec_gate_lines(r, service, MLSEC_GATE_REQUIRED, 0, &required, &first);
+    mlsec_gate_lines(r, service, MLSEC_GATE_OPTIONAL, 0, &optional, &first);
 
     return (uint64_t) required.n + optional.n;
 }

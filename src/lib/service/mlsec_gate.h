@@ -19,6 +19,10 @@
  * has made room looks whose first one waits longest, and wakes that worker.
  * A newcomer does not pass those who wait.
  *
+ * A worker that hangs would hold up all the others, with its line in front of
+ * theirs and nobody to serve it.  So one in which somebody waits says now and
+ * then that it is awake; the line of one that does not is passed.
+ *
  * There are two kinds of calls: those that have to be made and those that need
  * not be.  The second kind has four fifths of the places and half of the
  * queue, and goes when none of the first kind waits.
@@ -38,6 +42,10 @@
 
 #define MLSEC_GATE_QUEUE_MAX  65535
 
+/* for how long a worker may not have said that it is awake, ms */
+
+#define MLSEC_GATE_PATIENCE   500
+
 /* calls that have to be made; the others */
 
 #define MLSEC_GATE_REQUIRED   0
@@ -49,6 +57,7 @@
 typedef struct {
     const mlsec_registry_t  *registry;
     mlsec_cell_t            *cell;       /* the worker's */
+    mlsec_worker_t          *self;       /* the worker */
     uint32_t                 service;
     unsigned                 max;        /* calls at once, 1 and up */
     unsigned                 queue;      /* that wait; 0: none */
@@ -76,9 +85,17 @@ int mlsec_gate_enter(const mlsec_gate_t *g, unsigned kind);
 void mlsec_gate_leave(const mlsec_gate_t *g);
 
 /*
- * Whether somebody waits whom a newcomer of this kind must not pass, 1 or 0.
+ * Says that this worker is awake, for all of its lines.  now: ms.  To be called
+ * before somebody begins to wait, and while somebody does every fifth of
+ * MLSEC_GATE_PATIENCE.
  */
-int mlsec_gate_ahead(const mlsec_gate_t *g, unsigned kind);
+void mlsec_gate_awake(const mlsec_gate_t *g, uint64_t now);
+
+/*
+ * Whether somebody waits whom a newcomer of this kind must not pass, 1 or 0.
+ * now: ms.
+ */
+int mlsec_gate_ahead(const mlsec_gate_t *g, unsigned kind, uint64_t now);
 
 /*
  * Says that one more waits here: line is what there is with it.
@@ -95,10 +112,11 @@ void mlsec_gate_tell(const mlsec_gate_t *g, unsigned kind,
     const mlsec_gate_line_t *line);
 
 /*
- * Who should try now: 1 with *worker, its number in the registry, which may be
- * the caller's; 0: nobody waits, or there is no room.
+ * Who should try now, ms: 1 with *worker, its number in the registry, which may
+ * be the caller's; 0: nobody waits, or there is no room.  A worker that hangs
+ * is not told; it finds out when it goes on.
  */
-int mlsec_gate_next(const mlsec_gate_t *g, unsigned *worker);
+int mlsec_gate_next(const mlsec_gate_t *g, uint64_t now, unsigned *worker);
 
 /*
  * How many wait for a service, in all workers.

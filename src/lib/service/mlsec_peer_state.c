@@ -238,6 +238,19 @@ mlsec_health_report(mlsec_atomic_t *h, const mlsec_health_conf_t *conf,
 
 
 void
+mlsec_health_renew(mlsec_atomic_t *h)
+{
+    uint64_t  old;
+
+    old = mlsec_atomic_load(h);
+
+    while (!mlsec_atomic_cas(h, &old, old & ~(255ull << 48))) {
+        /* void */
+    }
+}
+
+
+void
 mlsec_health_view(const mlsec_atomic_t *h, mlsec_health_view_t *view)
 {
     mlsec_health_word_t  s;

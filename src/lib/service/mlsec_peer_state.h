@@ -92,6 +92,13 @@ mlsec_health_e mlsec_health_report(mlsec_atomic_t *h,
     const mlsec_health_conf_t *conf, unsigned passed, uint64_t now);
 
 /*
+ * Probes that have passed so far do not count any more; the state stays.  For
+ * a peer whose calls have failed while its probes went well: what is to speak
+ * for it has to come after that.
+ */
+void mlsec_health_renew(mlsec_atomic_t *h);
+
+/*
  * Reads everything, changes nothing.
  */
 void mlsec_health_view(const mlsec_atomic_t *h, mlsec_health_view_t *view);

@@ -28,7 +28,7 @@
 
 
 #define MLSEC_REGISTRY_MAGIC     0x6d6c736563726567ull    /* "mlsecreg" */
-#define MLSEC_REGISTRY_VERSION   3
+#define MLSEC_REGISTRY_VERSION   4
 #define MLSEC_REGISTRY_WORKERS   128
 #define MLSEC_REGISTRY_NAME      128         /* longest key, bytes */
 #define MLSEC_REGISTRY_PLACES    64          /* of addresses of a service */
@@ -123,6 +123,7 @@ typedef struct {
 typedef struct {
     mlsec_atomic_t      pid;         /* 0: none has had this cell */
     mlsec_atomic_t      generation;  /* of its configuration */
+    mlsec_atomic_t      awake;       /* ms, of mlsec_gate.h: when it was */
 } mlsec_worker_t;
 
 

@@ -16,6 +16,7 @@
 #define PLACES     2
 #define ROUNDS     20000
 #define PATIENCE   5000                      /* ms, for a wake that is due */
+#define NOW        8000                      /* ms */
 
 
 static mlsec_registry_t  *r;
@@ -39,6 +40,7 @@ gate(unsigned worker, unsigned max, unsigned queue)
     g.registry = r;
     g.service = service;
     g.cell = mlsec_registry_cell(r, worker, service);
+    g.self = &r->workers[worker];
     g.max = max;
     g.queue = queue;
 
@@ -122,7 +124,11 @@ test_queue(void)
     b = gate(1, 1, 3);
 
     tap_is(mlsec_gate_enter(&a, MLSEC_GATE_REQUIRED), 1, "queue: one is in");
-    tap_is(mlsec_gate_ahead(&b, MLSEC_GATE_OPTIONAL), 0, "queue: empty");
+    tap_is(mlsec_gate_ahead(&b, MLSEC_GATE_OPTIONAL, NOW), 0,
+           "queue: empty");
+
+    mlsec_gate_awake(&a, NOW);
+    mlsec_gate_awake(&b, NOW + 20);
 
     line.n = 1;
     line.since = 5000;
@@ -133,8 +139,9 @@ test_queue(void)
     line.n = 3;
     tap_is(mlsec_gate_join(&b, MLSEC_GATE_OPTIONAL, &line), 0,
            "queue: and no more");
-    tap_is(mlsec_gate_ahead(&a, MLSEC_GATE_OPTIONAL), 1, "queue: ahead");
-    tap_is(mlsec_gate_ahead(&a, MLSEC_GATE_REQUIRED), 0,
+    tap_is(mlsec_gate_ahead(&a, MLSEC_GATE_OPTIONAL, NOW), 1,
+           "queue: ahead");
+    tap_is(mlsec_gate_ahead(&a, MLSEC_GATE_REQUIRED, NOW), 0,
            "queue: not of those that have to be called");
 
     line.n = 1;
@@ -143,10 +150,10 @@ test_queue(void)
            "queue: the last place");
     tap_is(mlsec_gate_join(&b, MLSEC_GATE_REQUIRED, &line), 0, "queue: full");
     tap_is((long long) mlsec_gate_waiting(r, service), 3, "queue: three wait");
-    tap_is(mlsec_gate_next(&a, &worker), 0, "next: no room");
+    tap_is(mlsec_gate_next(&a, NOW, &worker), 0, "next: no room");
 
     mlsec_gate_leave(&a);
-    tap_ok(mlsec_gate_next(&a, &worker) && worker == 0,
+    tap_ok(mlsec_gate_next(&a, NOW, &worker) && worker == 0,
            "next: the one that has to be called, though it came later");
 
     line.n = 0;
@@ -161,17 +168,39 @@ test_queue(void)
     line.since = 4000;
     tap_is(mlsec_gate_join(&a, MLSEC_GATE_OPTIONAL, &line), 1,
            "queue: one has gone");
-    tap_ok(mlsec_gate_next(&b, &worker) && worker == 0,
+    tap_ok(mlsec_gate_next(&b, NOW, &worker) && worker == 0,
            "next: the first of all");
     line.since = 7000;
     mlsec_gate_tell(&a, MLSEC_GATE_OPTIONAL, &line);
-    tap_ok(mlsec_gate_next(&a, &worker) && worker == 1,
+    tap_ok(mlsec_gate_next(&a, NOW, &worker) && worker == 1,
            "next: of the other worker");
+
+    /* nobody waits behind a worker that hangs, but for its places */
+
+    mlsec_gate_awake(&b, NOW - MLSEC_GATE_PATIENCE);
+    tap_ok(mlsec_gate_next(&a, NOW, &worker) && worker == 1,
+           "next: it is said to be awake");
+    mlsec_gate_awake(&b, NOW - MLSEC_GATE_PATIENCE - 1);
+    tap_ok(mlsec_gate_next(&a, NOW, &worker) && worker == 0,
+           "next: it hangs");
+    line.n = 0;
+    mlsec_gate_tell(&a, MLSEC_GATE_OPTIONAL, &line);
+    tap_is(mlsec_gate_next(&a, NOW, &worker), 0, "next: only it has a line");
+    tap_is(mlsec_gate_ahead(&a, MLSEC_GATE_OPTIONAL, NOW), 0,
+           "queue: it is passed");
+    tap_is((long long) mlsec_gate_waiting(r, service), 1,
+           "queue: who waits there counts");
+    mlsec_gate_awake(&b, NOW);
+    tap_ok(mlsec_gate_next(&a, NOW, &worker) && worker == 1,
+           "next: it goes on");
+    line.n = 1;
+    mlsec_gate_tell(&a, MLSEC_GATE_OPTIONAL, &line);
 
     /* what waited in a worker that has died does not wait */
 
     mlsec_registry_worker(r, 1, 102, 1);
-    tap_ok(mlsec_gate_next(&a, &worker) && worker == 0, "next: it has died");
+    tap_ok(mlsec_gate_next(&a, NOW, &worker) && worker == 0,
+           "next: it has died");
     tap_is((long long) mlsec_gate_waiting(r, service), 1, "queue: it too");
 
     munmap(r, SIZE);
@@ -193,7 +222,7 @@ wake(const mlsec_gate_t *g)
 {
     unsigned  worker;
 
-    if (mlsec_gate_next(g, &worker)
+    if (mlsec_gate_next(g, NOW, &worker)
         && write(pipes[worker][1], "", 1) != 1)
     {
         _exit(3);
@@ -266,10 +295,11 @@ worker(unsigned self)
     mlsec_gate_t  g;
 
     g = gate(self, PLACES, PROCESSES);
+    mlsec_gate_awake(&g, NOW);
 
     for (i = 0; i < ROUNDS; i++) {
 
-        if (mlsec_gate_ahead(&g, MLSEC_GATE_REQUIRED)
+        if (mlsec_gate_ahead(&g, MLSEC_GATE_REQUIRED, NOW)
             || !mlsec_gate_enter(&g, MLSEC_GATE_REQUIRED))
         {
             await(&g, self);

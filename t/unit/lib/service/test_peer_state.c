@@ -47,6 +47,7 @@ static const state_case_t  healths[] = {
     { "up again", "---D +d +U u - u" },
     { "not up again", "---D +-+d +U" },
     { "once only", "---D ---d" },
+    { "passes that do not count any more", "++U+ n p u ---D + n + d +U" },
     { "many", "-------------------- d ++U" }
 };
 
@@ -99,6 +100,11 @@ health_step(char c, mlsec_atomic_t *h, uint64_t now, int *last)
         return *last == MLSEC_HEALTH_UP && view.since == now;
     case 'D':
         return *last == MLSEC_HEALTH_DOWN && view.since == now;
+    case 'n':
+        mlsec_health_renew(h);
+        return 1;
+    case 'p':
+        return view.passes == 0;
     case 'u':
         return view.state == MLSEC_HEALTH_UP;
     case 'd':

@@ -432,6 +432,7 @@ victim(mlsec_registry_t *r)
     gate.registry = r;
     gate.service = mlsec_registry_index(r, s);
     gate.cell = mlsec_registry_cell(r, 3, gate.service);
+    gate.self = &r->workers[3];
     gate.max = 5;
     gate.queue = 1;
 
