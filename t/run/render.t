@@ -62,7 +62,7 @@ my @bad = (
            map { [$name, $_, 'a rate such as 100r/s (r/m, r/h, r/d), or off'] }
                '0r/s', '100', '5r/w', '1.5r/s', '-1r/s', '5r/s;', '100000r/s' }
         qw(LIMIT_ADDRESS LIMIT_IDENTITY LIMIT_PREDICTIONS LIMIT_TRAINING
-           LIMIT_CHANGES)),
+           LIMIT_CHANGES LIMIT_FAILURES)),
     (map { ['CORS_ORIGINS', $_, 'a JSON array or comma list of origins '
             . '(https://host[:port]) or *'] }
         'host', '["http://a"', 'http://a/path', 'http://a,b',
