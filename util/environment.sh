@@ -321,14 +321,18 @@ check_environment() {
         || bad WEBSOCKET_CLEANUP_INTERVAL 'seconds from 1 to 86400'
 
     ORIGINS=
+    origins='a JSON array or comma list of origins (https://host[:port]) or *'
     if [ -n "${CORS_ORIGINS-}" ]; then
-        v=$CORS_ORIGINS
+        LIST=
+        v=$(printf '%s' "$CORS_ORIGINS" | tr -s '\t\r\n ' ' ')
+        v=${v# } v=${v% }
         case $v in
-            \[*\]) v=${v#\[} v=${v%\]}
-                   v=$(printf '%s' "$v" | tr -d '"') ;;
+            \[*) printf '%s' "$v" | grep -Eq \
+                     '^\[ ?("[^"\\ ]*"( ?, ?"[^"\\ ]*")*)? ?\]$' \
+                     || bad CORS_ORIGINS "$origins"
+                 v=$(printf '%s' "$v" | tr -d '][" ') ;;
         esac
-        each "$v" is_origin || bad CORS_ORIGINS \
-            'a JSON array or comma list of origins (https://host[:port]) or *'
+        [ -z "$v" ] || each "$v" is_origin || bad CORS_ORIGINS "$origins"
         ORIGINS=$LIST
     fi
 
@@ -361,7 +365,7 @@ check_environment() {
     [ -z "${DASHBOARD_ROOT-}" ] || [ -f "$DASHBOARD_ROOT/index.html" ] \
         || bad DASHBOARD_ROOT 'a folder with an index.html that can be read'
 
-    for name in JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE \
+    for name in JWT_KEY_FILE JWT_REVOKED_FILE API_KEYS_FILE UPSTREAM_CA_FILE \
                 UPSTREAM_CERT_FILE UPSTREAM_KEY_FILE UPSTREAM_TOKEN_KEY_FILE
     do
         v=$(value_of "$name")
@@ -393,9 +397,15 @@ check_environment() {
     [ -z "${DATABASE_URL-}" ] \
         || check_store DATABASE_URL 'postgresql postgres' \
             'postgresql://[user[:password]@]host[:port]/database'
-    [ -z "${REDIS_URL-}" ] \
-        || check_store REDIS_URL 'redis rediss' \
-            'redis[s]://[[user]:password@]host[:port][/number]'
+    if [ -n "${REDIS_URL-}" ]; then
+        v='redis[s]://[[user]:password@]host[:port][/number]'
+        check_store REDIS_URL 'redis rediss' "$v"
+        database=${REDIS_URL#*://} database=${database##*@}
+        case $database in
+            *\?*|*\#*) bad REDIS_URL "$v" ;;
+            */?*) is_number "${database#*/}" 0 65535 || bad REDIS_URL "$v" ;;
+        esac
+    fi
 
     while read -r service first second; do
         for name in "$first" "$second"; do

@@ -7,7 +7,7 @@
 # no time yet; it stands last.
 # -> [{type, id, description, timestamp, status}]
 
-refuse_if([bad_integer("limit"; 1; 1000)])
+refuse_if([bad_integer("limit"; 1; 1000)]) | asked("jobs")
 | [.jobs | jobs[:5][]
    | {type: "training", id: (.job_id // "unknown"),
       description: ("Training job \(.model_name // "unknown") - "

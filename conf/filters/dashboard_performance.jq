@@ -11,7 +11,7 @@
 #     detection_rate, test_count}], system_health_trend: [],
 #     attack_frequency_trend: [{date, count}], last_updated}
 
-refuse_if([bad_integer("hours"; 1; 8760)])
+refuse_if([bad_integer("hours"; 1; 8760)]) | asked("trends")
 | integer("hours"; "24") as $hours
 | ($now - $hours * 3600 | todate | .[:10]) as $first
 | [part("trends") | .trends | rows[]

@@ -9,7 +9,7 @@
 # -> {dataset_id, preview_lines, preview_data: [{line, content}], total_lines,
 #     timestamp}
 
-refuse_if([bad_integer("lines"; 1; 1000)])
+refuse_if([bad_integer("lines"; 1; 1000)]) | asked("file")
 | ($status.file == 206) as $cut
 | .file | text("") | split("\n") | if .[-1] == "" then .[:-1] else . end
 | (if $cut and length > 1 then .[:-1] else . end) as $all

@@ -9,7 +9,7 @@
 #     severity_filter, timestamp}
 
 argument("model_name") as $model | argument("severity") as $severity
-| refuse_if([bad_integer("days"; 1; 30)])
+| refuse_if([bad_integer("days"; 1; 30)]) | asked("alerts")
 | part("alerts")
 | [.alerts | rows[]
    | (.model_name // (.details | object | .model_name)) as $of

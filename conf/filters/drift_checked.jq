@@ -6,7 +6,7 @@
 # Part: result (analytics), required.
 # -> {status, message, model_name, result, timestamp}
 
-refuse_if([bad_required("model_name")])
+refuse_if([bad_required("model_name")]) | asked("result")
 | {status: "success", message: (part("result") | .message // "Drift checked"),
    model_name: argument("model_name"), result}
 | finished

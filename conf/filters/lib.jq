@@ -2,11 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # In front of every program here, of those that make a request body, and of the
-# rules in validate/ too:
-#
-#     mlsec_validate_file filters/lib.jq validate/NAME.jq;
-#     mlsec_filter_file filters/lib.jq filters/answer.jq filters/NAME.jq;
-#     mlsec_call ... body=file:filters/lib.jq,filters/NAME_body.jq;
+# rules in validate/ too: mlsec_filter_library in nginx.conf.
 #
 # What a client sent is checked as the API that is taken over does it: 422,
 # and a list that names each place. Rates that are computed here are 0-100.

@@ -8,6 +8,7 @@
 #     model_name, days, timestamp}
 
 refuse_if([bad_required("model_name"), bad_integer("days"; 1; 365)])
+| asked("comparison")
 | {model_comparison: .comparison, model_name: argument("model_name"),
    days: integer("days"; "30")}
 | finished

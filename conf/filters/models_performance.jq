@@ -11,7 +11,7 @@
 def percent: object | .avg_detection_rate | number(null)
     | if . == null then null else . * 100 end;
 
-refuse_if([bad_integer("days"; 1; 365)])
+refuse_if([bad_integer("days"; 1; 365)]) | asked("comparison")
 | {model_name: $captures.id,
    performance: (.comparison | object | . + {detection_rate: {
        pretrained: (.pretrained | percent), trained: (.trained | percent)}})}

@@ -7,7 +7,7 @@
 # -> {performance_trends: {trends: [row]}, model_name, days, timestamp}
 
 argument("model_name") as $model
-| refuse_if([bad_integer("days"; 1; 365)])
+| refuse_if([bad_integer("days"; 1; 365)]) | asked("trends")
 | {performance_trends: {trends: [part("trends") | .trends | rows[]
        | select($model == null or .model_name == $model)]},
    model_name: $model, days: integer("days"; "30")}

@@ -6,7 +6,7 @@
 # Part: data (analytics), required.
 # -> {production_data, hours, model_name, timestamp}
 
-refuse_if([bad_integer("hours"; 1; 8760)])
+refuse_if([bad_integer("hours"; 1; 8760)]) | asked("data")
 | {production_data: .data, hours: integer("hours"; "24"),
    model_name: argument("model_name")}
 | finished

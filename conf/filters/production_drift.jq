@@ -7,6 +7,7 @@
 # -> {drift_check_result, model_name, hours, timestamp}
 
 refuse_if([bad_required("model_name"), bad_integer("hours"; 1; 8760)])
+| asked("result")
 | {drift_check_result: .result, model_name: argument("model_name"),
    hours: integer("hours"; "24")}
 | finished

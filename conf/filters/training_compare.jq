@@ -7,7 +7,7 @@
 # -> {comparison, models_compared, insights: {best_performing (best F1),
 #     fastest_training, most_efficient (F1 for the time)}, timestamp}
 
-refuse_if([bad_required("model_names")])
+refuse_if([bad_required("model_names")]) | asked("reply")
 | (argument("model_names") | split(",")
    | map(sub("^\\s+"; "") | sub("\\s+$"; "") | select(. != ""))) as $names
 | part("reply")

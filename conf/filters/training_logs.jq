@@ -7,7 +7,7 @@
 # of each of them.
 # -> {logs: [line], count}
 
-refuse_if([bad_integer("limit"; 1; 1000)])
+refuse_if([bad_integer("limit"; 1; 1000)]) | asked("jobs")
 | [.logs | rows[] | .logs | rows[]]
 | sort_by(.timestamp // "") | reverse | .[:integer("limit"; "100")]
 | {logs: ., count: length}

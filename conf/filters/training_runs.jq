@@ -7,7 +7,7 @@
 # -> {model_name, runs: [run], total_runs, experiment_id, experiment_name,
 #     timestamp}
 
-refuse_if([bad_integer("limit"; 1; 1000)])
+refuse_if([bad_integer("limit"; 1; 1000)]) | asked("reply")
 | part("reply")
 | (.runs | list | .[:integer("limit"; "50")]) as $runs
 | {model_name: $captures.id, runs: $runs, total_runs: ($runs | length),

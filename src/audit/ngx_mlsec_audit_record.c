@@ -262,6 +262,14 @@ ngx_mlsec_audit_by_nginx(ngx_http_request_t *r, ngx_uint_t status)
         return 1;
     }
 
+    /* an encoding of the transfer that is none, as smugglers have it */
+
+    if (status == NGX_HTTP_NOT_IMPLEMENTED
+        && r->headers_in.transfer_encoding != NULL && !r->headers_in.chunked)
+    {
+        return 1;
+    }
+
     if (r->err_status == 0 || !ngx_mlsec_refusal_status(status)) {
         return 0;
     }

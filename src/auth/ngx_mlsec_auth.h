@@ -67,6 +67,18 @@ typedef enum {
 } ngx_mlsec_auth_file_e;
 
 
+/* What a file looks like; all zeros: it is not there. */
+
+typedef struct {
+    off_t                   size;
+    ngx_file_uniq_t         uniq;
+    int64_t                 changed;       /* ns since 1970, of its content or
+                                              its inode: within a second it may
+                                              be written twice, and a copy may
+                                              have the times of another file */
+} ngx_mlsec_auth_seen_t;
+
+
 /* A file and what it says; shared by all locations that name it. */
 
 typedef struct {
@@ -76,9 +88,9 @@ typedef struct {
     mlsec_api_keys_t        api_keys;
     mlsec_revoked_t         revoked;
     ngx_pool_t             *pool;          /* of the two above */
-    time_t                  mtime;         /* of what was read last, good */
-    off_t                   size;          /* or not */
-    ngx_file_uniq_t         uniq;
+    ngx_mlsec_auth_seen_t   seen;          /* at the last look */
+    ngx_mlsec_auth_seen_t   read;          /* when it was read, good or not */
+    ngx_uint_t              version;       /* how often it was read again */
     uint64_t                stamp;         /* of the bytes of a key file */
 } ngx_mlsec_auth_file_t;
 
@@ -208,6 +220,10 @@ typedef struct {
     ngx_mlsec_recent_t     *recent;        /* NULL: jwt is this request's */
     const char             *reason;        /* of a refusal, for the log */
     const char             *policy;        /* NULL: mlsec_auth */
+    ngx_str_t               token;         /* that it is known by, and API */
+    ngx_str_t               api_key;       /* key: as they came, or empty */
+    time_t                  until;         /* seconds, with the leeway: when
+                                              they end; 0: they do not */
     ngx_mlsec_wait_t       *wait;          /* for keys; NULL: it did not */
     time_t                  retry_after;   /* seconds, with 503 */
     ngx_table_elt_t        *no_store;      /* of a refusal's response */
@@ -251,6 +267,12 @@ ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
 ngx_int_t ngx_mlsec_auth_passed(ngx_http_request_t *r);
 
 /*
+ * Whether the roles of ctx may use the method of r in the location, 1 or 0.
+ */
+ngx_uint_t ngx_mlsec_auth_allowed(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
+
+/*
  * The context of the request that the client has sent, NULL: nobody asked.
  */
 ngx_mlsec_auth_ctx_t *ngx_mlsec_auth_ctx(ngx_http_request_t *r);
@@ -285,6 +307,37 @@ ngx_int_t ngx_mlsec_auth_require(ngx_http_request_t *r,
  */
 ngx_int_t ngx_mlsec_auth_printable(ngx_http_request_t *r,
     const mlsec_str_t *from, ngx_str_t *to);
+
+
+/*
+ * Verifies a token again that has been good: signature, times, revocation.
+ *
+ * Its reason, MLSEC_REASON_OK for one that is still good; MLSEC_REASON_NOMEM
+ * also when some keys are not there at the moment and it cannot be told.
+ */
+mlsec_reason_e ngx_mlsec_jwt_again(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_str_t *token);
+
+/*
+ * Keys and algorithms of a location as a number: another one when they are
+ * others.
+ */
+uint64_t ngx_mlsec_jwt_keys_stamp(const ngx_mlsec_auth_loc_conf_t *lcf);
+
+
+/* ngx_mlsec_auth_live.c */
+
+/*
+ * Looks after a request that asks for an upgrade: when it has become a
+ * WebSocket, that ends with who it is for.
+ *
+ * lcf: stays as long as the request.  ctx: who it is for, NULL: the location
+ * is public.
+ *
+ * NGX_OK, or NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_mlsec_auth_live(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
 
 
 /* ngx_mlsec_auth_cache.c */
@@ -392,6 +445,21 @@ ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
 
 
 /* ngx_mlsec_auth_source.c */
+
+/*
+ * Handler of the rewrite phase, before anything can refuse the request and have
+ * its line logged: takes tokens out of the query where mlsec_jwt_source says
+ * that they may be there, and overwrites them.
+ *
+ * NGX_DECLINED, or 500: no memory.
+ */
+ngx_int_t ngx_mlsec_auth_conceal(ngx_http_request_t *r);
+
+/*
+ * What is left of Sec-WebSocket-Protocol when the token came there: "bearer",
+ * else empty.
+ */
+ngx_str_t ngx_mlsec_jwt_protocol(ngx_http_request_t *r);
 
 /*
  * Finds the token of a request where mlsec_jwt_source says.

@@ -13,7 +13,13 @@
 #include <lib/auth/mlsec_sha256.h>
 
 
-#define NGX_MLSEC_AUTH_WATCH  1000     /* ms between two looks at a file */
+/*
+ * A file that is being written is not read: it has to look the same at two
+ * looks.  Cut to nothing and filled again it would say for a moment that no
+ * token is revoked.
+ */
+
+#define NGX_MLSEC_AUTH_WATCH  450      /* ms between two looks at a file */
 
 
 static ngx_int_t ngx_mlsec_auth_file_load(ngx_mlsec_auth_file_t *file,
@@ -25,6 +31,10 @@ static ngx_int_t ngx_mlsec_auth_file_parse(ngx_mlsec_auth_file_t *file,
 static void ngx_mlsec_auth_file_free(void *data);
 static void ngx_mlsec_auth_files_look(ngx_event_t *ev);
 static void ngx_mlsec_auth_file_look(ngx_mlsec_auth_file_t *file);
+static void ngx_mlsec_auth_file_seen(const ngx_file_info_t *info,
+    ngx_mlsec_auth_seen_t *seen);
+static ngx_uint_t ngx_mlsec_auth_file_same(const ngx_mlsec_auth_seen_t *one,
+    const ngx_mlsec_auth_seen_t *two);
 
 
 static ngx_event_t       ngx_mlsec_auth_timer;
@@ -169,10 +179,9 @@ ngx_mlsec_auth_file_read(ngx_mlsec_auth_file_t *file, ngx_pool_t *pool,
     *why = "it is not a file that can be read";
 
     if (ngx_fd_info(fd, &info) != NGX_FILE_ERROR && ngx_is_file(&info)) {
-        file->mtime = ngx_file_mtime(&info);
-        file->size = ngx_file_size(&info);
-        file->uniq = ngx_file_uniq(&info);
-        size = (size_t) file->size;
+        ngx_mlsec_auth_file_seen(&info, &file->seen);
+        file->read = file->seen;
+        size = (size_t) file->seen.size;
 
         if (size > MLSEC_API_KEY_MAX_FILE) {
             *why = "it is larger than 4m";
@@ -330,34 +339,37 @@ ngx_mlsec_auth_files_look(ngx_event_t *ev)
 
 
 /*
- * The same file when its time, size and inode are the same.  One that cannot
- * be used is complained of once: what it looked like is noted all the same.
+ * One that cannot be used is complained of once: what it looked like is noted
+ * all the same.
  */
 
 static void
 ngx_mlsec_auth_file_look(ngx_mlsec_auth_file_t *file)
 {
-    ngx_uint_t        line, gone;
-    const char       *why;
-    ngx_file_info_t   info;
+    ngx_uint_t              line, changing;
+    const char             *why;
+    ngx_file_info_t         info;
+    ngx_mlsec_auth_seen_t   now;
 
-    gone = ngx_file_info(file->path.data, &info) == NGX_FILE_ERROR;
+    ngx_memzero(&now, sizeof(ngx_mlsec_auth_seen_t));
 
-    if (gone ? file->mtime == 0
-             : (file->mtime == ngx_file_mtime(&info)
-                && file->size == ngx_file_size(&info)
-                && file->uniq == ngx_file_uniq(&info)))
-    {
+    if (ngx_file_info(file->path.data, &info) != NGX_FILE_ERROR) {
+        ngx_mlsec_auth_file_seen(&info, &now);
+    }
+
+    changing = !ngx_mlsec_auth_file_same(&file->seen, &now);
+    file->seen = now;
+
+    if (changing || ngx_mlsec_auth_file_same(&file->read, &now)) {
         return;
     }
 
-    file->mtime = gone ? 0 : ngx_file_mtime(&info);
-    file->size = gone ? 0 : ngx_file_size(&info);
-    file->uniq = gone ? 0 : ngx_file_uniq(&info);
+    file->read = now;
 
     if (ngx_mlsec_auth_file_load(file, ngx_cycle->log, &why, &line)
         == NGX_OK)
     {
+        file->version++;
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "mlsec auth: file has been read again, path: \"%V\"",
                       &file->path);
@@ -368,4 +380,24 @@ ngx_mlsec_auth_file_look(ngx_mlsec_auth_file_t *file)
                   "mlsec auth: file cannot be used, what it said before "
                   "stays, path: \"%V\", line: %ui, reason: \"%s\"",
                   &file->path, line, why);
+}
+
+
+static void
+ngx_mlsec_auth_file_seen(const ngx_file_info_t *info,
+    ngx_mlsec_auth_seen_t *seen)
+{
+    seen->size = ngx_file_size(info);
+    seen->uniq = ngx_file_uniq(info);
+    seen->changed = (int64_t) info->st_ctim.tv_sec * 1000000000
+                    + info->st_ctim.tv_nsec;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_auth_file_same(const ngx_mlsec_auth_seen_t *one,
+    const ngx_mlsec_auth_seen_t *two)
+{
+    return one->size == two->size && one->uniq == two->uniq
+           && one->changed == two->changed;
 }

@@ -71,6 +71,7 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
 
     if (lcf->methods == 0 || lcf->methods == NGX_MLSEC_AUTH_OFF) {
+        (void) ngx_mlsec_auth_live(r, lcf, NULL);
         return NGX_DECLINED;
     }
 
@@ -115,6 +116,10 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK) {
+        rc = ngx_mlsec_auth_live(r, lcf, ctx);
+    }
+
+    if (rc == NGX_OK) {
         ctx->known = 1;
         return NGX_OK;
     }
@@ -134,6 +139,7 @@ ngx_mlsec_auth_passed(ngx_http_request_t *r)
     if (ctx != NULL && ctx->no_store != NULL) {
         ctx->no_store->hash = 0;
         ctx->no_store = NULL;
+        ngx_mlsec_refusal_forget(r);
     }
 
     return NGX_DECLINED;
@@ -218,6 +224,14 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
 
         ngx_mlsec_recent_forget(&one);
 
+        if (one.api_key.len) {
+            ctx->api_key = one.api_key;
+        }
+
+        if (one.until && (ctx->until == 0 || one.until < ctx->until)) {
+            ctx->until = one.until;
+        }
+
         if (ctx->tenant.len != one.tenant.len
             || ngx_memcmp(ctx->tenant.data, one.tenant.data, one.tenant.len)
                != 0)
@@ -301,11 +315,7 @@ static ngx_int_t
 ngx_mlsec_auth_may(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
 {
-    uint64_t                           grants;
-    ngx_int_t                          rc;
-    ngx_uint_t                         i;
-    const ngx_mlsec_auth_rule_t       *rule;
-    const ngx_mlsec_auth_main_conf_t  *mcf;
+    ngx_int_t  rc;
 
     if (lcf->rules == NULL) {
         ctx->reason = "the location has no \"mlsec_allow\"";
@@ -313,19 +323,7 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
         return NGX_HTTP_FORBIDDEN;
     }
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_auth_module);
-    grants = ngx_mlsec_role_grants(mcf, ctx->roles);
-    rule = lcf->rules->elts;
-
-    for (i = 0; i < lcf->rules->nelts; i++) {
-        if ((rule[i].methods & r->method)
-            && (rule[i].roles == 0 || (rule[i].roles & grants)))
-        {
-            break;
-        }
-    }
-
-    if (i == lcf->rules->nelts) {
+    if (!ngx_mlsec_auth_allowed(r, lcf, ctx)) {
         ctx->reason = "a role is missing";
         ctx->policy = "mlsec_allow";
         return NGX_HTTP_FORBIDDEN;
@@ -340,6 +338,31 @@ ngx_mlsec_auth_may(ngx_http_request_t *r,
     }
 
     return rc;
+}
+
+
+ngx_uint_t
+ngx_mlsec_auth_allowed(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx)
+{
+    uint64_t                           grants;
+    ngx_uint_t                         i;
+    const ngx_mlsec_auth_rule_t       *rule;
+    const ngx_mlsec_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_auth_module);
+    grants = ngx_mlsec_role_grants(mcf, ctx->roles);
+    rule = lcf->rules->elts;
+
+    for (i = 0; i < lcf->rules->nelts; i++) {
+        if ((rule[i].methods & r->method)
+            && (rule[i].roles == 0 || (rule[i].roles & grants)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

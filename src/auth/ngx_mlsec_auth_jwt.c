@@ -12,6 +12,7 @@
 #include <core/ngx_mlsec_identity.h>
 #include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_variables.h>
+#include <math.h>
 
 
 /* All keys of a location. */
@@ -26,6 +27,8 @@ typedef struct {
 static ngx_int_t ngx_mlsec_jwt_refused(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     const ngx_str_t *token, mlsec_reason_e reason);
+static time_t ngx_mlsec_jwt_until(const mlsec_jwt_t *jwt,
+    const mlsec_jwt_policy_t *policy);
 static mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     const ngx_str_t *token);
@@ -87,6 +90,9 @@ ngx_mlsec_auth_jwt(ngx_http_request_t *r,
         return ngx_mlsec_jwt_refused(r, lcf, ctx, &token, reason);
     }
 
+    ctx->token = token;
+    ctx->until = ngx_mlsec_jwt_until(&ctx->jwt, &lcf->policy);
+
     ctx->claims.data = (u_char *) ctx->jwt.text.data;
     ctx->claims.len = ctx->jwt.text.len;
 
@@ -101,6 +107,68 @@ ngx_mlsec_auth_jwt(ngx_http_request_t *r,
     }
 
     return rc;
+}
+
+
+/* In whole seconds, the next one: as mlsec_jwt_check_time() has it. */
+
+static time_t
+ngx_mlsec_jwt_until(const mlsec_jwt_t *jwt, const mlsec_jwt_policy_t *policy)
+{
+    time_t  until, old;
+
+    until = jwt->has_exp ? (time_t) ceil(jwt->exp) + policy->leeway : 0;
+
+    if (policy->max_age && jwt->has_iat) {
+        old = (time_t) ceil(jwt->iat) + policy->max_age + policy->leeway;
+        until = until && until < old ? until : old;
+    }
+
+    return until;
+}
+
+
+mlsec_reason_e
+ngx_mlsec_jwt_again(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_str_t *token)
+{
+    size_t                i;
+    mlsec_reason_e        reason;
+    ngx_mlsec_sets_t      sets;
+    ngx_mlsec_auth_ctx_t  one;
+
+    ngx_memzero(&one, sizeof(ngx_mlsec_auth_ctx_t));
+
+    reason = ngx_mlsec_jwt_verify(r, lcf, &one, token);
+
+    if (reason == MLSEC_REASON_OK) {
+        ngx_mlsec_recent_forget(&one);
+        return reason;
+    }
+
+    if (reason == MLSEC_REASON_KID_UNKNOWN || reason == MLSEC_REASON_NO_KEYS)
+    {
+        ngx_mlsec_jwt_sets(lcf, &sets);
+
+        for (i = 0; i < sets.n; i++) {
+            if (sets.set[i] == NULL) {
+                return MLSEC_REASON_NOMEM;
+            }
+        }
+    }
+
+    return reason;
+}
+
+
+uint64_t
+ngx_mlsec_jwt_keys_stamp(const ngx_mlsec_auth_loc_conf_t *lcf)
+{
+    ngx_mlsec_sets_t  sets;
+
+    ngx_mlsec_jwt_sets(lcf, &sets);
+
+    return ngx_mlsec_jwt_stamp(lcf, &sets);
 }
 
 

@@ -59,6 +59,9 @@ ngx_mlsec_auth_api_key(ngx_http_request_t *r,
                                                   : NGX_ABORT;
     }
 
+    ctx->api_key = h->value;
+    ctx->until = key->expires;
+
     return ngx_mlsec_auth_key_identity(r, key, ctx);
 }
 

@@ -13,6 +13,25 @@
 #include <core/ngx_mlsec_variables.h>
 
 
+/*
+ * Tokens that are not any more where the client has put them, so that they go
+ * no further: a redirect inside of nginx looks for them again.
+ */
+
+typedef struct {
+    ngx_str_t    query;
+    ngx_str_t    name;                     /* of the argument */
+    ngx_uint_t   nquery;                   /* how many there were */
+    ngx_str_t    protocol;
+} ngx_mlsec_taken_t;
+
+
+static ngx_mlsec_taken_t *ngx_mlsec_jwt_taken(ngx_http_request_t *r);
+static void ngx_mlsec_jwt_taken_cleanup(void *data);
+static void ngx_mlsec_jwt_blot_uri(const ngx_str_t *uri,
+    const ngx_str_t *name);
+static ngx_uint_t ngx_mlsec_jwt_blot(u_char *p, u_char *last,
+    const ngx_str_t *name, ngx_str_t *first);
 static ngx_int_t ngx_mlsec_jwt_bearer(ngx_http_request_t *r,
     ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
 static ngx_int_t ngx_mlsec_jwt_cookie(ngx_http_request_t *r,
@@ -21,7 +40,162 @@ static ngx_uint_t ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_jwt_websocket(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
-    const ngx_str_t *name, ngx_str_t *token);
+    ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
+
+
+ngx_int_t
+ngx_mlsec_auth_conceal(ngx_http_request_t *r)
+{
+    u_char                           *p, *last;
+    ngx_str_t                         first, copy;
+    ngx_uint_t                        n;
+    ngx_mlsec_taken_t                *taken;
+    const ngx_mlsec_auth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
+
+    if (!(lcf->sources & NGX_MLSEC_SOURCE_QUERY) || r != r->main
+        || r->args.len == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    taken = ngx_mlsec_jwt_taken(r);
+    if (taken == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* after a redirect inside of nginx: these are our own asterisks */
+
+    if (taken->nquery && taken->name.len == lcf->query.len
+        && ngx_strncmp(taken->name.data, lcf->query.data, lcf->query.len)
+           == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = r->args.data;
+    last = p + r->args.len;
+    n = ngx_mlsec_jwt_blot(p, last, &lcf->query, &first);
+
+    if (n == 0) {
+        return NGX_DECLINED;
+    }
+
+    copy.data = ngx_pstrdup(r->pool, &first);
+    if (copy.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    copy.len = first.len;
+    taken->query = copy;
+    taken->name = lcf->query;
+    taken->nquery = n;
+
+    /* now in all of them: the copy stands for what it was */
+
+    (void) ngx_mlsec_jwt_blot(p, last, &lcf->query, NULL);
+
+    /*
+     * The arguments may be a copy, of a rewrite; and the request line, which
+     * logs have, is one with HTTP/2.
+     */
+
+    ngx_mlsec_jwt_blot_uri(&r->unparsed_uri, &lcf->query);
+    ngx_mlsec_jwt_blot_uri(&r->request_line, &lcf->query);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_mlsec_taken_t *
+ngx_mlsec_jwt_taken(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_mlsec_jwt_taken_cleanup) {
+            return cln->data;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_mlsec_taken_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_mlsec_jwt_taken_cleanup;
+    ngx_memzero(cln->data, sizeof(ngx_mlsec_taken_t));
+
+    return cln->data;
+}
+
+
+/* There is nothing to clean up: it is the mark by which this is found. */
+
+static void
+ngx_mlsec_jwt_taken_cleanup(void *data)
+{
+}
+
+
+static void
+ngx_mlsec_jwt_blot_uri(const ngx_str_t *uri, const ngx_str_t *name)
+{
+    u_char  *p, *last;
+
+    last = uri->data + uri->len;
+    p = ngx_strlchr(uri->data, last, '?');
+
+    if (p != NULL) {
+        (void) ngx_mlsec_jwt_blot(p + 1, last, name, NULL);
+    }
+}
+
+
+/*
+ * Finds the arguments of this name, in any case, as ngx_http_arg() does.  How
+ * many there are that are not empty, with *first; or overwrites all of them,
+ * without first.
+ */
+
+static ngx_uint_t
+ngx_mlsec_jwt_blot(u_char *p, u_char *last, const ngx_str_t *name,
+    ngx_str_t *first)
+{
+    u_char      *end;
+    ngx_uint_t   n;
+
+    n = 0;
+
+    for ( /* void */ ; p < last; p = end + 1) {
+
+        for (end = p; end < last && *end != '&' && *end != ' '; end++) {
+            /* void */
+        }
+
+        if ((size_t) (end - p) <= name->len + 1 || p[name->len] != '='
+            || ngx_strncasecmp(p, name->data, name->len) != 0)
+        {
+            continue;
+        }
+
+        p += name->len + 1;
+
+        if (first == NULL) {
+            ngx_memset(p, '*', end - p);
+
+        } else if (n == 0) {
+            first->data = p;
+            first->len = end - p;
+        }
+
+        n++;
+    }
+
+    return n;
+}
 
 
 /* RFC 6750, 2: a client must not send a token in more than one way. */
@@ -51,7 +225,7 @@ ngx_mlsec_jwt_find(ngx_http_request_t *r,
              ? ngx_mlsec_jwt_cookie(r, ctx, &lcf->cookie, &one)
              : source == NGX_MLSEC_SOURCE_WEBSOCKET
              ? ngx_mlsec_jwt_websocket(r, &one)
-             : ngx_mlsec_jwt_query(r, &lcf->query, &one);
+             : ngx_mlsec_jwt_query(r, ctx, &one);
 
         if (rc == NGX_DECLINED) {
             continue;
@@ -184,6 +358,30 @@ ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r)
 }
 
 
+ngx_str_t
+ngx_mlsec_jwt_protocol(ngx_http_request_t *r)
+{
+    ngx_str_t            text;
+    ngx_pool_cleanup_t  *cln;
+    ngx_mlsec_taken_t   *taken;
+
+    ngx_str_null(&text);
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_mlsec_jwt_taken_cleanup) {
+            taken = cln->data;
+
+            if (taken->protocol.len) {
+                ngx_str_set(&text, "bearer");
+            }
+        }
+    }
+
+    return text;
+}
+
+
 /*
  * "bearer, TOKEN": a browser's WebSocket can send no other header.  The
  * service is shown "bearer" alone.
@@ -192,13 +390,28 @@ ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r)
 static ngx_int_t
 ngx_mlsec_jwt_websocket(ngx_http_request_t *r, ngx_str_t *token)
 {
-    u_char           *p, *last;
-    ngx_uint_t        n;
-    ngx_table_elt_t  *h;
+    u_char             *p, *last;
+    ngx_uint_t          n;
+    ngx_table_elt_t    *h;
+    ngx_mlsec_taken_t  *taken;
 
     h = ngx_mlsec_header_in(r, "sec-websocket-protocol", &n);
 
-    if (h == NULL || n != 1 || h->value.len < sizeof("bearer,")
+    if (h == NULL || n != 1) {
+        return NGX_DECLINED;
+    }
+
+    taken = ngx_mlsec_jwt_taken(r);
+    if (taken == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (taken->protocol.len) {
+        *token = taken->protocol;
+        return NGX_OK;
+    }
+
+    if (h->value.len < sizeof("bearer,")
         || ngx_strncmp(h->value.data, "bearer,", 7) != 0)
     {
         return NGX_DECLINED;
@@ -214,40 +427,33 @@ ngx_mlsec_jwt_websocket(ngx_http_request_t *r, ngx_str_t *token)
 
     token->data = p;
     token->len = last - p;
+    taken->protocol = *token;
     h->value.len = sizeof("bearer") - 1;
 
     return NGX_OK;
 }
 
 
-/*
- * nginx writes the request line, query included, with every error, and so may
- * logs.  So the token is copied, and its bytes are overwritten where nginx and
- * services would read them.
- */
+/* ngx_mlsec_auth_conceal() has found it. */
 
 static ngx_int_t
-ngx_mlsec_jwt_query(ngx_http_request_t *r, const ngx_str_t *name,
+ngx_mlsec_jwt_query(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx,
     ngx_str_t *token)
 {
-    u_char     *p;
-    ngx_str_t   value;
+    ngx_mlsec_taken_t  *taken;
 
-    if (ngx_http_arg(r, name->data, name->len, &value) != NGX_OK
-        || value.len == 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_pstrdup(r->pool, &value);
-    if (p == NULL) {
+    taken = ngx_mlsec_jwt_taken(r);
+    if (taken == NULL) {
         return NGX_ERROR;
     }
 
-    token->data = p;
-    token->len = value.len;
+    if (taken->nquery > 1) {
+        ctx->bad_request = 1;
+        ctx->reason = "there are several tokens in the query";
+        return NGX_ABORT;
+    }
 
-    ngx_memset(value.data, '*', value.len);
+    *token = taken->query;
 
-    return NGX_OK;
+    return taken->nquery ? NGX_OK : NGX_DECLINED;
 }

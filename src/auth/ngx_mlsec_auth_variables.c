@@ -27,6 +27,7 @@ static ngx_int_t ngx_mlsec_auth_claim_text(ngx_http_request_t *r,
 #define NGX_MLSEC_AUTH_TENANT    2
 #define NGX_MLSEC_AUTH_CLAIMS    3
 #define NGX_MLSEC_AUTH_MINTED    4
+#define NGX_MLSEC_AUTH_PROTOCOL  5
 
 
 /* Not to be kept: a redirect inside of nginx may change who it is. */
@@ -50,6 +51,9 @@ static ngx_http_variable_t  ngx_mlsec_auth_variables[] = {
 
     { ngx_string("mlsec_jwt_claim_"), NULL, ngx_mlsec_auth_claim_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+    { ngx_string("mlsec_jwt_protocol"), NULL, ngx_mlsec_auth_variable,
+      NGX_MLSEC_AUTH_PROTOCOL, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mlsec_jwt_keys_age"), NULL, ngx_mlsec_auth_age_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -94,6 +98,10 @@ ngx_mlsec_auth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     case NGX_MLSEC_AUTH_TENANT:
         text = ctx->tenant;
+        break;
+
+    case NGX_MLSEC_AUTH_PROTOCOL:
+        text = ngx_mlsec_jwt_protocol(r->main);
         break;
 
     case NGX_MLSEC_AUTH_MINTED:

@@ -136,6 +136,7 @@ ngx_mlsec_allow_rewrite(ngx_http_request_t *r)
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = NGX_HTTP_NOT_ALLOWED;
     error.policy = "mlsec_allow";
+    error.allow = lcf->header;
     ngx_str_set(&error.reason, "the location does not have the method");
 
     (void) ngx_mlsec_error_set(r, &error);

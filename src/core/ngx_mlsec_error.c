@@ -32,7 +32,22 @@ typedef struct {
 } ngx_mlsec_error_ctx_t;
 
 
+/*
+ * What has been said last.  The context is gone when an error_page leads
+ * elsewhere; a cleanup of the pool stays.
+ */
+
+typedef struct {
+    ngx_http_request_t  *request;
+    ngx_mlsec_error_t    error;
+} ngx_mlsec_error_kept_t;
+
+
 static ngx_mlsec_error_ctx_t *ngx_mlsec_error_ctx(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_error_keep(ngx_http_request_t *r,
+    const ngx_mlsec_error_t *error);
+static ngx_mlsec_error_kept_t *ngx_mlsec_error_kept(ngx_http_request_t *r);
+static void ngx_mlsec_error_cleanup(void *data);
 static ngx_int_t ngx_mlsec_error_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_error_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -120,7 +135,8 @@ ngx_mlsec_error_set(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
     ngx_mlsec_error_ctx_t  *ctx;
 
     ctx = ngx_mlsec_error_ctx(r);
-    if (ctx == NULL) {
+
+    if (ctx == NULL || ngx_mlsec_error_keep(r, error) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -132,6 +148,77 @@ ngx_mlsec_error_set(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
     ctx->page_for = 0;
 
     return NGX_OK;
+}
+
+
+const ngx_mlsec_error_t *
+ngx_mlsec_error_said(ngx_http_request_t *r, ngx_uint_t status)
+{
+    const ngx_mlsec_error_kept_t  *kept;
+
+    kept = ngx_mlsec_error_kept(r);
+
+    return (kept != NULL && kept->error.status == status) ? &kept->error
+                                                          : NULL;
+}
+
+
+static ngx_int_t
+ngx_mlsec_error_keep(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
+{
+    ngx_pool_cleanup_t      *cln;
+    ngx_mlsec_error_kept_t  *kept;
+
+    kept = ngx_mlsec_error_kept(r);
+
+    if (kept == NULL) {
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_mlsec_error_kept_t));
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_mlsec_error_cleanup;
+        kept = cln->data;
+        kept->request = r;
+    }
+
+    kept->error = *error;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The requests of the parts of an aggregate share its pool.
+ */
+
+static ngx_mlsec_error_kept_t *
+ngx_mlsec_error_kept(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t      *cln;
+    ngx_mlsec_error_kept_t  *kept;
+
+    for (cln = r->pool->cleanup; cln != NULL; cln = cln->next) {
+
+        if (cln->handler != ngx_mlsec_error_cleanup) {
+            continue;
+        }
+
+        kept = cln->data;
+
+        if (kept->request == r) {
+            return kept;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_mlsec_error_cleanup(void *data)
+{
+    /* it is there to be found */
 }
 
 

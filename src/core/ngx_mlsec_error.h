@@ -37,10 +37,10 @@ typedef struct {
 
     /* for whoever keeps records, never told to the client: */
 
-    const char   *policy;        /* the directive that refuses the request;
-                                    NULL: no one of them */
-    ngx_str_t     reason;        /* empty: message */
-    ngx_uint_t    passed;        /* 1: a service has said it */
+    const char       *policy;        /* the directive that refuses the request;
+                                        NULL: no one of them */
+    ngx_str_t         reason;        /* empty: message */
+    ngx_uint_t        passed;        /* 1: a service has said it */
 } ngx_mlsec_error_t;
 
 
@@ -56,6 +56,15 @@ typedef struct {
  */
 ngx_int_t ngx_mlsec_error_set(ngx_http_request_t *r,
     const ngx_mlsec_error_t *error);
+
+/*
+ * What ngx_mlsec_error_set() was last told of r, also before an error_page has
+ * led elsewhere; NULL when that was about another status, or nothing.
+ *
+ * Lives as long as r->pool, or until the next call of ngx_mlsec_error_set().
+ */
+const ngx_mlsec_error_t *ngx_mlsec_error_said(ngx_http_request_t *r,
+    ngx_uint_t status);
 
 /*
  * Says why nginx may be about to answer error->status, for what is not the

@@ -11,6 +11,7 @@
 #include <core/ngx_mlsec_refusal.h>
 
 
+static ngx_mlsec_refusal_t *ngx_mlsec_refusal_slot(ngx_http_request_t *r);
 static void ngx_mlsec_refusal_cleanup(void *data);
 static void ngx_mlsec_refusal_variable(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
@@ -54,13 +55,17 @@ ngx_mlsec_refusal_note(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
         return;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_mlsec_refusal_t));
-    if (cln == NULL) {
-        return;
-    }
+    refusal = ngx_mlsec_refusal_slot(r);
 
-    cln->handler = ngx_mlsec_refusal_cleanup;
-    refusal = cln->data;
+    if (refusal == NULL) {
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_mlsec_refusal_t));
+        if (cln == NULL) {
+            return;
+        }
+
+        cln->handler = ngx_mlsec_refusal_cleanup;
+        refusal = cln->data;
+    }
 
     refusal->status = error->status;
     refusal->passed = error->passed;
@@ -74,6 +79,30 @@ ngx_mlsec_refusal_note(ngx_http_request_t *r, const ngx_mlsec_error_t *error)
 
 ngx_mlsec_refusal_t *
 ngx_mlsec_refusal(ngx_http_request_t *r)
+{
+    ngx_mlsec_refusal_t  *refusal;
+
+    refusal = ngx_mlsec_refusal_slot(r);
+
+    return refusal != NULL && refusal->policy != NULL ? refusal : NULL;
+}
+
+
+void
+ngx_mlsec_refusal_forget(ngx_http_request_t *r)
+{
+    ngx_mlsec_refusal_t  *refusal;
+
+    refusal = ngx_mlsec_refusal_slot(r);
+
+    if (refusal != NULL) {
+        refusal->policy = NULL;
+    }
+}
+
+
+static ngx_mlsec_refusal_t *
+ngx_mlsec_refusal_slot(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
 

@@ -24,7 +24,8 @@
 typedef struct {
     ngx_uint_t    status;
     ngx_uint_t    passed;        /* a service has said it, not the gateway */
-    const char   *policy;        /* the directive that refuses */
+    const char   *policy;        /* the directive that refuses; NULL: none
+                                    any more */
     ngx_str_t     reason;
     ngx_str_t     identity;      /* who was refused, as far as it is known; */
     ngx_str_t     roles;         /* with commas between them; */
@@ -51,6 +52,12 @@ void ngx_mlsec_refusal_note(ngx_http_request_t *r,
  * add to it what only it knows.
  */
 ngx_mlsec_refusal_t *ngx_mlsec_refusal(ngx_http_request_t *r);
+
+/*
+ * Forgets the refusal of a request that is served nevertheless, another one
+ * may be noted.
+ */
+void ngx_mlsec_refusal_forget(ngx_http_request_t *r);
 
 /*
  * Who asks, as the variables $mlsec_identity, $mlsec_roles and $mlsec_tenant

@@ -268,6 +268,7 @@ ngx_mlsec_fail_handler(ngx_http_request_t *r)
 {
     ngx_int_t                            rc;
     ngx_mlsec_error_t                    error;
+    const ngx_mlsec_error_t             *said;
     const ngx_mlsec_respond_loc_conf_t  *lcf;
 
     rc = ngx_http_discard_request_body(r);
@@ -282,6 +283,19 @@ ngx_mlsec_fail_handler(ngx_http_request_t *r)
     if (error.status == 0) {
         error.status = r->err_status ? r->err_status
                                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        /* a limit, the sign-in, an open breaker: that is why, and no service
+         * has been asked */
+
+        said = ngx_mlsec_error_said(r, error.status);
+
+        if (said != NULL) {
+            error = *said;
+
+            return ngx_mlsec_error_set(r, &error) == NGX_OK
+                   ? (ngx_int_t) error.status
+                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     if (ngx_mlsec_refusal_status(error.status)) {

@@ -78,6 +78,7 @@ typedef enum {
     NGX_MLSEC_ORIGIN_NONE = 0,          /* a program, or an old browser */
     NGX_MLSEC_ORIGIN_SAME,              /* a page of the gateway's own */
     NGX_MLSEC_ORIGIN_LISTED,
+    NGX_MLSEC_ORIGIN_ANY,               /* of any page, by "mlsec_cors *" */
     NGX_MLSEC_ORIGIN_FOREIGN
 } ngx_mlsec_origin_e;
 

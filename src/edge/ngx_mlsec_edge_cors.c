@@ -34,6 +34,8 @@ static ngx_uint_t ngx_mlsec_cors_listed(const ngx_mlsec_cors_t *cors,
     const ngx_str_t *origin);
 static ngx_uint_t ngx_mlsec_cors_is_own(ngx_http_request_t *r,
     const ngx_str_t *origin);
+static ngx_int_t ngx_mlsec_cors_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *message);
 static void ngx_mlsec_cors_hide(ngx_http_request_t *r);
 
 
@@ -375,8 +377,13 @@ ngx_mlsec_cors_origin(ngx_http_request_t *r, ngx_str_t *origin)
         return NGX_MLSEC_ORIGIN_LISTED;
     }
 
-    return ngx_mlsec_cors_is_own(r, origin) ? NGX_MLSEC_ORIGIN_SAME
-                                            : NGX_MLSEC_ORIGIN_FOREIGN;
+    if (ngx_mlsec_cors_is_own(r, origin)) {
+        return NGX_MLSEC_ORIGIN_SAME;
+    }
+
+    /* nobody vouches for these: they may read, and not act for anybody */
+
+    return lcf->cors->any ? NGX_MLSEC_ORIGIN_ANY : NGX_MLSEC_ORIGIN_FOREIGN;
 }
 
 
@@ -393,10 +400,6 @@ ngx_mlsec_cors_listed(const ngx_mlsec_cors_t *cors, const ngx_str_t *origin)
 
     if (!cors->on) {
         return 0;
-    }
-
-    if (cors->any) {
-        return 1;
     }
 
     listed = cors->origins->elts;
@@ -447,7 +450,8 @@ ngx_mlsec_cors_preflight(ngx_http_request_t *r)
     }
 
     if (n > 1) {
-        return NGX_HTTP_BAD_REQUEST;
+        return ngx_mlsec_cors_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                     "There are two Origin headers");
     }
 
     if (r->method != NGX_HTTP_OPTIONS
@@ -461,12 +465,30 @@ ngx_mlsec_cors_preflight(ngx_http_request_t *r)
 }
 
 
+static ngx_int_t
+ngx_mlsec_cors_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *message)
+{
+    ngx_mlsec_error_t  error;
+
+    ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
+    error.status = status;
+    error.policy = "mlsec_cors";
+    error.message.data = (u_char *) message;
+    error.message.len = ngx_strlen(message);
+    ngx_str_set(&error.details, "\"error_type\":\"origin\"");
+
+    (void) ngx_mlsec_error_set(r, &error);
+
+    return status;
+}
+
+
 ngx_int_t
 ngx_mlsec_cors_answer(ngx_http_request_t *r)
 {
     ngx_str_t                         origin;
     const ngx_str_t                  *methods;
-    ngx_mlsec_error_t                 error;
     ngx_mlsec_origin_e                whose;
     const ngx_mlsec_cors_t           *cors;
     const ngx_mlsec_edge_loc_conf_t  *lcf;
@@ -476,17 +498,9 @@ ngx_mlsec_cors_answer(ngx_http_request_t *r)
 
     whose = ngx_mlsec_cors_origin(r, &origin);
 
-    if (whose != NGX_MLSEC_ORIGIN_LISTED && whose != NGX_MLSEC_ORIGIN_SAME) {
-
-        ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
-        error.status = NGX_HTTP_FORBIDDEN;
-        error.policy = "mlsec_cors";
-        ngx_str_set(&error.message, "Pages of this origin may not call");
-        ngx_str_set(&error.details, "\"error_type\":\"origin\"");
-
-        (void) ngx_mlsec_error_set(r, &error);
-
-        return NGX_HTTP_FORBIDDEN;
+    if (whose == NGX_MLSEC_ORIGIN_NONE || whose == NGX_MLSEC_ORIGIN_FOREIGN) {
+        return ngx_mlsec_cors_refuse(r, NGX_HTTP_FORBIDDEN,
+                                     "Pages of this origin may not call");
     }
 
     methods = cors->methods.len ? &cors->methods : ngx_mlsec_allow_named(r);
@@ -517,8 +531,9 @@ ngx_mlsec_cors_answer(ngx_http_request_t *r)
 ngx_int_t
 ngx_mlsec_cors_headers(ngx_http_request_t *r, const ngx_mlsec_cors_t *cors)
 {
-    ngx_str_t         *value, origin;
-    ngx_uint_t         preflight;
+    ngx_str_t           *value, origin;
+    ngx_uint_t           preflight;
+    ngx_mlsec_origin_e   whose;
 
     preflight = ngx_http_get_module_ctx(r, ngx_mlsec_edge_filter_module)
                 != NULL;
@@ -535,7 +550,12 @@ ngx_mlsec_cors_headers(ngx_http_request_t *r, const ngx_mlsec_cors_t *cors)
         return NGX_ERROR;
     }
 
-    if (ngx_mlsec_cors_origin(r, &origin) != NGX_MLSEC_ORIGIN_LISTED) {
+    whose = ngx_mlsec_cors_origin(r, &origin);
+
+    if (whose != NGX_MLSEC_ORIGIN_LISTED
+        && !(cors->any && whose == NGX_MLSEC_ORIGIN_SAME)
+        && whose != NGX_MLSEC_ORIGIN_ANY)
+    {
         return NGX_OK;
     }
 

@@ -13,6 +13,7 @@
 
 
 static ngx_int_t ngx_mlsec_edge_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_edge_protocol(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_edge_browser(ngx_http_request_t *r,
     const ngx_mlsec_browser_t *browser);
 static ngx_int_t ngx_mlsec_edge_default(ngx_http_request_t *r,
@@ -68,7 +69,39 @@ ngx_mlsec_edge_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+    if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS
+        && ngx_mlsec_edge_protocol(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * A browser that has offered protocols gives up a WebSocket of which none is
+ * named, and a service need not know "bearer", which was said for the gateway.
+ */
+
+static ngx_int_t
+ngx_mlsec_edge_protocol(ngx_http_request_t *r)
+{
+    ngx_str_t                   value;
+    ngx_http_variable_value_t  *v;
+
+    static ngx_str_t  name = ngx_string("mlsec_jwt_protocol");
+
+    v = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+
+    if (v == NULL || v->not_found) {
+        return NGX_OK;
+    }
+
+    value.data = v->data;
+    value.len = v->len;
+
+    return ngx_mlsec_edge_default(r, "Sec-WebSocket-Protocol", &value);
 }
 
 

@@ -107,6 +107,7 @@ static const ngx_str_t  ngx_mlsec_edge_origins[] = {
     ngx_null_string,
     ngx_string("same"),
     ngx_string("listed"),
+    ngx_string("any"),
     ngx_string("foreign")
 };
 

@@ -102,7 +102,7 @@ ngx_mlsec_strict_why(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_mlsec_strict_host(ngx_http_request_t *r)
 {
-    u_char      *end;
+    u_char      *p, *last;
     size_t       len;
     ngx_uint_t   n;
 
@@ -112,15 +112,17 @@ ngx_mlsec_strict_host(ngx_http_request_t *r)
         return 1;
     }
 
-    /* not every nginx says where the port ends; the request line goes on */
+    /* with its port, of whose end not every nginx keeps where it is */
 
-    end = r->host_end;
+    last = r->request_line.data + r->request_line.len;
 
-    if (*end == ':') {
-        do { end++; } while (*end >= '0' && *end <= '9');
+    for (p = r->host_start; p < last; p++) {
+        if (*p == '/' || *p == '?' || *p == '#' || *p == ' ') {
+            break;
+        }
     }
 
-    len = end - r->host_start;
+    len = p - r->host_start;
 
     return r->headers_in.host->value.len == len
            && ngx_strncasecmp(r->headers_in.host->value.data, r->host_start,

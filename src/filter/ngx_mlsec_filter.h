@@ -93,7 +93,8 @@ const ngx_mlsec_filter_t *ngx_mlsec_filter_compile(ngx_conf_t *cf,
 
 /*
  * The same for files.  paths, n: their names, relative to the folder of
- * nginx.conf; several are one program, joined in this order.
+ * nginx.conf; several are one program, joined in this order behind those of
+ * mlsec_filter_library.
  */
 const ngx_mlsec_filter_t *ngx_mlsec_filter_compile_files(ngx_conf_t *cf,
     const char *directive, const ngx_str_t *paths, ngx_uint_t n,

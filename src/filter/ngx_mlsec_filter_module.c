@@ -16,6 +16,18 @@
 #define NGX_MLSEC_FILTER_MAX_MEMORY  (32 * 1024 * 1024)    /* bytes */
 
 
+/*
+ * mlsec_filter_library: what stands in front of every program from files, and
+ * in front of those that make an answer.
+ */
+
+typedef struct {
+    ngx_array_t                programs;     /* of ngx_str_t, paths */
+    ngx_array_t                answers;
+    unsigned                   used:1;       /* a program was compiled */
+} ngx_mlsec_filter_main_conf_t;
+
+
 typedef struct {
     const ngx_mlsec_filter_t  *filter;
     ngx_mlsec_conf_place_t     place;
@@ -35,8 +47,12 @@ typedef struct {
 
 
 static char *ngx_mlsec_filter(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_mlsec_filter_library(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_mlsec_filter_max_steps(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static const ngx_str_t *ngx_mlsec_filter_with_library(ngx_conf_t *cf,
+    const ngx_str_t *paths, ngx_uint_t *n, ngx_uint_t whole);
 static const ngx_mlsec_filter_t *ngx_mlsec_filter_compile_source(
     ngx_conf_t *cf, const char *directive,
     const ngx_mlsec_filter_source_t *source, ngx_uint_t whole);
@@ -50,6 +66,7 @@ static ngx_int_t ngx_mlsec_filter_join(ngx_conf_t *cf,
 static ngx_int_t ngx_mlsec_filter_file_names(ngx_conf_t *cf,
     const ngx_mlsec_filter_source_t *source, ngx_str_t *names);
 static ngx_uint_t ngx_mlsec_filter_count_lines(const ngx_str_t *text);
+static void *ngx_mlsec_filter_create_main_conf(ngx_conf_t *cf);
 static void *ngx_mlsec_filter_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_mlsec_filter_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -69,6 +86,13 @@ static ngx_command_t  ngx_mlsec_filter_commands[] = {
       ngx_mlsec_filter,
       NGX_HTTP_LOC_CONF_OFFSET,
       1,
+      NULL },
+
+    { ngx_string("mlsec_filter_library"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_mlsec_filter_library,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("mlsec_filter_max_steps"),
@@ -93,7 +117,7 @@ static ngx_http_module_t  ngx_mlsec_filter_module_ctx = {
     NULL,                                  /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_mlsec_filter_create_main_conf,     /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -161,6 +185,54 @@ ngx_mlsec_filter(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_mlsec_filter_library(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_mlsec_filter_main_conf_t  *mcf = conf;
+
+    ngx_str_t   *value, *path, name, text;
+    ngx_uint_t   i, answer;
+
+    if (mcf->programs.nelts + mcf->answers.nelts > 0) {
+        return "is duplicate";
+    }
+
+    if (mcf->used) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"mlsec_filter_library\" stands behind a program "
+                           "that it would be for, move it to the beginning "
+                           "of \"http\"");
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        answer = ngx_mlsec_conf_param(&value[i], "answer=", &name);
+
+        if (!answer) {
+            name = value[i];
+        }
+
+        if (ngx_mlsec_conf_read_file(cf, "mlsec_filter_library", &name,
+                                     MLSEC_FILTER_MAX_PROGRAM, &text)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        path = ngx_array_push(answer ? &mcf->answers : &mcf->programs);
+        if (path == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *path = name;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
 ngx_mlsec_filter_max_steps(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_mlsec_filter_loc_conf_t  *lcf = conf;
@@ -210,6 +282,11 @@ ngx_mlsec_filter_compile_files(ngx_conf_t *cf, const char *directive,
     ngx_uint_t                  i;
     ngx_mlsec_filter_source_t   source;
 
+    paths = ngx_mlsec_filter_with_library(cf, paths, &n, whole);
+    if (paths == NULL) {
+        return NULL;
+    }
+
     source.paths = paths;
     source.npaths = n;
     source.lines = ngx_palloc(cf->temp_pool, n * sizeof(ngx_uint_t));
@@ -233,6 +310,46 @@ ngx_mlsec_filter_compile_files(ngx_conf_t *cf, const char *directive,
     }
 
     return ngx_mlsec_filter_compile_source(cf, directive, &source, whole);
+}
+
+
+/*
+ * The files of a program behind those of mlsec_filter_library; *n becomes
+ * their number.
+ */
+
+static const ngx_str_t *
+ngx_mlsec_filter_with_library(ngx_conf_t *cf, const ngx_str_t *paths,
+    ngx_uint_t *n, ngx_uint_t whole)
+{
+    ngx_str_t                     *all;
+    ngx_uint_t                     nprograms, nanswers;
+    ngx_mlsec_filter_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_filter_module);
+    mcf->used = 1;
+
+    nprograms = mcf->programs.nelts;
+    nanswers = whole ? mcf->answers.nelts : 0;
+
+    if (nprograms + nanswers == 0) {
+        return paths;
+    }
+
+    all = ngx_palloc(cf->temp_pool,
+                     (nprograms + nanswers + *n) * sizeof(ngx_str_t));
+    if (all == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(all, mcf->programs.elts, nprograms * sizeof(ngx_str_t));
+    ngx_memcpy(all + nprograms, mcf->answers.elts,
+               nanswers * sizeof(ngx_str_t));
+    ngx_memcpy(all + nprograms + nanswers, paths, *n * sizeof(ngx_str_t));
+
+    *n += nprograms + nanswers;
+
+    return all;
 }
 
 
@@ -470,6 +587,28 @@ ngx_mlsec_filter_limits(ngx_http_request_t *r, uint64_t *steps,
 
     *steps = lcf->max_steps;
     *memory = lcf->max_memory;
+}
+
+
+static void *
+ngx_mlsec_filter_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_mlsec_filter_main_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_filter_main_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&conf->programs, cf->pool, 2, sizeof(ngx_str_t))
+        != NGX_OK
+        || ngx_array_init(&conf->answers, cf->pool, 2, sizeof(ngx_str_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return conf;
 }
 
 

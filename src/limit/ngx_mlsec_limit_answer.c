@@ -28,6 +28,10 @@ static ngx_int_t ngx_mlsec_limit_tell_draft(ngx_http_request_t *r,
     ngx_mlsec_limit_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_limit_tell_legacy(ngx_http_request_t *r,
     ngx_mlsec_limit_ctx_t *ctx);
+static ngx_int_t ngx_mlsec_limit_tell_retry(ngx_http_request_t *r,
+    ngx_mlsec_limit_ctx_t *ctx, time_t seconds);
+static void ngx_mlsec_limit_anew(ngx_http_request_t *r,
+    ngx_mlsec_limit_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_limit_header(ngx_http_request_t *r,
     ngx_table_elt_t **slot, const char *name, ngx_str_t *value);
 static uint64_t ngx_mlsec_limit_seconds(uint64_t ns);
@@ -65,6 +69,8 @@ ngx_mlsec_limit_tell(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
     const ngx_mlsec_limit_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_limit_module);
+
+    ngx_mlsec_limit_anew(r, ctx);
 
     if (ctx->strictest == ctx->told) {
         return NGX_OK;
@@ -227,6 +233,45 @@ ngx_mlsec_limit_tell_legacy(ngx_http_request_t *r,
 }
 
 
+/* Not with the envelope: there may be a page of the configuration's instead. */
+
+static ngx_int_t
+ngx_mlsec_limit_tell_retry(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
+    time_t seconds)
+{
+    ngx_str_t  value;
+
+    ngx_mlsec_limit_anew(r, ctx);
+
+    value.data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%T", seconds) - value.data;
+
+    return ngx_mlsec_limit_header(r, &ctx->headers.retry, "Retry-After",
+                                  &value);
+}
+
+
+/*
+ * When a filter has found the fault, nginx has emptied the list of headers
+ * before it looks for an error_page: what is known of its elements is somebody
+ * else's then.
+ */
+
+static void
+ngx_mlsec_limit_anew(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
+{
+    if (r->filter_finalize && !ctx->headers.anew) {
+        ngx_memzero(&ctx->headers, sizeof(ngx_mlsec_limit_headers_t));
+        ctx->headers.anew = 1;
+        ctx->told = NULL;
+    }
+}
+
+
 /* A header is there once, with what the last phase has to say. */
 
 static ngx_int_t
@@ -288,25 +333,31 @@ ngx_mlsec_limit_until(const ngx_mlsec_limit_item_t *item)
  */
 
 ngx_int_t
-ngx_mlsec_limit_refuse(ngx_http_request_t *r,
+ngx_mlsec_limit_refuse(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
     const ngx_mlsec_limit_item_t *item)
 {
+    time_t             retry_after;
     ngx_mlsec_error_t  error;
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = NGX_HTTP_TOO_MANY_REQUESTS;
 
+    retry_after = 0;
+
     if (item->state.wait != MLSEC_GCRA_NEVER) {
-        error.retry_after = ngx_mlsec_limit_until(item);
-        error.retry_after += ngx_random() % (1 + error.retry_after / 8);
+        retry_after = ngx_mlsec_limit_until(item);
+        retry_after += ngx_random() % (1 + retry_after / 8);
     }
 
-    ngx_mlsec_limit_message(r, item, error.retry_after, &error.message);
-    ngx_mlsec_limit_details(r, item, error.retry_after, &error.details);
+    ngx_mlsec_limit_message(r, item, retry_after, &error.message);
+    ngx_mlsec_limit_details(r, item, retry_after, &error.details);
     error.policy = item->limit->kind == MLSEC_LIMIT_COUNT ? "mlsec_limit_conn"
                                                           : "mlsec_limit";
 
-    if (ngx_mlsec_error_set(r, &error) != NGX_OK) {
+    if (ngx_mlsec_error_set(r, &error) != NGX_OK
+        || (retry_after
+            && ngx_mlsec_limit_tell_retry(r, ctx, retry_after) != NGX_OK))
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -318,7 +369,7 @@ ngx_mlsec_limit_refuse(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_mlsec_limit_unavailable(ngx_http_request_t *r,
-    const ngx_mlsec_limit_item_t *item)
+    ngx_mlsec_limit_ctx_t *ctx, const ngx_mlsec_limit_item_t *item)
 {
     u_char             *p;
     ngx_mlsec_json_t    w;
@@ -326,7 +377,6 @@ ngx_mlsec_limit_unavailable(ngx_http_request_t *r,
 
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = NGX_HTTP_SERVICE_UNAVAILABLE;
-    error.retry_after = 1;
 
     p = ngx_pnalloc(r->pool, sizeof("Limit \"\" cannot be checked now")
                              + item->limit->name.len);
@@ -347,7 +397,9 @@ ngx_mlsec_limit_unavailable(ngx_http_request_t *r,
                            "\"change\":\"mlsec_limit_sync fail=\"");
     (void) ngx_mlsec_json_text(&w, &error.details);
 
-    if (ngx_mlsec_error_set(r, &error) != NGX_OK) {
+    if (ngx_mlsec_error_set(r, &error) != NGX_OK
+        || ngx_mlsec_limit_tell_retry(r, ctx, 1) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

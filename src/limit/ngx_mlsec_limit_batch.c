@@ -16,6 +16,8 @@
 #define NGX_MLSEC_LIMIT_KEPT  3600
 
 
+static u_char *ngx_mlsec_limit_batch_slot(ngx_mlsec_limit_batch_t *batch,
+    const mlsec_limit_id_t *id, const mlsec_limit_entry_t *entry);
 static ngx_int_t ngx_mlsec_limit_batch_fill(ngx_mlsec_limit_batch_t *batch,
     ngx_mlsec_limit_batch_key_t *key, const ngx_mlsec_limit_item_t *item);
 static ngx_int_t ngx_mlsec_limit_batch_question(
@@ -33,10 +35,14 @@ static void ngx_mlsec_limit_batch_wake(ngx_mlsec_limit_batch_t *batch,
 void
 ngx_mlsec_limit_batch_reset(ngx_mlsec_limit_batch_t *batch)
 {
+    static uint64_t  serial;
+
     batch->nkeys = 0;
     batch->nquestions = 0;
     batch->nparts = 0;
     batch->timeout = 0;
+    batch->sent = 0;
+    batch->serial = ++serial;
     ngx_memzero(batch->slots, sizeof(batch->slots));
 }
 
@@ -55,32 +61,14 @@ ngx_mlsec_limit_batch_key(ngx_mlsec_limit_batch_t *batch,
     const ngx_mlsec_limit_item_t *item)
 {
     u_char                       *slot;
-    ngx_uint_t                    i;
     ngx_mlsec_limit_batch_key_t  *key;
 
     batch->timeout = ngx_max(batch->timeout, item->sync->timeout);
 
-    /* there are four times as many slots as keys */
+    slot = ngx_mlsec_limit_batch_slot(batch, &item->id, item->entry);
 
-    i = item->id.hash % NGX_MLSEC_LIMIT_BATCH_SLOTS;
-
-    for ( ;; ) {
-        slot = &batch->slots[i];
-
-        if (*slot == 0) {
-            break;
-        }
-
-        key = &batch->keys[*slot - 1];
-
-        if (key->id.hash == item->id.hash
-            && key->id.policy == item->id.policy
-            && key->entry == item->entry)
-        {
-            return *slot - 1;
-        }
-
-        i = (i + 1) % NGX_MLSEC_LIMIT_BATCH_SLOTS;
+    if (*slot != 0) {
+        return *slot - 1;
     }
 
     key = &batch->keys[batch->nkeys];
@@ -95,6 +83,61 @@ ngx_mlsec_limit_batch_key(ngx_mlsec_limit_batch_t *batch,
 }
 
 
+/* The place of a key in the list of slots: its number plus 1, or 0. */
+
+static u_char *
+ngx_mlsec_limit_batch_slot(ngx_mlsec_limit_batch_t *batch,
+    const mlsec_limit_id_t *id, const mlsec_limit_entry_t *entry)
+{
+    u_char                             *slot;
+    ngx_uint_t                          i;
+    const ngx_mlsec_limit_batch_key_t  *key;
+
+    /* there are four times as many slots as keys */
+
+    i = id->hash % NGX_MLSEC_LIMIT_BATCH_SLOTS;
+
+    for ( ;; ) {
+        slot = &batch->slots[i];
+
+        if (*slot == 0) {
+            return slot;
+        }
+
+        key = &batch->keys[*slot - 1];
+
+        if (key->id.hash == id->hash && key->id.policy == id->policy
+            && key->entry == entry)
+        {
+            return slot;
+        }
+
+        i = (i + 1) % NGX_MLSEC_LIMIT_BATCH_SLOTS;
+    }
+}
+
+
+void
+ngx_mlsec_limit_batch_correct(ngx_mlsec_limit_batch_t *batch,
+    const ngx_mlsec_limit_batch_key_t *key, int64_t units)
+{
+    u_char                       *slot;
+    ngx_mlsec_limit_batch_key_t  *own;
+
+    slot = ngx_mlsec_limit_batch_slot(batch, &key->id, key->entry);
+
+    if (*slot == 0) {
+        own = &batch->keys[batch->nkeys];
+        *own = *key;
+        own->corrected = 0;
+        own->told.used = 0;
+        *slot = (u_char) ++batch->nkeys;
+    }
+
+    batch->keys[*slot - 1].corrected += units;
+}
+
+
 static ngx_int_t
 ngx_mlsec_limit_batch_fill(ngx_mlsec_limit_batch_t *batch,
     ngx_mlsec_limit_batch_key_t *key, const ngx_mlsec_limit_item_t *item)
@@ -105,6 +148,8 @@ ngx_mlsec_limit_batch_fill(ngx_mlsec_limit_batch_t *batch,
     key->entry = item->entry;
     key->terms = item->terms;
     key->lease = item->lease;
+
+    key->corrected = 0;
 
     ngx_memzero(&key->told, sizeof(mlsec_script_terms_t));
     parts.window = 0;
@@ -181,6 +226,8 @@ ngx_mlsec_limit_batch_question(ngx_mlsec_limit_batch_t *batch,
     question->waiter = &ctx->waiter;
     question->item = dry;
     question->first = batch->nparts;
+    question->decided = 0;
+    question->admitted = 0;
 
     for (i = first; i < last; i++) {
         item = ctx->items[i];
@@ -225,8 +272,10 @@ ngx_mlsec_limit_batch_report(ngx_mlsec_limit_batch_t *batch)
         if (key->entry != NULL) {
             key->told.used = mlsec_lease_report(&key->entry->lease,
                                                 &key->lease);
-            any |= (key->told.used != 0);
         }
+
+        key->told.used += key->corrected;
+        any |= (key->told.used != 0);
     }
 
     return any;
@@ -275,7 +324,7 @@ ngx_mlsec_limit_batch_write(const ngx_mlsec_limit_batch_t *batch,
 
 
 ngx_int_t
-ngx_mlsec_limit_batch_answer(ngx_mlsec_limit_batch_t *batch,
+ngx_mlsec_limit_batch_check(const ngx_mlsec_limit_batch_t *batch,
     const mlsec_redis_reply_t *reply)
 {
     ngx_uint_t  i, n;
@@ -293,6 +342,20 @@ ngx_mlsec_limit_batch_answer(ngx_mlsec_limit_batch_t *batch,
         {
             return NGX_ERROR;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mlsec_limit_batch_answer(ngx_mlsec_limit_batch_t *batch,
+    const mlsec_redis_reply_t *reply)
+{
+    ngx_uint_t  i;
+
+    if (ngx_mlsec_limit_batch_check(batch, reply) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     for (i = 0; i < batch->nkeys; i++) {
@@ -427,6 +490,24 @@ ngx_mlsec_limit_batch_state(ngx_mlsec_limit_item_t *item)
 }
 
 
+int
+ngx_mlsec_limit_batch_differs(const ngx_mlsec_limit_batch_t *batch,
+    ngx_uint_t question, const mlsec_redis_reply_t *reply)
+{
+    ngx_uint_t                         taken;
+    const ngx_mlsec_limit_question_t  *q;
+
+    q = &batch->questions[question];
+    taken = (reply->element[batch->nkeys + question].integer != 0);
+
+    if (!q->decided || taken == q->admitted) {
+        return 0;
+    }
+
+    return taken ? -1 : 1;
+}
+
+
 static void
 ngx_mlsec_limit_batch_wake(ngx_mlsec_limit_batch_t *batch,
     ngx_mlsec_limit_wait_e state)
@@ -447,6 +528,7 @@ ngx_mlsec_limit_batch_wake(ngx_mlsec_limit_batch_t *batch,
             batch->questions[j].waiter = NULL;
         }
 
+        ngx_mlsec_limit_sync_late(waiter, batch, state);
         ngx_mlsec_limit_wait_done(waiter, state);
     }
 }

@@ -35,6 +35,7 @@ typedef struct {
     ngx_mlsec_limit_terms_t        terms;
     mlsec_lease_t                  lease;
     mlsec_script_terms_t           told;
+    int64_t                        corrected;    /* units, to be told too */
     u_char                         text[MLSEC_SHARED_KEY_SIZE];
     size_t                         len;
 } ngx_mlsec_limit_batch_key_t;
@@ -48,6 +49,8 @@ typedef struct {
                                                   * the others together */
     ngx_uint_t                     first;        /* of the parts */
     ngx_uint_t                     n;
+    unsigned                       decided:1;    /* here, without an answer */
+    unsigned                       admitted:1;
 } ngx_mlsec_limit_question_t;
 
 
@@ -72,6 +75,8 @@ struct ngx_mlsec_limit_batch_s {
     uint64_t                       generation;
     ngx_msec_t                     timeout;
     mlsec_redis_error_e            error;        /* why it was not sent */
+    uint64_t                       serial;       /* of its use */
+    unsigned                       sent:1;
     ngx_mlsec_limit_batch_t       *next;         /* in a list of the worker's */
 };
 
@@ -89,6 +94,13 @@ ngx_uint_t ngx_mlsec_limit_batch_room(const ngx_mlsec_limit_batch_t *batch,
  */
 ngx_int_t ngx_mlsec_limit_batch_key(ngx_mlsec_limit_batch_t *batch,
     const ngx_mlsec_limit_item_t *item);
+
+/*
+ * Puts a key of another batch in, with units that were used (or, below 0,
+ * were not) beside what its lease says; there has to be room.
+ */
+void ngx_mlsec_limit_batch_correct(ngx_mlsec_limit_batch_t *batch,
+    const ngx_mlsec_limit_batch_key_t *key, int64_t units);
 
 /*
  * Puts the questions of a waiter in: one for all items that ask, and one for
@@ -115,6 +127,24 @@ void ngx_mlsec_limit_batch_write(const ngx_mlsec_limit_batch_t *batch,
  */
 ngx_int_t ngx_mlsec_limit_batch_answer(ngx_mlsec_limit_batch_t *batch,
     const mlsec_redis_reply_t *reply);
+
+/* Whether it is the answer to this batch: NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_mlsec_limit_batch_check(const ngx_mlsec_limit_batch_t *batch,
+    const mlsec_redis_reply_t *reply);
+
+/*
+ * How the answer to a question differs from what was decided without it: 1,
+ * the units of its parts were used and not taken; -1, taken and not used; 0.
+ */
+int ngx_mlsec_limit_batch_differs(const ngx_mlsec_limit_batch_t *batch,
+    ngx_uint_t question, const mlsec_redis_reply_t *reply);
+
+/*
+ * A waiter goes on from here.  If it does without an answer that may still
+ * come, it will say what was decided: ngx_mlsec_limit_sync_decided().
+ */
+void ngx_mlsec_limit_sync_late(ngx_mlsec_limit_waiter_t *waiter,
+    ngx_mlsec_limit_batch_t *batch, ngx_mlsec_limit_wait_e state);
 
 /* There is no answer: all waiters go on without. */
 void ngx_mlsec_limit_batch_lost(ngx_mlsec_limit_batch_t *batch);

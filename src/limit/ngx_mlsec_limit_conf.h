@@ -196,6 +196,9 @@ typedef struct {
     ngx_uint_t                  since;     /* the first item */
     ngx_event_t                 timer;
     ngx_mlsec_limit_wait_e      state;
+    ngx_mlsec_limit_batch_t    *late;      /* NULL, or: to be told what was
+                                            * decided without its answer */
+    uint64_t                    serial;    /* of late */
 } ngx_mlsec_limit_waiter_t;
 
 
@@ -205,6 +208,8 @@ typedef struct {
     ngx_table_elt_t            *policy;
     ngx_table_elt_t            *limit;
     ngx_table_elt_t            *legacy[3];
+    ngx_table_elt_t            *retry;
+    unsigned                    anew:1;    /* nginx has thrown others away */
 } ngx_mlsec_limit_headers_t;
 
 
@@ -366,6 +371,13 @@ ngx_int_t ngx_mlsec_limit_sync_ask(const ngx_mlsec_limit_main_conf_t *mcf,
 /* The waiter does not wait any more. */
 void ngx_mlsec_limit_sync_forget(ngx_mlsec_limit_waiter_t *waiter);
 
+/*
+ * What has become of a request that has not waited for the answer, which may
+ * still come.  refused: 1 or 0.
+ */
+void ngx_mlsec_limit_sync_decided(ngx_mlsec_limit_waiter_t *waiter,
+    ngx_uint_t refused);
+
 /* A worker begins: heartbeats.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_mlsec_limit_sync_begin(ngx_cycle_t *cycle,
     ngx_mlsec_limit_main_conf_t *mcf);
@@ -405,13 +417,13 @@ ngx_int_t ngx_mlsec_limit_policy_header(ngx_pool_t *pool,
 ngx_int_t ngx_mlsec_limit_tell(ngx_http_request_t *r,
     ngx_mlsec_limit_ctx_t *ctx);
 
-/* The envelope of a refusal; the status to return. */
+/* Retry-After and the envelope of a refusal; the status to return. */
 ngx_int_t ngx_mlsec_limit_refuse(ngx_http_request_t *r,
-    const ngx_mlsec_limit_item_t *item);
+    ngx_mlsec_limit_ctx_t *ctx, const ngx_mlsec_limit_item_t *item);
 
-/* The envelope of fail=closed; the status to return. */
+/* The same of fail=closed. */
 ngx_int_t ngx_mlsec_limit_unavailable(ngx_http_request_t *r,
-    const ngx_mlsec_limit_item_t *item);
+    ngx_mlsec_limit_ctx_t *ctx, const ngx_mlsec_limit_item_t *item);
 
 /* Units of an item at once, for people and headers. */
 uint64_t ngx_mlsec_limit_quantity(const ngx_mlsec_limit_item_t *item);

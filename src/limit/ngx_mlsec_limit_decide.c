@@ -17,8 +17,9 @@ static ngx_mlsec_limit_item_t *ngx_mlsec_limit_look_all(
     ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first,
     uint64_t now);
 static int ngx_mlsec_limit_nobody(ngx_mlsec_limit_item_t *item);
-static void ngx_mlsec_limit_settle(ngx_mlsec_limit_item_t *item,
-    uint64_t now);
+static int ngx_mlsec_limit_look_word(ngx_mlsec_limit_item_t *item,
+    mlsec_atomic_t *word, uint64_t now);
+static ngx_uint_t ngx_mlsec_limit_stale(const ngx_mlsec_limit_item_t *item);
 static int ngx_mlsec_limit_take_word(ngx_mlsec_limit_item_t *item,
     uint64_t now);
 static void ngx_mlsec_limit_take_lease(ngx_mlsec_limit_item_t *item);
@@ -127,7 +128,7 @@ int
 ngx_mlsec_limit_look(ngx_mlsec_limit_item_t *item, uint64_t now)
 {
     uint64_t              present;
-    mlsec_atomic_t        none, *word;
+    mlsec_atomic_t        none = { 0 };
     mlsec_limit_table_t  *table;
 
     if (item->who == NGX_MLSEC_LIMIT_NOBODY) {
@@ -145,15 +146,20 @@ ngx_mlsec_limit_look(ngx_mlsec_limit_item_t *item, uint64_t now)
         return present < item->limit->max ? MLSEC_OK : MLSEC_DECLINED;
     }
 
-    none.word = 0;
     item->entry = mlsec_limit_find(table, &item->id);
 
-    if (item->entry != NULL) {
-        ngx_mlsec_limit_settle(item, now);
-    }
+    return ngx_mlsec_limit_look_word(item,
+                                     item->entry == NULL
+                                     || ngx_mlsec_limit_stale(item)
+                                     ? &none : &item->entry->word,
+                                     now);
+}
 
-    word = item->entry ? &item->entry->word : &none;
 
+static int
+ngx_mlsec_limit_look_word(ngx_mlsec_limit_item_t *item, mlsec_atomic_t *word,
+    uint64_t now)
+{
     if (item->limit->kind == MLSEC_LIMIT_QUOTA) {
         return mlsec_quota_look(word, &item->terms.quota, ngx_time(),
                                 item->terms.cost, &item->state);
@@ -166,24 +172,24 @@ ngx_mlsec_limit_look(ngx_mlsec_limit_item_t *item, uint64_t now)
 
 /*
  * A bucket that was filled while there was nobody to ask is not what all
- * gateways owe.  Nor is one of which this gateway takes its part now, for when
- * there is somebody again.
+ * gateways owe, and is not looked at: the store has to say.  It is not thrown
+ * away either, since the store may not answer.  Nor is one believed of which
+ * this gateway takes its part now, when there is somebody again.
  */
 
-static void
-ngx_mlsec_limit_settle(ngx_mlsec_limit_item_t *item, uint64_t now)
+static ngx_uint_t
+ngx_mlsec_limit_stale(const ngx_mlsec_limit_item_t *item)
 {
     if (item->sync == NULL) {
-        return;
+        return 0;
     }
 
     if (item->who == NGX_MLSEC_LIMIT_HERE) {
         mlsec_lease_distrust(&item->entry->lease);
-
-    } else if (mlsec_lease_settle(&item->entry->lease, &item->lease)) {
-        mlsec_atomic_store(&item->entry->word,
-                           item->limit->kind == MLSEC_LIMIT_RATE ? now : 0);
+        return 0;
     }
+
+    return mlsec_lease_stale(&item->entry->lease, &item->lease);
 }
 
 
@@ -192,6 +198,7 @@ ngx_mlsec_limit_take(ngx_mlsec_limit_item_t *item,
     mlsec_limit_clock_t *clock)
 {
     int                   rc;
+    mlsec_atomic_t        none = { 0 };
     mlsec_limit_table_t  *table;
 
     if (item->who == NGX_MLSEC_LIMIT_NOBODY) {
@@ -222,7 +229,22 @@ ngx_mlsec_limit_take(ngx_mlsec_limit_item_t *item,
             return MLSEC_NOMEM;
         }
 
-        ngx_mlsec_limit_settle(item, clock->now);
+        if (ngx_mlsec_limit_stale(item)) {
+
+            if (!item->later) {
+                item->asks = (item->terms.cost != 0);
+                return ngx_mlsec_limit_look_word(item, &none, clock->now);
+            }
+
+            /* it has happened, there is nothing to ask */
+
+            if (mlsec_lease_settle(&item->entry->lease, &item->lease)) {
+                mlsec_atomic_store(&item->entry->word,
+                                   item->limit->kind == MLSEC_LIMIT_RATE
+                                   ? clock->now : 0);
+            }
+        }
+
         rc = ngx_mlsec_limit_take_word(item, clock->now);
 
     } while (!mlsec_limit_still(item->entry, &item->id));

@@ -124,7 +124,7 @@ ngx_mlsec_limit_conclude(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
 
     if (refused != NULL && refused->closed) {
         ctx->refused = 1;
-        return ngx_mlsec_limit_unavailable(r, refused);
+        return ngx_mlsec_limit_unavailable(r, ctx, refused);
     }
 
     if (refused != NULL) {
@@ -139,7 +139,7 @@ ngx_mlsec_limit_conclude(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return refused ? ngx_mlsec_limit_refuse(r, refused) : NGX_DECLINED;
+    return refused ? ngx_mlsec_limit_refuse(r, ctx, refused) : NGX_DECLINED;
 }
 
 
@@ -208,6 +208,10 @@ ngx_mlsec_limit_resume(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
         {
             refused = item;
         }
+    }
+
+    if (late) {
+        ngx_mlsec_limit_sync_decided(&ctx->waiter, refused != NULL);
     }
 
     if (refused != NULL) {

@@ -73,6 +73,10 @@ static mlsec_redis_error_e ngx_mlsec_limit_call(
     ngx_mlsec_limit_batch_t *batch);
 static void ngx_mlsec_limit_batch_done(void *owner,
     const ngx_mlsec_redis_result_t *result);
+static void ngx_mlsec_limit_batch_late(void *owner,
+    const ngx_mlsec_redis_result_t *result);
+static void ngx_mlsec_limit_correct(const ngx_mlsec_limit_batch_t *batch,
+    const mlsec_redis_reply_t *reply);
 static void ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
     mlsec_redis_error_e error);
 static void ngx_mlsec_limit_tick(ngx_event_t *ev);
@@ -291,6 +295,7 @@ ngx_mlsec_limit_send(void)
         batch->error = ngx_mlsec_limit_call(batch);
 
         if (batch->error == MLSEC_REDIS_OK) {
+            batch->sent = 1;
             return;
         }
     }
@@ -316,6 +321,7 @@ ngx_mlsec_limit_unsent(ngx_event_t *ev)
 
         if (batch->error != MLSEC_REDIS_OK) {
             ngx_mlsec_limit_batch_failed(batch, batch->error);
+            ngx_mlsec_limit_batch_free(batch);
             continue;
         }
 
@@ -356,6 +362,7 @@ ngx_mlsec_limit_call(ngx_mlsec_limit_batch_t *batch)
     call.timeout = batch->timeout;
     call.background = (batch->nquestions == 0);
     call.done = ngx_mlsec_limit_batch_done;
+    call.late = ngx_mlsec_limit_batch_late;
     call.owner = batch;
 
     return ngx_mlsec_redis_send(batch->main->store.redis, &call, NULL);
@@ -372,13 +379,21 @@ ngx_mlsec_limit_batch_done(void *owner,
 
     if (result->error != MLSEC_REDIS_OK) {
         ngx_mlsec_limit_batch_failed(batch, result->error);
+
+        if (!result->late) {
+            ngx_mlsec_limit_batch_free(batch);
+        }
+
         return;
     }
 
     if (ngx_mlsec_limit_batch_answer(batch, &result->replies[0]) != NGX_OK) {
         ngx_mlsec_limit_batch_failed(batch, MLSEC_REDIS_PROTOCOL);
+        ngx_mlsec_limit_batch_free(batch);
         return;
     }
+
+    ngx_mlsec_limit_correct(batch, &result->replies[0]);
 
     sync = batch->main->store.sync;
 
@@ -390,6 +405,104 @@ ngx_mlsec_limit_batch_done(void *owner,
 }
 
 
+/*
+ * The store was slow: nobody waits any more, but it has done what it was
+ * asked.  Its numbers are old news; what it has decided in another way than
+ * this gateway has to be put right.
+ */
+
+static void
+ngx_mlsec_limit_batch_late(void *owner,
+    const ngx_mlsec_redis_result_t *result)
+{
+    ngx_mlsec_limit_batch_t *batch = owner;
+
+    if (result->error == MLSEC_REDIS_OK
+        && ngx_mlsec_limit_batch_check(batch, &result->replies[0]) == NGX_OK)
+    {
+        ngx_mlsec_limit_correct(batch, &result->replies[0]);
+    }
+
+    ngx_mlsec_limit_batch_free(batch);
+}
+
+
+/*
+ * A request that did not wait for its answer was decided by the gateway's part.
+ * Admitted where the store has refused: it is told, and owed, like all that is
+ * used of a lease.  The other way round: it is given back.
+ */
+
+static void
+ngx_mlsec_limit_correct(const ngx_mlsec_limit_batch_t *batch,
+    const mlsec_redis_reply_t *reply)
+{
+    int                                differs;
+    ngx_uint_t                         i, j;
+    ngx_mlsec_limit_batch_t           *next;
+    const ngx_mlsec_limit_part_t      *part;
+    const ngx_mlsec_limit_question_t  *question;
+
+    if (batch->generation != mlsec_sync_generation(batch->main->store.sync)) {
+        return;
+    }
+
+    for (i = 0; i < batch->nquestions; i++) {
+        differs = ngx_mlsec_limit_batch_differs(batch, i, reply);
+        question = &batch->questions[i];
+
+        for (j = 0; differs != 0 && j < question->n; j++) {
+            part = &batch->parts[question->first + j];
+            next = part->charge ? ngx_mlsec_limit_batch(batch->main, 1)
+                                : NULL;
+
+            if (next != NULL) {
+                ngx_mlsec_limit_batch_correct(next, &batch->keys[part->key],
+                                              differs * (int64_t) part->cost);
+                ngx_post_event(&ngx_mlsec_limit_worker.now,
+                               &ngx_posted_events);
+            }
+        }
+    }
+}
+
+
+void
+ngx_mlsec_limit_sync_late(ngx_mlsec_limit_waiter_t *waiter,
+    ngx_mlsec_limit_batch_t *batch, ngx_mlsec_limit_wait_e state)
+{
+    waiter->late = (state == NGX_MLSEC_LIMIT_LATE && batch->sent) ? batch
+                                                                  : NULL;
+    waiter->serial = batch->serial;
+}
+
+
+/* The batch may be another one by now, which knows nothing of the waiter. */
+
+void
+ngx_mlsec_limit_sync_decided(ngx_mlsec_limit_waiter_t *waiter,
+    ngx_uint_t refused)
+{
+    ngx_uint_t                   i;
+    ngx_mlsec_limit_batch_t     *batch;
+    ngx_mlsec_limit_question_t  *question;
+
+    batch = waiter->late;
+    waiter->late = NULL;
+
+    if (batch == NULL || batch->serial != waiter->serial) {
+        return;
+    }
+
+    for (i = waiter->first; i < waiter->first + waiter->n; i++) {
+        question = &batch->questions[i];
+        question->decided = 1;
+        question->admitted = !(question->item ? question->item->refused
+                                              : refused);
+    }
+}
+
+
 static void
 ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
     mlsec_redis_error_e error)
@@ -398,8 +511,10 @@ ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
 
     sync = batch->main->store.sync;
 
-    mlsec_atomic_add(&sync->batches, 1);
-    mlsec_atomic_add(&sync->failed, 1);
+    if (batch->sent) {
+        mlsec_atomic_add(&sync->batches, 1);
+        mlsec_atomic_add(&sync->failed, 1);
+    }
 
     /*
      * One worker without a connection is not a gateway without a store: what
@@ -411,7 +526,6 @@ ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
     }
 
     ngx_mlsec_limit_batch_lost(batch);
-    ngx_mlsec_limit_batch_free(batch);
 }
 
 
@@ -557,7 +671,8 @@ ngx_mlsec_limit_worked(const ngx_mlsec_limit_main_conf_t *mcf, uint64_t nodes)
     if (mlsec_sync_beat(sync, nodes, ngx_current_msec)) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "mlsec limit: redis is back, limits are shared again "
-                      "by %uL gateways, after: \"%uL ms\"", nodes,
+                      "by %uL gateway%s, after: \"%uL ms\"", nodes,
+                      nodes == 1 ? "" : "s",
                       (uint64_t) ngx_current_msec - since);
     }
 }
@@ -567,11 +682,21 @@ static void
 ngx_mlsec_limit_failed(const ngx_mlsec_limit_main_conf_t *mcf,
     mlsec_redis_error_e error)
 {
-    mlsec_sync_t  *sync;
+    mlsec_sync_t            *sync;
+    ngx_mlsec_redis_view_t   view;
 
     sync = mcf->store.sync;
 
     if (mlsec_sync_failed(sync, ngx_current_msec)) {
+
+        /* that there is no connection is what came of something */
+
+        ngx_mlsec_redis_view(mcf->store.redis, &view);
+
+        if (error == MLSEC_REDIS_UNAVAILABLE && view.last_error) {
+            error = view.last_error;
+        }
+
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mlsec limit: redis is out of reach, shared limits go "
                       "by \"fail=\" of \"mlsec_limit_sync\" (%uL gateways), "

@@ -18,7 +18,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <limit/ngx_mlsec_limit_conf.h>
+#include <limit/ngx_mlsec_limit_batch.h>
 
 
 static void ngx_mlsec_limit_local(const ngx_mlsec_limit_main_conf_t *mcf,
@@ -187,6 +187,7 @@ ngx_mlsec_limit_wait(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx,
 static void
 ngx_mlsec_limit_wait_timer(ngx_event_t *ev)
 {
+    ngx_mlsec_limit_batch_t   *batch;
     ngx_mlsec_limit_waiter_t  *waiter;
 
     /* its data is a connection, for nginx's debug log */
@@ -194,7 +195,14 @@ ngx_mlsec_limit_wait_timer(ngx_event_t *ev)
     waiter = (ngx_mlsec_limit_waiter_t *)
                  ((u_char *) ev - offsetof(ngx_mlsec_limit_waiter_t, timer));
 
+    batch = waiter->batch;
+
     ngx_mlsec_limit_sync_forget(waiter);
+
+    if (batch != NULL) {
+        ngx_mlsec_limit_sync_late(waiter, batch, NGX_MLSEC_LIMIT_LATE);
+    }
+
     ngx_mlsec_limit_wait_done(waiter, NGX_MLSEC_LIMIT_LATE);
 }
 

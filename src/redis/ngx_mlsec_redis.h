@@ -93,6 +93,8 @@ typedef struct {
     ngx_uint_t                  nreplies;
 
     ngx_msec_t                  elapsed;         /* ms, since it was sent */
+
+    unsigned                    late:1;          /* late() is called, later */
 } ngx_mlsec_redis_result_t;
 
 
@@ -128,6 +130,14 @@ typedef struct {
     unsigned                          background:1;
 
     ngx_mlsec_redis_done_pt           done;      /* NULL: nobody asks */
+
+    /*
+     * NULL, or for who wants to know what became of a call that was given up:
+     * called once, as done(), after done() has had "late" in its result; with
+     * the replies, which have come after all, or with the error for which
+     * they never will: nobody knows then whether it was executed.
+     */
+    ngx_mlsec_redis_done_pt           late;
     void                             *owner;
 } ngx_mlsec_redis_call_t;
 

@@ -20,9 +20,9 @@
  *
  * A slot is freed when its replies have come, whoever still wants them.  One
  * that is given up (its time is over, its owner is gone) stays where it is
- * once its bytes are on their way, as its replies will come; it is only not
- * told any more.  Its generation grows whenever somebody is told or has gone,
- * so that a ticket is good for one owner only.
+ * once its bytes are on their way, as its replies will come; nobody is told of
+ * them but who has asked for late().  Its generation grows whenever somebody is
+ * told or has gone, so that a ticket is good for one owner only.
  *
  * The bytes of a call are kept until then, in memory that the slot keeps for
  * the next one: they are needed again when the server does not know a script.
@@ -115,6 +115,7 @@ ngx_mlsec_redis_call_queue(ngx_mlsec_redis_client_t *client,
     client->nqueued++;
 
     slot->done = call->done;
+    slot->late = call->late;
     slot->owner = call->owner;
     slot->leave = leave;
     slot->answered = 0;
@@ -543,9 +544,9 @@ ngx_mlsec_redis_finish(ngx_mlsec_redis_client_t *client,
     told = *result;
     told.elapsed = ngx_current_msec - slot->started;
 
-    done = slot->done;
-    owner = slot->owner;
     given_up = slot->given_up;
+    done = given_up ? slot->late : slot->done;
+    owner = slot->owner;
     pool = slot->pool;
     slot->pool = NULL;
 
@@ -567,7 +568,7 @@ ngx_mlsec_redis_finish(ngx_mlsec_redis_client_t *client,
         ngx_mlsec_redis_link_expect(&client->link, 0);
     }
 
-    if (!given_up && done != NULL) {
+    if (done != NULL) {
         done(owner, &told);
     }
 
@@ -641,6 +642,8 @@ ngx_mlsec_redis_expired(ngx_event_t *ev)
     result.error = MLSEC_REDIS_TIMEOUT;
     result.elapsed = ngx_current_msec - slot->started;
 
+    result.late = (slot->late != NULL);
+
     ngx_mlsec_redis_judge(client, slot, result.error, result.elapsed);
 
     done = slot->done;
@@ -674,6 +677,7 @@ ngx_mlsec_redis_detach(ngx_mlsec_redis_t *redis,
 
     if (slot->sent) {
         slot->given_up = 1;
+        slot->late = NULL;
         ngx_mlsec_redis_age(slot);
 
         if (slot->timer.timer_set) {

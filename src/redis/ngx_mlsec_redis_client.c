@@ -16,7 +16,8 @@
  * breaker that looks at what becomes of calls, since a server can take
  * connections and be too slow, or refuse to write.
  *
- * The breaker is this worker's own.  How a trial is made depends on what was
+ * The breaker is this worker's own, the lines of the log are of all workers
+ * together (ngx_mlsec_redis_shared.c).  How a trial is made depends on what was
  * wrong.  A server that was too slow is asked by a PING of our own, so that no
  * request has to wait for it; one that has refused something (a replica, a
  * full memory) would answer PING all the time, so the next real call is the
@@ -109,6 +110,8 @@ ngx_mlsec_redis_client_begin(ngx_cycle_t *cycle, ngx_mlsec_redis_t *redis)
 
     client->last_call = ngx_current_msec;
 
+    ngx_mlsec_redis_shared_leave(redis);
+
     ngx_mlsec_redis_link_init(&client->link, redis,
                               &ngx_mlsec_redis_call_events, client, "");
 
@@ -129,6 +132,8 @@ ngx_mlsec_redis_client_end(ngx_mlsec_redis_t *redis)
         if (redis->client->pubsub != NULL) {
             ngx_mlsec_redis_pubsub_end(redis->client->pubsub);
         }
+
+        ngx_mlsec_redis_shared_leave(redis);
     }
 }
 
@@ -256,7 +261,11 @@ ngx_mlsec_redis_count(ngx_mlsec_redis_client_t *client,
     ngx_mlsec_metrics_add(client->conf->metrics,
                           NGX_MLSEC_REDIS_WORD_CALLS + error, 1);
 
-    if (mlsec_redis_group(error) == MLSEC_REDIS_DOWN) {
+    /* a call that was not even sent is what came of an error */
+
+    if (mlsec_redis_group(error) == MLSEC_REDIS_DOWN
+        && error != MLSEC_REDIS_UNAVAILABLE)
+    {
         client->last_error = error;
         client->last_error_at = ngx_current_msec;
     }
@@ -374,8 +383,8 @@ ngx_mlsec_redis_stand(const ngx_mlsec_redis_client_t *client)
 
 
 /*
- * A line for each transition, and one when it turns out that somebody has to do
- * something.
+ * A line for each transition of all workers, and one when it turns out that
+ * somebody has to do something.
  */
 
 static void
@@ -383,32 +392,35 @@ ngx_mlsec_redis_log(ngx_mlsec_redis_client_t *client,
     ngx_mlsec_redis_standing_e before)
 {
     ngx_uint_t                level;
+    mlsec_standing_e          found;
     const ngx_mlsec_redis_t  *conf;
 
     conf = client->conf;
 
     if (client->standing == NGX_MLSEC_REDIS_UP && before != client->standing) {
 
-        level = (before == NGX_MLSEC_REDIS_DOWN) ? NGX_LOG_NOTICE
-                                                 : NGX_LOG_INFO;
+        found = ngx_mlsec_redis_shared_found(&conf->shared->calls);
 
-        ngx_log_error(level, ngx_cycle->log, 0,
-                      "mlsec redis: in use, server: \"%V\"", &conf->shown);
+        level = (found == MLSEC_STANDING_AGAIN) ? NGX_LOG_NOTICE
+                                                : NGX_LOG_INFO;
 
-        client->told = MLSEC_REDIS_OK;
+        if (found != MLSEC_STANDING_QUIET) {
+            ngx_log_error(level, ngx_cycle->log, 0,
+                          "mlsec redis: in use, server: \"%V\"",
+                          &conf->shown);
+        }
+
         client->cause = MLSEC_REDIS_OK;
     }
 
     if (client->standing == NGX_MLSEC_REDIS_DOWN && client->cause
-        && (before != client->standing
-            || (client->told != client->cause
-                && ngx_mlsec_redis_telling(client->cause))))
+        && ngx_mlsec_redis_shared_lost(&conf->shared->calls, client->cause,
+                                       ngx_mlsec_redis_telling(
+                                           client->cause)))
     {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mlsec redis: not in use, server: \"%V\", error: \"%s\"",
                       &conf->shown, mlsec_redis_error_name(client->cause));
-
-        client->told = client->cause;
     }
 }
 

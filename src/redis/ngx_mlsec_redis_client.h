@@ -40,6 +40,7 @@ typedef struct {
     uint32_t                     generation;     /* not 0 */
 
     ngx_mlsec_redis_done_pt      done;
+    ngx_mlsec_redis_done_pt      late;
     void                        *owner;
     mlsec_breaker_ticket_t       leave;
     ngx_msec_t                   started;
@@ -103,7 +104,6 @@ struct ngx_mlsec_redis_client_s {
 
     ngx_mlsec_redis_standing_e   standing;
     mlsec_redis_error_e          cause;          /* of being down */
-    mlsec_redis_error_e          told;           /* the one that was logged */
     mlsec_redis_error_e          opened_by;      /* the breaker */
     unsigned                     renew:1;        /* another connection */
     ngx_array_t                  watchers;       /* ngx_mlsec_redis_watcher_t */

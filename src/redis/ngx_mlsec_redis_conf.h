@@ -12,6 +12,7 @@
  * ngx_mlsec_redis_greeting.c  what it begins with
  * ngx_mlsec_redis_call.c    calls: queue, replies, times, scripts
  * ngx_mlsec_redis_client.c  whether the server is any good: breaker, watchers
+ * ngx_mlsec_redis_shared.c  what workers know of it together
  * ngx_mlsec_redis_pubsub.c  subscriptions
  * ngx_mlsec_redis_status.c  mlsec_redis_status
  * ngx_mlsec_redis_metrics.c what is counted
@@ -34,6 +35,7 @@
 #include <core/ngx_mlsec_tls.h>
 #include <lib/redis/mlsec_redis_reader.h>
 #include <lib/redis/mlsec_redis_url.h>
+#include <lib/redis/mlsec_standing.h>
 #include <lib/service/mlsec_breaker.h>
 #include <metrics/ngx_mlsec_metrics.h>
 #include <redis/ngx_mlsec_redis.h>
@@ -42,6 +44,14 @@
 typedef struct ngx_mlsec_redis_client_s  ngx_mlsec_redis_client_t;
 typedef struct ngx_mlsec_redis_link_s    ngx_mlsec_redis_link_t;
 typedef struct ngx_mlsec_redis_pubsub_s  ngx_mlsec_redis_pubsub_t;
+
+
+/* of all workers: whether it has been said that it is lost */
+
+typedef struct {
+    mlsec_standing_t           calls;
+    mlsec_standing_t           messages;     /* subscriptions */
+} ngx_mlsec_redis_shared_t;
 
 
 /* one mlsec_redis */
@@ -74,6 +84,8 @@ struct ngx_mlsec_redis_s {
     ngx_uint_t                 defined;      /* 1: there is a mlsec_redis */
 
     ngx_mlsec_series_t        *metrics;
+    ngx_shm_zone_t            *shm;
+    ngx_mlsec_redis_shared_t  *shared;
     ngx_mlsec_redis_client_t  *client;       /* this worker's, else NULL */
 };
 
@@ -181,6 +193,34 @@ ngx_int_t ngx_mlsec_redis_server_password(ngx_conf_t *cf,
  */
 ngx_int_t ngx_mlsec_redis_server_prepare(ngx_conf_t *cf,
     ngx_mlsec_redis_t *redis);
+
+
+/* ngx_mlsec_redis_shared.c */
+
+/*
+ * Adds the zone of a server, whose URL is known.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_mlsec_redis_shared_zone(ngx_conf_t *cf,
+    ngx_mlsec_redis_t *redis);
+
+/*
+ * A worker begins, or ends: what it has lost, or its predecessor, is not
+ * waited for any more.
+ */
+void ngx_mlsec_redis_shared_leave(const ngx_mlsec_redis_t *redis);
+
+/*
+ * This worker cannot use it.  telling: 1: a cause that somebody has to know.
+ * 1: this is the worker that has to say so; 0.
+ */
+ngx_uint_t ngx_mlsec_redis_shared_lost(mlsec_standing_t *standing,
+    mlsec_redis_error_e cause, ngx_uint_t telling);
+
+/*
+ * It can.  What is to be said for all workers: MLSEC_STANDING_FIRST, _AGAIN,
+ * or nothing, _QUIET.
+ */
+mlsec_standing_e ngx_mlsec_redis_shared_found(mlsec_standing_t *standing);
 
 
 /* ngx_mlsec_redis_link.c */

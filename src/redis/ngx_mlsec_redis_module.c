@@ -592,7 +592,9 @@ ngx_mlsec_redis_init_main_conf(ngx_conf_t *cf, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_mlsec_redis_server_prepare(cf, redis[i]) != NGX_OK) {
+        if (ngx_mlsec_redis_server_prepare(cf, redis[i]) != NGX_OK
+            || ngx_mlsec_redis_shared_zone(cf, redis[i]) != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }

@@ -40,7 +40,6 @@ struct ngx_mlsec_redis_pubsub_s {
     ngx_connection_t             dummy;      /* of beat */
     ngx_event_t                  give_up;    /* posted: it was refused */
     mlsec_redis_error_e          refused;    /* by what */
-    mlsec_redis_error_e          told;       /* was logged */
     unsigned                     ping:1;     /* to be sent */
 };
 
@@ -392,15 +391,13 @@ ngx_mlsec_redis_pubsub_reply(ngx_mlsec_redis_link_t *link,
 static void
 ngx_mlsec_redis_pubsub_again(ngx_mlsec_redis_pubsub_t *pubsub)
 {
-    if (pubsub->told == MLSEC_REDIS_OK) {
-        return;
+    if (ngx_mlsec_redis_shared_found(&pubsub->conf->shared->messages)
+        == MLSEC_STANDING_AGAIN)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "mlsec redis: subscribed again, server: \"%V\"",
+                      &pubsub->conf->shown);
     }
-
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "mlsec redis: subscribed again, server: \"%V\"",
-                  &pubsub->conf->shown);
-
-    pubsub->told = MLSEC_REDIS_OK;
 }
 
 
@@ -473,13 +470,13 @@ ngx_mlsec_redis_pubsub_lost(ngx_mlsec_redis_link_t *link,
     pubsub = link->owner;
     pubsub->ping = 0;
 
-    if (pubsub->told == MLSEC_REDIS_OK) {
+    if (ngx_mlsec_redis_shared_lost(&pubsub->conf->shared->messages, error,
+                                    0))
+    {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "mlsec redis: not subscribed, server: \"%V\", "
                       "error: \"%s\"", &pubsub->conf->shown,
                       mlsec_redis_error_name(error));
-
-        pubsub->told = error;
     }
 
     entry = pubsub->entries.elts;

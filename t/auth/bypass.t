@@ -10,6 +10,7 @@ use warnings;
 use JSON::PP ();
 use Test::More;
 use lib 't/lib';
+use MlsecTest::Attack;
 use MlsecTest::Instance;
 use MlsecTest::Token;
 
@@ -18,6 +19,7 @@ my $keys = $t->dir;
 my $up = 'proxy_pass http://unix:$DIR/up.sock;';
 
 my $nginx = MlsecTest::Instance->start(http => <<"END", server => <<"END2");
+    mlsec_audit_log \$DIR/logs/audit.log flush=0;
     mlsec_role viewer;
     mlsec_role admin viewer;
     mlsec_limit_zone who:1m key=\$mlsec_identity;
@@ -25,7 +27,8 @@ my $nginx = MlsecTest::Instance->start(http => <<"END", server => <<"END2");
 
     server {
         listen unix:\$DIR/up.sock;
-        access_log \$DIR/logs/upstream.log;
+        mlsec_audit_log off;
+        access_log \$DIR/logs/seen.log; lingering_close off;
         underscores_in_headers on;
         location / {
             mlsec_respond '{"method":"\$request_method","user":"\$http_x_user_id","roles":"\$http_x_user_roles","other":"\$http_x_roles\$http_x_user\$http_x_original_url\$http_x_rewrite_url\$http_x_http_method_override\$http_x_forwarded_user","for":"\$http_x_forwarded_for","connection":"\$http_connection"}';
@@ -78,11 +81,7 @@ END
     }
 END2
 
-sub calls {
-    open my $f, '<', $nginx->dir . '/logs/upstream.log' or return 0;
-    my @lines = <$f>;
-    return scalar @lines;
-}
+my $attack = MlsecTest::Attack->new($nginx);
 
 sub raw {
     my ($bytes, $method) = @_;
@@ -97,18 +96,18 @@ sub get {
     return $nginx->get($path, headers => \@headers);
 }
 
-# Refused as STATUS with CHALLENGE, an envelope, and no call.
+# Refused as STATUS with CHALLENGE: an envelope, no call, a line of the log.
 sub refused {
     my ($status, $challenge, $name, $do) = @_;
-    my $before = calls();
-    my $reply = $do->();
-    is($reply->{status}, $status, "$name: $status");
-    is($reply->{headers}{'www-authenticate'}, $challenge, "$name: challenge");
-    my $e = eval { JSON::PP->new->decode($reply->{body}) } // {};
-    ok($e->{error} && $e->{status_code} == $status && !exists $e->{reason},
-       "$name: an envelope") or diag $reply->{body};
-    is(calls(), $before, "$name: the service sees nothing");
-    return $reply;
+    $challenge //= 'no challenge';
+    $attack->refused($name, "$status, $challenge, an envelope", sub {
+        my $reply = $do->();
+        my $e = eval { JSON::PP->new->decode($reply->{body}) } // {};
+        return join ', ', $reply->{status},
+            $reply->{headers}{'www-authenticate'} // 'no challenge',
+            $e->{error} && $e->{status_code} == $status && !exists $e->{reason}
+            && $e->{request_id} && exists $e->{path} ? 'an envelope' : $reply->{body};
+    });
 }
 
 my %bearer = map { ($_ => 'Authorization: Bearer ' . $t->token(roles => [$_])) }
@@ -121,26 +120,25 @@ my $admin = "$host$bearer{admin}\r\n";
 
 # ---- methods ----
 
-refused(405, undef, "$_ of an administrator", sub {
+refused(405, undef, "P5: $_ of an administrator", sub {
     raw("$_ /admin/x HTTP/1.1\r\n$admin\r\n", $_) })
     for qw(TRACE PROPFIND DELETE PUT PATCH OPTIONS BREW);
-refused(405, undef, 'TRACE where any is allowed',
+refused(405, undef, 'P5: TRACE where any is allowed',
         sub { raw("TRACE /any HTTP/1.1\r\n$admin\r\n") });
-refused(400, undef, 'a method in lower case',
+refused(400, undef, 'P5: a method in lower case',
         sub { raw("get /admin/x HTTP/1.1\r\n$admin\r\n") });
-refused(400, undef, 'CONNECT',
+refused(400, undef, 'P5: CONNECT',
         sub { raw("CONNECT localhost:443 HTTP/1.1\r\n$admin\r\n") });
 {
-    my $before = calls();
-    my $reply = raw("HEAD /admin/x HTTP/1.1\r\n$host$bearer{viewer}\r\n\r\n", 'HEAD');
-    is("$reply->{status} $reply->{headers}{'www-authenticate'}", "403 $scope",
-       'HEAD is GET');
-    is(calls(), $before, 'and no way around it');
+    $attack->refused('P5: HEAD is GET, and no way around it', "403 $scope", sub {
+        my $reply = raw("HEAD /admin/x HTTP/1.1\r\n$host$bearer{viewer}\r\n\r\n", 'HEAD');
+        return "$reply->{status} $reply->{headers}{'www-authenticate'}";
+    });
 }
 my $said = JSON::PP->new->decode(get('/', $bearer{viewer},
     'X-HTTP-Method-Override: DELETE', 'X-HTTP-Method: DELETE',
     'X-Method-Override: DELETE')->{body});
-is("$said->{method} $said->{other}", 'GET ', 'no other method by a header');
+is("$said->{method} $said->{other}", 'GET ', 'P5: no other method by a header');
 
 # ---- framing ----
 
@@ -157,13 +155,13 @@ for (['two lengths', "Content-Length: 1\r\nContent-Length: 2\r\n", 'x', 400],
      ['a header of 33 kB', 'X-A: ' . 'a' x 33_000 . "\r\n", '', 400])
 {
     my ($name, $headers, $body, $status) = @$_;
-    refused($status, undef, $name, sub {
+    refused($status, undef, "P6: $name", sub {
         raw("POST /admin/x HTTP/1.1\r\n$admin$headers\r\n$body") });
 }
-refused(400, undef, 'a thousand headers', sub {
+refused(400, undef, 'P11: a thousand headers', sub {
     raw("GET /admin/x HTTP/1.1\r\n$admin" . join('', map { "X-$_: " . 'b' x 60 . "\r\n" } 1 .. 1000)
         . "\r\n") });
-refused(400, $request, 'a token in two places',
+refused(400, $request, 'J17: a token in two places',
         sub { get('/admin/x', $bearer{admin}, 'Cookie: session=' . $t->token) });
 
 # ---- headers that pretend ----
@@ -177,41 +175,41 @@ for my $header ('X-User-Id: root', 'x_user_id: root', 'X-User-Roles: admin',
         $said = JSON::PP->new->decode(
             get($path, $bearer{viewer}, $header, $header)->{body});
         is("$said->{user}|$said->{roles}|$said->{other}",
-           $path eq '/' ? 'ann|viewer|' : '||', "$path: $header is not sent on");
+           $path eq '/' ? 'ann|viewer|' : '||', "P7: $path: $header is not sent on");
     }
-    refused(403, $scope, $header,
+    refused(403, $scope, "P7: $header",
             sub { get('/admin/x', $bearer{viewer}, $header) });
-    refused(401, $none, $header, sub { get('/admin/x', $header) });
+    refused(401, $none, "P7: $header", sub { get('/admin/x', $header) });
 }
 $said = JSON::PP->new->decode(
     raw("GET / HTTP/1.1\r\nHost: localhost\r\n$bearer{viewer}\r\n"
         . "Connection: close, X-User-Id, X-User-Roles\r\n\r\n")->{body});
 is("$said->{user} $said->{roles} $said->{connection}", 'ann viewer close',
-   'Connection does not take the gateway\'s away');
+   'P7: Connection does not take the gateway\'s away');
 
 # ---- redirects inside of nginx ----
 
 for my $path ('/to_admin', '/by_error', '/by_name', '/by_try') {
-    refused(401, $none, $path, sub { get($path) });
-    refused(403, $scope, $path, sub { get($path, $bearer{viewer}) });
+    refused(401, $none, "P9: $path", sub { get($path) });
+    refused(403, $scope, "P9: $path", sub { get($path, $bearer{viewer}) });
     is(get($path, $bearer{admin})->{status} =~ /^(?:200|418)$/, 1,
-       "$path: an administrator may");
+       "P9: $path: an administrator may");
 }
-refused(403, $scope, 'an aggregate', sub { get('/by_part', $bearer{viewer}) });
-refused(404, undef, 'a part by itself', sub { get('/inside', $bearer{admin}) });
-refused(401, $none, '/nested', sub { get('/nested/x') });
-refused(401, $none, '/nested/more', sub { get('/nested/more') });
-refused(403, $scope, '/nested/more', sub { get('/nested/more', $bearer{viewer}) });
-is(get('/nested/open')->{status}, 200, '/nested/open is public');
-refused(401, $none, 'limit_except', sub { get('/except') });
-refused(403, undef, 'limit_except', sub {
+refused(403, $scope, 'P9: an aggregate', sub { get('/by_part', $bearer{viewer}) });
+is(get('/inside', $bearer{admin})->{status}, 404, 'P9: a part by itself');
+refused(401, $none, 'P10: /nested', sub { get('/nested/x') });
+refused(401, $none, 'P10: /nested/more', sub { get('/nested/more') });
+refused(403, $scope, 'P10: /nested/more', sub { get('/nested/more', $bearer{viewer}) });
+is(get('/nested/open')->{status}, 200, 'P10: /nested/open is public');
+refused(401, $none, 'P10: limit_except', sub { get('/except') });
+refused(403, undef, 'P10: limit_except', sub {
     raw("DELETE /except HTTP/1.1\r\n$admin\r\n") });
 
 # ---- satisfy any, limits ----
 
 my @got = map { get('/satisfied?k=1') } 1 .. 3;
 is(join(' ', map { $_->{status} } @got), '200 200 429',
-   'satisfy any: an address is enough, and is counted all the same');
+   'P10: satisfy any: an address is enough, and is counted all the same');
 is(join('|', map { $_ // '-' } @{ $got[0]{headers} }{qw(www-authenticate cache-control)}),
    '-|-', 'with nothing of the refusal that was none');
 $said = JSON::PP->new->decode($got[0]{body});
@@ -222,17 +220,19 @@ is(join(' ', map { $_->{status} } @got), '200 200 429',
 @got = map { get('/satisfied?k=3', $bearer{viewer}) } 1 .. 3;
 is(join(' ', map { $_->{status} } @got), '200 200 429', 'one without the role');
 is(JSON::PP->new->decode($got[0]{body})->{user}, '', 'is nobody');
-refused(401, $none, 'satisfy any, no address', sub { get('/unsatisfied') });
-refused(403, $scope, 'satisfy any, no role',
+$attack->more(3);          # 429, and none of those that an address let in
+refused(401, $none, 'P10: satisfy any, no address', sub { get('/unsatisfied') });
+refused(403, $scope, 'P10: satisfy any, no role',
         sub { get('/unsatisfied', $bearer{viewer}) });
 is(get('/unsatisfied', $bearer{admin})->{status}, 200, 'a role is enough');
 
-refused(403, $scope, 'a role is looked at before limits',
+refused(403, $scope, 'P10: a role is looked at before limits',
         sub { get('/limited', 'Authorization: Bearer '
                   . $t->token(sub => 'bob', roles => ['viewer'])) }) for 1 .. 3;
 my $bob = 'Authorization: Bearer ' . $t->token(sub => 'bob', roles => ['admin']);
 is(join(' ', map { get('/limited', $bob)->{status} } 1 .. 3), '200 200 429',
    'and what was refused has not been counted');
+$attack->more(1);
 
 # ---- cookies of foreign pages ----
 
@@ -247,27 +247,29 @@ for (['no origin'], ['null', 'Origin: null'],
      ['its own by https', 'Origin: https://localhost'])
 {
     my ($name, @origin) = @$_;
-    refused(403, $scope, "POST with a cookie, $name", sub {
+    refused(403, $scope, "W1: POST with a cookie, $name", sub {
         $nginx->get('/admin/x', method => 'POST', body => '{}',
                     headers => [$cookie, @origin]) });
-    refused(403, $scope, "a WebSocket with a cookie, $name",
+    refused(403, $scope, "W1: a WebSocket with a cookie, $name",
             sub { get('/admin/x', $cookie, @upgrade, @origin) });
     is(get('/admin/x', $cookie, @origin)->{status}, 200,
-       "GET with a cookie, $name");
+       "W1: GET with a cookie, $name");
     is($nginx->get('/admin/x', method => 'POST', body => '{}',
                    headers => [$bearer{admin}, @origin])->{status}, 200,
-       "a token that is no cookie, $name");
+       "W1: a token that is no cookie, $name");
 }
 for my $origin ('https://app.example', 'http://localhost') {
     is($nginx->get('/admin/x', method => 'POST', body => '{}',
                    headers => [$cookie, "Origin: $origin"])->{status}, 200,
-       "POST with a cookie, $origin");
+       "W1: POST with a cookie, $origin");
     is(get('/admin/x', $cookie, @upgrade, "Origin: $origin")->{status}, 200,
-       "a WebSocket with a cookie, $origin");
+       "W1: a WebSocket with a cookie, $origin");
 }
 like($nginx->error_log, qr/reason: "a cookie came for a page of another origin, or of none"/,
      'the log says why');
 
+is($attack->rows, 'P5 P6 P7 P9 P10 P11 J17 W1' =~ s/(.*)/join ' ', sort { ($a =~ m|(\d+)|)[0] <=> ($b =~ m|(\d+)|)[0] || $a cmp $b } split ' ', $1/er, 'rows');
+$attack->finish;
 unlike($nginx->error_log, qr/eyJ/, 'no token in the log');
 $nginx->finish;
 done_testing();

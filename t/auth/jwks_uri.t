@@ -270,21 +270,21 @@ is(fetches('ok'), 1, 'one worker has fetched, once');
 # an issuer that is not there when nginx starts
 
 $r = ask('/late', $good);
-is($r->{status}, 503, 'no keys yet');
-cmp_ok($r->{headers}{'retry-after'} // 0, '>=', 1, 'Retry-After');
+is($r->{status}, 503, 'J20: no keys yet');
+cmp_ok($r->{headers}{'retry-after'} // 0, '>=', 1, 'J20: Retry-After');
 cmp_ok($r->{headers}{'retry-after'} // 0, '<=', 31, 'not later than the next try');
-is($r->{headers}{'www-authenticate'}, undef, 'no challenge');
+is($r->{headers}{'www-authenticate'}, undef, 'J20: no challenge');
 is($r->{headers}{'x-age'}, undef, 'no age');
 my $body = $r->{body} =~ s/$fixed/FIXED/r;
 is($body, '{"error":true,"status_code":503,"message":"Service Unavailable",'
    . '"path":"/late",FIXED,"detail":"Service Unavailable","details":{}}', 'the envelope');
-is($nginx->get('/late')->{status}, 401, 'without a token 401 all the same');
-is(status('/late', 'x.y.z'), 401, 'what is no token too');
-is(status('/late-or-key', $good), 503, 'jwt or api_key: a token');
+is($nginx->get('/late')->{status}, 401, 'J20: without a token 401 all the same');
+is(status('/late', 'x.y.z'), 401, 'J20: what is no token too');
+is(status('/late-or-key', $good), 503, 'J20: jwt or api_key: a token');
 is($nginx->get('/late-or-key', headers => ["X-API-Key: $api_key"])->{status}, 200,
    'jwt or api_key: a key');
-is(status('/late-and-file', $good), 200, 'a key of a file does not wait');
-is(status('/late-and-file', signed('new')), 503, 'another one might come');
+is(status('/late-and-file', $good), 200, 'J20: a key of a file does not wait');
+is(status('/late-and-file', signed('new')), 503, 'J20: another one might come');
 like($nginx->error_log, qr{mlsec auth: keys cannot be fetched, there are none yet, uri: "http://127.0.0.1:$late/ok", reason: "no connection", status: 0},
      'it is said');
 
@@ -302,7 +302,7 @@ for my $name (sort keys %bad) {
     eventually("$name: $why", sub {
         $nginx->error_log =~ m{uri: "$at/$name", reason: "\Q$why\E", status: $code\b};
     });
-    is(status("/bad/$name", $good), 503, "$name: 503");
+    is(status("/bad/$name", $good), 503, "J20: $name: 503");
 }
 
 # TLS
@@ -314,7 +314,7 @@ for my $name (sort keys %tls) {
         !$why ? status("/tls/$name", $good) == 200
               : $nginx->error_log =~ m{uri: "\Q$uri\E", reason: "$why", status: 0};
     });
-    is(status("/tls/$name", $good), 503, "tls $name: 503") if $why;
+    is(status("/tls/$name", $good), 503, "J20: tls $name: 503") if $why;
 }
 
 # max-age of one second, in place of an hour
@@ -397,7 +397,7 @@ is(status('/rotate', $token), 200, 'the last one is');
 
 # who makes key ids up
 
-is(status('/flood', $good), 200, 'before the flood');
+is(status('/flood', $good), 200, 'J19: before the flood');
 $before = fetches('flood');
 my @flood = map { $nginx->client } 1 .. 8;
 my %answers;
@@ -412,8 +412,8 @@ for my $round (1 .. 50) {
 }
 
 is_deeply(\%answers, { 401 => 400 }, '400 made-up key ids');
-is(fetches('flood') - $before, 0, 'no fetch before its time');
-is(status('/flood', $good), 200, 'good tokens are good meanwhile');
+is(fetches('flood') - $before, 0, 'J19: no fetch before its time');
+is(status('/flood', $good), 200, 'J19: good tokens are good meanwhile');
 
 # requests that wait for a slow issuer, in both workers, and one fetch for all
 
@@ -432,7 +432,7 @@ like($came[19]{body}, qr/"args":"token=\*+"/, 'a token of the query is found aga
 
 # a client that does not wait, and a reload while some wait
 
-is(status('/abort', $good), 200, 'before somebody goes away');
+is(status('/abort', $good), 200, 'J23: before somebody goes away');
 sleep 0.05;
 answer(abort => [wait => 1.5], keys_of($t->jwks('abort')));
 my $abort = signed('abort');
@@ -447,7 +447,7 @@ eventually('clients that go away are seen', sub {
 });
 my @old = $nginx->worker_pids;
 $nginx->signal('HUP');
-is(($stays->response(30) // {})->{status}, 200, 'a reload while a request waits: it is answered');
+is(($stays->response(30) // {})->{status}, 200, 'J23: a reload while a request waits: it is answered');
 eventually('the old workers end', sub { !grep { kill 0, $_ } @old });
 
 # a reload, with an issuer that has gone
@@ -458,29 +458,29 @@ my $good_log = length $nginx->error_log;
 @old = $nginx->worker_pids;
 $nginx->signal('HUP');
 eventually('a reload', sub { !grep { kill 0, $_ } @old });
-is(status($_, $good), 200, "keys of before a reload: $_") for '/ok', '/late', '/flood';
+is(status($_, $good), 200, "J23: keys of before a reload: $_") for '/ok', '/late', '/flood';
 
 # the issuer dies, later
 
 is(status('/later', $good), 200, 'before the issuer dies');
 answer(later => ['close']);
 sleep 0.06;
-is(status('/later', signed('later')), 401, 'a key that cannot be fetched');
+is(status('/later', signed('later')), 401, 'J20: a key that cannot be fetched');
 eventually('that is said', sub {
     $nginx->error_log =~ m{keys cannot be fetched, those of before stay, uri: "$at/later", reason: "connection broken"};
 });
-is(status('/later', $good), 200, 'keys that are there stay');
+is(status('/later', $good), 200, 'J20: keys that are there stay');
 for my $name (qw(garbage empty)) {
     $before = fetches('later');
     answer(later => @{ $bad{$name} }[2]);
     eventually("$name in their place", sub { fetches('later') > $before + 1 });
-    is(status('/later', $good), 200, 'they stay');
+    is(status('/later', $good), 200, 'J20: they stay');
 }
 answer(later => keys_of($t->jwks('k1')));
 eventually('the issuer is back', sub {
     $nginx->error_log =~ m{keys can be fetched again, uri: "$at/later"};
 });
-is(() = $nginx->error_log =~ m{those of before stay, uri: "$at/later"}g, 1, 'each said once');
+is(() = $nginx->error_log =~ m{those of before stay, uri: "$at/later"}g, 1, 'J20: each said once');
 
 # workers are killed while one of them fetches
 
@@ -488,7 +488,7 @@ is(status('/kill', $good), 200, 'before workers are killed');
 sleep 0.05;
 $before = fetches('kill');
 answer(kill => ['hang']);
-is(status('/kill', signed('kill')), 401, 'an issuer that hangs: the request does not');
+is(status('/kill', signed('kill')), 401, 'J23: an issuer that hangs: the request does not');
 is(fetches('kill'), $before + 1, 'it was asked');
 answer(kill => keys_of($t->jwks('kill')));
 $nginx->allow(qr/worker process \d+ exited on signal 9/);

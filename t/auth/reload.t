@@ -79,7 +79,7 @@ for my $forged ("$head." . encode_base64url($t->payload(roles => ['admin'])),
                 "$head." . ($payload =~ s/\A(.)/$1 eq 'e' ? 'f' : 'e'/er))
 {
     status($old) for 1 .. 10;
-    is(status("$forged.$signature"), 401, 'another payload with its signature')
+    is(status("$forged.$signature"), 401, 'J23: another payload with its signature')
         for 1 .. 4;
 }
 is(status($old), 200, 'the token is still good');
@@ -105,12 +105,39 @@ SKIP: {
 
 $t->write('api_keys', $line2);
 becomes("X-API-Key: $key2", 200, 'a new API key');
-becomes($api, 401, 'the old one is gone');
+becomes($api, 401, 'J23: the old one is gone');
 
 $t->write('revoked', "jti one\n");
-becomes($old, 401, 'a revoked token');
+becomes($old, 401, 'J23: a revoked token');
 is(status('Authorization: Bearer ' . $t->token(jti => 'two')), 200,
     'another one');
+
+# written in place: within a second, of the same size; and cut to nothing first
+
+sub in_place {
+    my ($name, @texts) = @_;
+    open my $out, '>', $t->dir . "/$name" or die "$name: $!";
+    for my $text (@texts) {
+        sleep 0.1;
+        syswrite $out, $text;
+    }
+}
+
+my @jti = map { 'Authorization: Bearer ' . $t->token(jti => $_) } qw(six ten);
+
+in_place('revoked', "jti one\njti six\r\n");
+becomes($jti[0], 401, 'J23: revoked in place, with a line end of another system');
+is(status($jti[1]), 200, 'not yet');
+in_place('revoked', "jti one\njti ten\r\n");
+becomes($jti[1], 401, 'J23: the same size, in the same second perhaps');
+is(status($jti[0]), 200, 'that one is good again');
+
+my $open = 0;
+for (1 .. 8) {
+    in_place('revoked', "jti one\n", "jti ten\n");
+    $open += (status($old) == 200) + (status($jti[1]) == 200) for 1 .. 10;
+}
+is($open, 0, 'J23: never open while the file is being written');
 
 my $other = MlsecTest::Token->new;
 my $new = 'Authorization: Bearer '
@@ -118,7 +145,7 @@ my $new = 'Authorization: Bearer '
 is(status($new), 401, 'a key that is not there');
 $t->write('jwks.json', $other->jwks('k2'));
 becomes($new, 200, 'a new key');
-is(status('Authorization: Bearer ' . $t->token), 401, 'the old one is gone');
+is(status('Authorization: Bearer ' . $t->token), 401, 'J23: the old one is gone');
 
 # bad files: nothing changes, and it is said
 
@@ -136,9 +163,9 @@ for (1 .. 400) {
     sleep 0.05;
 }
 is($said, 6, 'three files, two workers, said once each');
-becomes($new, 200, 'keys stay');
+becomes($new, 200, 'J23: keys stay');
 becomes("X-API-Key: $key2", 200, 'API keys stay');
-is(status($old), 401, 'revocations stay');
+is(status($old), 401, 'J23: revocations stay');
 
 open my $f, '<', $log or die $!;
 my $text = do { local $/; <$f> };

@@ -372,6 +372,43 @@ GET /t
 
 
 
+=== same: what the gateway has said itself stays
+--- config
+    location = /t { mlsec_allow POST; return 200; error_page 405 @f; }
+    location @f { mlsec_allow any; mlsec_fail same "u said no" service=u; }
+--- request
+GET /t
+--- error_code: 405
+--- response_headers
+Allow: POST
+--- response_body chomp
+{"error":true,"status_code":405,"message":"Method Not Allowed","path":"/t","timestamp":"T","request_id":"R","detail":"Method Not Allowed","details":{}}
+
+
+
+=== same: with its details
+--- config
+    location = /t { rewrite ^ /g last; }
+    location = /g { mlsec_fail 503 "off" error_type=off; error_page 503 @f; }
+    location @f { mlsec_fail same "u said no" service=u; }
+--- request
+GET /t
+--- error_code: 503
+--- response_body_like: "status_code":503,"message":"off",.*"details":\{"error_type":"off"\}
+
+
+
+=== same: what was said of another status does not count
+--- config
+    location = /t { mlsec_allow POST; return 200; error_page 405 =409 @f; }
+    location @f { mlsec_allow any; mlsec_fail same "u said no" service=u; }
+--- request
+GET /t
+--- error_code: 409
+--- response_body_like: "status_code":409,"message":"u said no",.*"details":\{"service":"u"\}
+
+
+
 === a page for an error that fails with the very same status
 --- config
     location = /t { return 503; error_page 503 /f; }

@@ -169,10 +169,10 @@ unlike($nginx->error_log, qr/eyJ|eDp5|secret/, 'but not the credential');
 
 my ($status, $h) = tls('/', $bearer);
 is("$status $h->{'strict-transport-security'}", '200 max-age=31536000',
-   'TLS: a year of HSTS');
+   'T2: TLS: a year of HSTS');
 ($status, $h) = tls('/day');
 is($h->{'strict-transport-security'}, 'max-age=86400; includeSubDomains',
-   'a day, and below');
+   'T2: a day, and below');
 ($status, $h) = tls('/redirect', @browser);
 is("$status $h->{'strict-transport-security'}", '200 max-age=31536000',
    'nothing to be sent on to');

@@ -48,16 +48,24 @@ my ($status, $out, $err) = run({ RUN_DIR => $dir, SERVICE_PORT => $port,
                                  LIMITS => 'off', MLSEC_DEMO => 'open' },
                                'util/render');
 is($status, 0, 'rendered') or BAIL_OUT($err);
-# a machine that has other things to do is not what is tried here, nor what
-# becomes of a service that fails again and again
+# A machine that has other things to do is not what is tried here, nor what
+# becomes of a service that fails again and again (probes.t does that): each case
+# fails a service twice, so that the shipped breaker would open for the next.
+my %changed;
 for my $file (glob "$dir/conf/*.conf $dir/conf/routes/*.conf") {
     my $text = slurp($file);
-    $text =~ s/timeout=2s/timeout=60s/g + $text =~ s/mlsec_deadline \w+/mlsec_deadline 60s/g
-        + $text =~ s/mlsec_breaker;/mlsec_breaker volume=10000;/g
-        or next;
+    for (['timeout', qr/timeout=2s/, 'timeout=60s'],
+         ['deadline', qr/mlsec_deadline +\w+/, 'mlsec_deadline 60s'],
+         ['breaker', qr/mlsec_breaker;/, 'mlsec_breaker volume=10000;'])
+    {
+        my ($name, $from, $to) = @$_;
+        $changed{$name} += $text =~ s/$from/$to/g;
+    }
     open my $f, '>:raw', $file or die $!;
     print {$f} $text;
 }
+is($changed{breaker}, 9, 'the breaker of each service stands aside');
+cmp_ok($changed{$_}, '>', 5, "each $_ is a long one") for qw(timeout deadline);
 spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
       "$dir/logs/error.log", '-c', "$dir/conf/nginx.conf", '-g',
       'daemon off;');
@@ -371,10 +379,46 @@ for my $pair (['1h', 1], ['24h', 1], ['48h', 2], ['72h', 3], ['30d', 30],
        "/api/v1/cost-metrics?time_range_days=$days", "$range: $days days");
 }
 for my $path ('/analytics/drift?time_range=7%64',
-              '/data/quality-thresholds?model_type=securit%79')
+              '/data/quality-thresholds?model_type=securit%79',
+              '/models/m/performance?days=%37',
+              '/training/experiments/m/runs?limit=%37',
+              '/dashboard/activity/recent?limit=%37',
+              '/data/datasets/d/preview?lines=%37',
+              '/dashboard/performance/trends?hours=%37')
 {
     my ($reply, @calls) = asked('GET', $path);
     is("$reply->{status} " . @calls, '422 0', "$path: escaped without need");
+}
+
+# What is said of an argument is what the service was asked: of two the first,
+# a name that looks like "no" is a name, a blank is a blank.
+for my $three (
+    ['GET', '/analytics/performance/trends?days=7&days=30',
+     '/analytics/trends?days=7', 'days', 7],
+    ['GET', '/analytics/drift/alerts?days=2&days=9', '/drift/alerts?days=2'],
+    ['GET', '/analytics/model-comparison?model_name=a&days=1&model_name=b&days=2',
+     '/red-team/comparison/a?days=1', 'model_name', 'a'],
+    ['POST', '/analytics/production/drift-check?model_name=a&model_name=b',
+     '/drift/drift/production-data?model_name=a&hours=24', 'model_name', 'a'],
+    ['POST', '/analytics/drift/check?model_name=0',
+     '/auto-retrain/check-drift/0', 'model_name', '0'],
+    ['GET', '/training/experiments/compare?model_names=0',
+     '/models/experiments/compare?model_names=0', 'models_compared', ['0']],
+    ['GET', '/business-metrics/trend-analysis?metric_name=a+b&metric_name=c',
+     '/metrics?limit=1000&metric_name=a%20b', 'metric_name', 'a b'],
+    ['GET', '/business-metrics/anomaly-detection?metric_name=a%26limit%3D1',
+     '/metrics?limit=1000&metric_name=a%26limit%3D1', 'metric_name',
+     'a&limit=1'],
+    ['GET', '/business-metrics/metrics/export?metric_names=a+b',
+     '/metrics?limit=1000&metric_name=', 'metric_names', ['a b']])
+{
+    my ($method, $path, $target, $name, $value) = @$three;
+    my ($reply, @calls) = asked($method, $path, undef);
+    is(join(' ', $reply->{status}, map { $_->{target} } @calls),
+       "200 $target", "$method $path: the service is asked") or next;
+    next if !defined $name;
+    ok(!same($value, JSON::PP->new->utf8->decode($reply->{body})->{$name}),
+       "and $name says so") or diag $reply->{body};
 }
 for my $path ('/_asked', '/_nothing', '/_predict', '/_reload', '/api/_asked',
               '/_services', '/_system', '/_breakers', '/_about', '/_drained') {

@@ -332,6 +332,10 @@ my ($used, $all) = map { $reply->{body} =~ /^mlsec_metrics_words\{state="$_"\} (
     qw(used all);
 cmp_ok($used, '<', $all * 0.7, '/metrics: there is room for more');
 unlike($reply->{body}, qr/x_id|%20|\?x=1/, '/metrics: nothing of a client');
+($reply) = drive('GET', '/api/monitoring/prometheus/metrics');
+my ($counted) = grep { $_->{route} eq '/models' }
+    @{ json($reply->{body})->{routes}{each} };
+cmp_ok($counted->{requests}, '>', 1, 'and the same for the page');
 ($reply) = drive('GET', '/_metrics');
 is($reply->{status}, 404, 'what is inside stays inside');
 

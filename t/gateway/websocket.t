@@ -147,7 +147,8 @@ is($w->next_message, '1 in pieces', 'a frame in pieces');
 my $early = connect_to($port);
 syswrite $early, "GET /services/training/ws HTTP/1.1\r\nHost: a\r\n"
     . "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-    . "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n"
+    . "Sec-WebSocket-Version: 13\r\n"
+    . "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     . MlsecTest::WebSocket::frame(1, 'early')
     . MlsecTest::WebSocket::frame(8, '');
 like(ask($early, ''), qr/\AHTTP\/1\.1 101 .*\x81\x05early\x88\x00\z/s,
@@ -191,12 +192,63 @@ ok($w->{headers}{'x-request-id'}, 'and has an id');
 ($w, $said) = attempt('/services/analytics/ws', Upgrade => 'h2c');
 is($said, '426 426 a WebSocket handshake is expected here - upgrade',
    'another protocol');
+is($w->{headers}{'sec-websocket-version'}, 13, 'and which version there is');
+heads();
+
+# RFC 6455, 4.2.1: of each thing that a handshake has, one that it has not
+for (['no Connection', Connection => undef], ['Connection: close', Connection => 'close'],
+     ['a word like it', Connection => 'upgraded'], ['no version', 'Sec-WebSocket-Version' => undef],
+     ['version 8', 'Sec-WebSocket-Version' => 8], ['versions', 'Sec-WebSocket-Version' => '13, 8'],
+     ['no key', 'Sec-WebSocket-Key' => undef], ['a key of 15 bytes', 'Sec-WebSocket-Key' => 'AAAAAAAAAAAAAAAAAAAA'],
+     ['of 17', 'Sec-WebSocket-Key' => 'AAAAAAAAAAAAAAAAAAAAAAA='],
+     ['of other bytes', 'Sec-WebSocket-Key' => 'AAAAAAAAAAAAAAAAAAAAA?=='],
+     ['two protocols', Upgrade => 'websocket, h2c'])
+{
+    my ($name, @header) = @$_;
+    (undef, $said) = attempt('/services/analytics/ws', @header);
+    is($said . ' ' . heads(), '426 426 a WebSocket handshake is expected here - upgrade 0',
+       "W4: $name");
+    (undef, $said) = attempt('/services/analytics/ws', Origin => 'http://evil.example', @header);
+    is($said . ' ' . heads(), '426 426 a WebSocket handshake is expected here - upgrade 0',
+       "W4: $name, of a foreign page");
+}
+for (['keep-alive, Upgrade'], ['upgrade,keep-alive'], ['UPGRADE']) {
+    ($w) = attempt('/services/analytics/ws', Connection => $_->[0]);
+    is($w->{status}, 101, "W4: Connection: $_->[0]");
+}
+{
+    my $old = connect_to($port);
+    syswrite $old, "GET /services/analytics/ws HTTP/1.0\r\nHost: a\r\n"
+        . "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        . "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    like(ask($old, ''), qr/\AHTTP\/1\.1 426 /, 'W4: HTTP/1.0');
+}
 my $post = http($port, 'POST', '/services/analytics/ws', 'x',
                 { Upgrade => 'websocket', Connection => 'Upgrade' });
 is("$post->{status} $post->{headers}{allow}", '405 GET, HEAD', 'not by POST');
 heads();
 ($w) = attempt('/services/analytics/other');
 is((heads())[0]{headers}{upgrade}, undef, 'no upgrade anywhere else');
+
+# what the gateway refuses itself is not said to be the service's
+for my $case (['POST', {}, '405 405 Method Not Allowed'],
+              ['GET', { Origin => [("http://127.0.0.1:$port") x 2] },
+               '400 400 There are two Origin headers'])
+{
+    my ($method, $more, $expected) = @$case;
+    heads();
+    my $lines = join '', map { my $name = $_;
+        map { "$name: $_\r\n" } @{ $more->{$name} } } sort keys %$more;
+    my $text = ask($port, "$method /services/analytics/ws HTTP/1.1\r\nHost: "
+        . "127.0.0.1:$port\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        . "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n$lines\r\n");
+    my ($status, $body) = $text =~ m{\AHTTP/1\.1 (\d+).*?\r\n\r\n(.*)}s;
+    my $e = json($body // '') // {};
+    is("$status $e->{status_code} $e->{message}", $expected,
+       "$method: the gateway's own word");
+    is($e->{details}{service}, undef, 'names no service');
+    is(scalar(heads()), 0, 'none was asked');
+}
 
 # ---- origins ----
 

@@ -34,6 +34,16 @@ my $nginx = MlsecTest::Instance->start(workers => 4, http => qq{
     }
     location /part/ { mlsec_limit_conn zone=user max=3; mlsec_call a http://u/hang/part timeout=20s; }
     location /short/ { mlsec_limit_conn zone=user max=3; proxy_pass http://u/; proxy_read_timeout 200ms; }
+    location /hop/ { mlsec_limit_conn zone=user max=1 name=hop; try_files /none @hopped; }
+    location @hopped { mlsec_limit_conn zone=user max=1 name=hop; rewrite ^/hop(/.*) $1 break; proxy_pass http://u; }
+    location /late/ {
+        mlsec_limit_conn zone=user max=1 name=late; proxy_pass http://u/; proxy_read_timeout 100ms;
+        error_page 504 =200 @late;
+    }
+    location @late { mlsec_limit_conn zone=user max=1 name=late; mlsec_limit_conn zone=ip max=9 name=more; mlsec_respond 1; }
+    location = /accel { mlsec_limit_conn zone=user max=1 name=accel; proxy_pass http://unix:$DIR/http.sock:/accel/service; }
+    location = /accel/service { add_header X-Accel-Redirect /accel/end; return 204; }
+    location = /accel/end { mlsec_limit_conn zone=user max=1 name=accel; mlsec_respond 1; }
     location /dry/ { mlsec_limit_conn zone=user max=1 name=dry dry_run; proxy_pass http://u/; }
     location /rate/ {
         mlsec_limit zone=user rate=1r/h burst=5 name=rate;
@@ -156,11 +166,24 @@ sub all_free {
     all_free('f', 'upgrades: all are free');
 }
 
+# redirects: one place, once, and given back
+{
+    is(join(' ', map { status('/hop/ok/x', 'r') } 1 .. 3), '200 200 200', 'a named location');
+    is(join(' ', map { status('/late/hang/x', 'r') } 1 .. 3), '200 200 200', 'error_page after a timeout');
+    is(join(' ', map { status('/accel', 'r') } 1 .. 3), '200 200 200', 'X-Accel-Redirect');
+
+    my ($held) = hold(1, '/at-once/hang/r', 'r2');
+
+    until_ok(10, sub { $faulty->count('request', '/hang/r1') }, 'one is under way');
+    $held->close;
+    is(join(' ', map { status('/hop/ok/x', 'r2') } 1 .. 2), '200 200', 'another name is another place');
+}
+
 # a stack: refused by one, given back by the others
 {
-    my ($holds) = hold(1, '/rate/hang/', 'g');
+    my ($holds) = hold(1, '/rate/hang/g', 'g');
 
-    until_ok(10, sub { $faulty->count('request', '/hang/1') }, 'one holds the address');
+    until_ok(10, sub { $faulty->count('request', '/hang/g1') }, 'one holds the address');
     is(join(' ', map { status('/rate/ok/x', 'h') } 1 .. 9), join(' ', (429) x 9), 'others are refused');
     $holds->close;
     until_ok(10, sub { status('/rate/ok/x', 'h') == 200 }, 'until it leaves');

@@ -21,7 +21,7 @@ my %options = (workers => 4, http => q{
     mlsec_limit_zone tenant:1m key=$arg_tenant;
     mlsec_limit_zone ip:64k key=address;
     mlsec_limit_zone client:64k key=address;
-    map $http_x_plan $plan { gold 100r/h; free 2r/h; none off; default broken; }
+    map $http_x_plan $plan { gold 100r/h; fast 100r/m; free 2r/h; none off; default broken; }
     set_real_ip_from unix:;
     real_ip_header X-Real;
 }, server => q{
@@ -45,6 +45,11 @@ my %options = (workers => 4, http => q{
     }
     location = /plan {
         mlsec_limit zone=user rate=$plan name=plan change=LIMIT_PLAN;
+        mlsec_respond 1;
+    }
+    location = /stack {
+        mlsec_limit zone=user rate=$plan name=stack;
+        mlsec_limit zone=user rate=1000r/s name=second;
         mlsec_respond 1;
     }
     location = /when {
@@ -276,6 +281,14 @@ is(get($nginx, '/net', undef)->{body}, '"unix"', '$mlsec_client_net: a unix sock
     is(series($nginx, 3, '/plan', user(), 'X-Plan: gold'), '200 200 200', 'gold: 100');
     cmp_ok(get($nginx, '/plan', $user, 'X-Plan: free')->{headers}{'retry-after'}, '>', 1700, 'free: half an hour to wait');
     cmp_ok(get($nginx, '/plan', $user, 'X-Plan: gold')->{headers}{'retry-after'}, '<=', 41, 'a new rate counts at once');
+    $user = user();
+    is(series($nginx, 3, '/stack', $user, 'X-Plan: free'), '200 200 429', 'a stack, free: 2');
+    cmp_ok(get($nginx, '/stack', $user, 'X-Plan: fast')->{headers}{'retry-after'}, '<=', 1,
+           'a stack: a faster rate counts at once');
+    $user = user();
+    is(series($nginx, 3, '/plan', $user, 'X-Plan: free'), '200 200 429', 'free: 2');
+    cmp_ok(get($nginx, '/plan', $user, 'X-Plan: fast')->{headers}{'retry-after'}, '<=', 1,
+           'a faster rate counts at once');
     is(series($nginx, 1, '/plan', $user, 'X-Plan: x'), '500', 'no rate at all');
     like($nginx->error_log, qr/\[error\] .*mlsec limit: invalid value of "rate=", limit: "plan"/, 'is logged');
 }

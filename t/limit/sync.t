@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # mlsec_limit_sync: three gateways and a real redis-server. What they admit
-# together, what they do while Redis is slow, dead, empty, read-only, full or
-# locked, and how they come back.
+# together, what they do while Redis is stopped, dead, empty or busy, and how
+# they come back. failures.t has everything else that Redis can do.
 
 use strict;
 use warnings;
@@ -18,7 +18,6 @@ use Time::HiRes qw(sleep time);
 
 use MlsecTest::Instance;
 use MlsecTest::Redis;
-use MlsecTest::TcpProxy;
 
 plan skip_all => MlsecTest::Redis->missing if MlsecTest::Redis->missing;
 
@@ -427,56 +426,6 @@ sub told {
     waitpid $sleep, 0;
     cmp_ok(longest(), '<=', BUDGET + SLACK, 'DEBUG SLEEP: within the budget');
     shared('DEBUG SLEEP');
-}
-
-# cannot be written to
-for my $case (['read-only', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
-              ['full', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']])
-{
-    my ($name, $break, $mend) = @$case;
-
-    $redis->cli(@$break);
-    lost($name);
-    is(series(3, '/strict', user()), '200 200 200', "$name: requests are answered");
-    is(get($gateways[1], '/closed', user())->{status}, 503, "$name: or are not");
-    $redis->cli(@$mend);
-    shared($name);
-}
-
-# locked
-{
-    $redis->cli('CONFIG', 'SET', 'requirepass', 'other');
-    $redis->{auth} = ['-a', 'other'];
-    $redis->cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    lost('a wrong password');
-    is(series(3, '/strict', user()), '200 200 200', 'a wrong password: requests are answered');
-    $redis->cli('CONFIG', 'SET', 'requirepass', '');
-    delete $redis->{auth};
-    shared('a wrong password');
-    unlike(join('', map { $_->error_log } @gateways), qr/user-\d|other/, 'no key and no password is logged');
-}
-
-# networks
-{
-    my $proxy = MlsecTest::TcpProxy->start(to => $redis->socket);
-    my $nginx = gateway('redis://127.0.0.1:' . $proxy->port, 2);
-
-    push @gateways, $nginx;
-    cmp_ok(wait_state('shared', $nginx), '<', 10, 'proxy: in touch');
-    is(series(3, '/strict', user(), $nginx), '200 200 200', 'proxy: requests are answered');
-    longest();
-
-    for my $mode (qw(blackhole reset)) {
-        $proxy->mode($mode);
-        is(series(5, '/strict', user(), $nginx), join(' ', (200) x 5), "$mode: requests are answered");
-        lost($mode, $nginx);
-        $proxy->mode('pass');
-        shared($mode, $nginx);
-    }
-
-    cmp_ok(longest(), '<=', BUDGET + SLACK, 'proxy: within the budget');
-    pop @gateways;
-    $nginx->finish('proxy');
 }
 
 # reload, killed workers

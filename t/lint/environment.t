@@ -83,12 +83,15 @@ sub line {
     return $n;
 }
 
+my $compose = "services:\n  gateway:\n    environment:\n"
+    . "      PORT:\n      A_URL: http://a\n      B_URL: \${B_URL:-\${OLD_B_URL}}\n"
+    . "      MODE:\n      FIRST:\n      SECOND:\n      STORE:\n";
+
 base('check-environment', {
     'docs/operations.md' => page(),
     'util/environment.sh' => $scripts,
     'util/render' => $render,
-    'compose.yaml' => "services:\n  gateway:\n    environment:\n"
-        . "      PORT:\n      A_URL: http://a\n",
+    'compose.yaml' => $compose,
 });
 
 clean();
@@ -122,9 +125,10 @@ finds('no alias', { $page => page(MODE => 'none | other name of `PORT`') },
     "$page:" . line('MODE') . ': MODE: it is the other name of nothing');
 finds('twice', { $page => page() . "| `PORT` | `80` | port |\n" },
     "$page:" . line('ZED') . ': PORT: also in line ' . line('PORT'));
-finds('compose', { 'compose.yaml' => "a:\n  b:\n    environment:\n"
-        . "      PORT:\n      WRONG: x\n" },
-    'compose.yaml:5: WRONG: no script reads it');
+finds('compose', { 'compose.yaml' => "$compose      WRONG: x\n" },
+    'compose.yaml:11: WRONG: no script reads it');
+finds('not passed on', { 'compose.yaml' => $compose =~ s/ +MODE:\n//r },
+    'compose.yaml:1: MODE: is not passed on');
 finds('no page', { $page => undef, 'compose.yaml' => undef,
         'util/environment.sh' => "x=\${MODE-}\n", 'util/render' => undef },
     "util/environment.sh:1: MODE: no row in $page");

@@ -24,6 +24,12 @@ my $port = free_port();
 my ($line, $key) = $t->api_key('ci', roles => ['service']);
 
 $t->write('api_keys', $line);
+$t->write('revoked', '');
+
+# as Kubernetes has secrets: names that lead through a link, which is replaced
+mkdir $t->dir . "/$_" for 'one', 'two';
+rename $t->dir . "/$_", $t->dir . "/one/$_" for 'api_keys', 'revoked';
+symlink 'one', $t->dir . '/now';
 
 my $issuer = MlsecTest::Faulty->start(
     replies => { '/keys' => [MlsecTest::Faulty::json($t->jwks('k1'))] });
@@ -31,7 +37,8 @@ my $issuer = MlsecTest::Faulty->start(
 my %env = (SERVICE_PORT => $port, DEMO_SPEED => 1,
            JWT_JWKS_URL => 'http://' . $issuer->address . '/keys',
            JWT_ISSUER => 'https://id.example', JWT_AUDIENCE => 'gateway',
-           API_KEYS_FILE => $t->dir . '/api_keys');
+           JWT_REVOKED_FILE => $t->dir . '/now/revoked',
+           API_KEYS_FILE => $t->dir . '/now/api_keys');
 
 END {
     my $code = $?;
@@ -94,6 +101,27 @@ is(status('GET', '/models', Authorization => $expired), 401, 'expired');
 is(status('POST', '/models/predict', 'X-API-Key' => $key), 422, 'API key');
 is(status('GET', '/models', 'X-API-Key' => $key), 403, 'of a service');
 is(status('GET', '/models', 'X-API-Key' => "${key}x"), 401, 'wrong');
+
+# ---- files that are replaced as Kubernetes does it ----
+
+my $token = 'Bearer ' . $t->token(jti => 'out');
+is(status('GET', '/models', Authorization => $token), 200, 'a token');
+
+my ($line2, $key2) = $t->api_key('cd', roles => ['service']);
+$t->write('two/api_keys', $line2);
+$t->write('two/revoked', "jti out\n");
+symlink 'two', $t->dir . '/next';
+rename $t->dir . '/next', $t->dir . '/now';
+unlink map { $t->dir . "/one/$_" } 'api_keys', 'revoked';
+
+# each worker by itself: twenty times in a row
+my $row = 0;
+ok(until_true(sub {
+    $row = status('GET', '/models', Authorization => $token) == 401
+        && status('GET', '/models', 'X-API-Key' => $key) == 401
+        && status('GET', '/models', 'X-API-Key' => $key2) == 403 ? $row + 1 : 0;
+    return $row == 20;
+}), 'a revoked token, an API key that is gone, a new one');
 
 # ---- nothing in the logs; the audit log has who was refused ----
 

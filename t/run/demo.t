@@ -186,6 +186,65 @@ is((get('analytics', '/analytics/trends?days=x'))[0], 422, 'days=x');
 $reply = http(sock('data-privacy'), 'POST', '/classify?data_id=d1', 'a@b.example');
 is(json($reply->{body})->{pii_fields}[0], 'email', 'an address is found');
 
+# ---- files stay, and go ----
+
+my $form = qq(--x\r\nContent-Disposition: form-data; name="file"; filename="a b.csv"\r\n)
+    . "\r\ntext,label\r\n--x--\r\n";
+for my $where ('/data/efficient/upload-large-file', '/data/upload-data') {
+    $reply = http(sock('training'), 'POST', $where, $form,
+                  { 'Content-Type' => 'multipart/form-data; boundary=x' });
+    is($reply->{status}, 200, "POST $where") or diag $reply->{body};
+    my $file = json($reply->{body})->{file_id};
+    is((get('training', "/data/efficient/file-info/$file"))[1]{original_name},
+       'a b.csv', 'the file is there');
+    is((get('training', "/data/efficient/upload-progress/$file"))[1]{progress},
+       100, 'all of it');
+}
+is(http(sock('training'), 'POST', '/data/upload-data', 'x')->{status}, 422,
+   'what has no file in it');
+is((get('training', '/data/efficient/file-info/none'))[0], 404, 'no such file');
+
+sub staged { return (get('training', '/data/efficient/staged-files'))[1]; }
+my ($failed) = grep { $_->{status} eq 'failed' } @{ staged()->{files} };
+is(http(sock('training'), 'POST',
+        "/data/efficient/retry-failed-file/$failed->{file_id}")->{status}, 200,
+   'what failed is tried again');
+is(http(sock('training'), 'POST',
+        "/data/efficient/retry-failed-file/$failed->{file_id}")->{status}, 400,
+   'what did not fail is not');
+my $left = staged()->{by_status}{failed};
+$reply = http(sock('training'), 'DELETE',
+              '/data/efficient/cleanup-failed-uploads?hours_old=0');
+is(json($reply->{body})->{cleaned_count}, $left, 'what failed is removed');
+is(staged()->{by_status}{failed}, undef, 'and gone');
+http(sock('training'), 'POST', '/data/quality-thresholds/custom',
+     '{"min_text_length":17}');
+is((get('training', '/data/quality-thresholds/security'))
+       [1]{thresholds}{min_text_length}, 17, 'a threshold is kept');
+http(sock('model-api'), 'POST', '/models/distilbert_trained/quantize', '{}');
+ok((get('model-api', '/models/distilbert_trained/status'))[1]{quantized},
+   'a quantized model says so');
+
+# ---- whatever the gateway calls is there ----
+
+my %called;
+for (split /\n/, slurp("$Bin/../../docs/routes.md")) {
+    my ($verbs, $calls) = /^\| `[^`]+` \| ([A-Z ]+) \| (.*) \| done \|$/ or next;
+    for my $call ($calls =~ /`([a-z-]+ [A-Z]+ \/[^`]*)`/g) {
+        $called{ $call =~ s/ METHOD / $_ /r } = 1 for split ' ', $verbs;
+    }
+}
+cmp_ok(scalar(keys %called), '>', 90, 'calls of docs/routes.md');
+for my $call (sort keys %called) {
+    my ($name, $method, $target) = split / /, $call;
+    $target =~ s/\{[^}]*\}|\$\w+/1/g;
+    my $said = http(sock($name), $method, $target,
+                    $method =~ /^P/ ? '{}' : undef);
+    ok($said->{status} < 500 && $said->{status} != 405
+       && $said->{body} ne '{"detail":"Not Found"}', $call)
+        or diag "$said->{status} $said->{body}";
+}
+
 # ---- HTTP manners ----
 
 my $path = sock('training');

@@ -269,10 +269,35 @@ for (['Ctrl-C', 'INT', 1, 0], ['a hang-up', 'HUP', 1, 0], ['SIGTERM', 'TERM', 0,
 
 # ---- a server that does not start ----
 
-($status, $out, $err) = gateway('start', NGINX_BINARY => '/bin/false');
+my $fails = "$dir/no-nginx";
+open my $script, '>', $fails or die "$fails: $!";
+print {$script} qq(#!/bin/sh\n[ "\$1" = -t ]\n);
+close $script;
+chmod 0755, $fails;
+($status, $out, $err) = gateway('start', NGINX_BINARY => $fails);
 like("$status|$err", qr{^1\|mlsec: no answer from http://127\.0\.0\.1:$port/health, see \Q$dir\E/logs/error\.log$}m,
      'a server that does not start: which log to read');
 is(scalar(processes($dir)), 0, 'no process is left');
+
+# ---- files that only nginx looks into: the variable is named ----
+
+for my $case (['JWT_KEY_FILE', '/etc/hostname'],
+              ['API_KEYS_FILE', '/etc/hostname'],
+              ['UPSTREAM_CERT_FILE', '/etc/hostname', 'https://127.0.0.1:1'],
+              ['UPSTREAM_CA_FILE', '/etc/hostname', 'https://127.0.0.1:1'],
+              ['AUDIT_LOG', "$dir/none/audit.log"],
+              ['ACCESS_LOG', "$dir/none/access.log"])
+{
+    my ($name, $path, $url) = @$case;
+    my %more = ($name => $path, MODEL_API_URL => $url // '');
+    ($status, $out, $err) = gateway('start', %more);
+    is($status, 1, "$name: no start");
+    like("$out$err", qr/\[emerg\].*^mlsec: $name="\Q$path\E": this is what nginx does not take$/ms,
+         "$name: is named");
+    my @named = "$out$err" =~ /^mlsec: (\w+)="[^\n]*does not take$/mg;
+    is("@named", $name, 'and nothing else is');
+    is(scalar(processes($dir)), 0, 'no process is left');
+}
 
 # ---- without root ----
 

@@ -65,8 +65,9 @@ my @bad = (
            LIMIT_CHANGES)),
     (map { ['CORS_ORIGINS', $_, 'a JSON array or comma list of origins '
             . '(https://host[:port]) or *'] }
-        'host', '["http://a"', '[]', 'http://a/path', 'http://a,b',
-        '["http://a", 5]'),
+        'host', '["http://a"', 'http://a/path', 'http://a,b',
+        '["http://a", 5]', '["http://a" "http://b"]', '["http://a",]', '[*]',
+        '["http://a http://b"]', ','),
     (map { ['TRUSTED_PROXIES', $_, 'a comma list of addresses or networks '
             . '(10.0.0.0/8)'] }
         '10.0.0.0/33', '10.0.0/8', '10.0.0.0/', 'fd00::/129', 'proxy', ',',
@@ -83,7 +84,7 @@ my @bad = (
     (map { ['DASHBOARD_ROOT', $_, 'a folder with an index.html that can be '
             . 'read'] } '/nowhere', $Bin),
     (map { [$_, '/nowhere', 'a file that can be read'] }
-        qw(JWT_KEY_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
+        qw(JWT_KEY_FILE JWT_REVOKED_FILE API_KEYS_FILE UPSTREAM_CA_FILE)),
     (map { [$_, 'a b', 'printable characters, no blanks'] }
         qw(JWT_ISSUER JWT_AUDIENCE)),
     (map { ['AUDIT_LOG', $_, 'an absolute path, or off'] } 'audit.log', 'on'),
@@ -97,6 +98,9 @@ my @bad = (
             'redis[s]://[[user]:password@]host[:port][/number]', $_->[1]] }
         ['redis://:hidden', 'redis://***'],
         ['redis://:hid den@host', 'redis://***'],
+        ['redis://host/hidden', 'redis://***'],
+        ['redis://host/1?password=hidden', 'redis://***'],
+        ['redis://host/-1', 'redis://***'],
         ['hidden', '***']),
 );
 
@@ -120,6 +124,7 @@ for (['MODEL_API_URL', 'http://127.0.0.1:1'], ['MODEL_API_URL', 'http://[::1]:80
      ['SERVICE_HOST', 'localhost'], ['LOG_LEVEL', 'wArning'],
      ['CORS_ORIGINS', '["http://a", "https://b:3000"]'],
      ['CORS_ORIGINS', 'http://a,https://b:3000'], ['CORS_ORIGINS', '*'],
+     ['CORS_ORIGINS', "[ ]\n"], ['CORS_ORIGINS', '[ "http://a" ,"*"]'],
      ['REQUIRE_HTTPS', 'redirect'], ['REQUIRE_HTTPS', 'off'],
      ['TRUSTED_PROXIES', '10.0.0.0/8, fd00::/8 192.0.2.1'],
      ['RESOLVER', '127.0.0.11, [::1]:53 10.0.0.2:5353'], ['RESOLVER', 'off'],
@@ -190,7 +195,7 @@ is((stat "$dir/conf/redis.conf")[2] & 077, 0, 'REDIS_URL: nobody else can read i
 like($text, qr/listen\s+127\.0\.0\.1:8123;/, 'SERVICE_HOST, SERVICE_PORT count');
 like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
 like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
-like($text, qr/\$websocket_refused \{\n    default           upgrade;\n    "~\*\^websocket "   off;\n\}/,
+like($text, qr/\$websocket_refused \{\n    default           upgrade;\n    "~\^good " off;\n\}/,
      'ENABLE_WEBSOCKET counts');
 like($text, qr/^location = \/metrics \{ return 404; \}$/m,
      'PROMETHEUS_ENABLED counts');
@@ -246,7 +251,7 @@ unlike(slurp("$dir/conf/upstreams.conf"), qr/unix:/,
 like(slurp("$dir/conf/nginx.conf"), qr/listen\s+0\.0\.0\.0:8007;/,
      'real: on every address');
 render();
-like(slurp("$dir/conf/auth.conf"), qr{^mlsec_auth jwt;\nmlsec_jwt_key_file "\Q$dir\E/demo/jwks\.json";\nmlsec_jwt_issuer   mlsec-demo;\nmlsec_jwt_audience mlsec-gateway;\nmlsec_jwt_source   bearer websocket cookie=mlsec_demo;}m,
+like(slurp("$dir/conf/auth.conf"), qr{^mlsec_auth jwt;\nmlsec_jwt_key_file "\Q$dir\E/demo/jwks\.json";\nmlsec_jwt_issuer   "mlsec-demo";\nmlsec_jwt_audience "mlsec-gateway";\nmlsec_jwt_source   bearer websocket cookie=mlsec_demo;}m,
      'the demo asks to sign in');
 like(slurp("$dir/conf/sign_in.conf"), qr{^location = /sign-in\.html \{}m,
      'and shows how');

@@ -52,8 +52,8 @@ MEANING = {
 # there instead.
 REASONS = {
     'admin': 'nothing behind the gateway administrates the platform: no '
-             'service shows or changes its configuration, starts another one '
-             'or has its log',
+             'service shows or changes its configuration, starts another one, '
+             'has its log or counts what is in the database',
     'business-metrics': 'the service has key figures, costs and '
                         'effectiveness; revenue, engagement, returns and '
                         'reports are not in them, and numbers for them would '
@@ -64,10 +64,11 @@ REASONS = {
                'the configuration',
     'jaeger': 'traces are Jaeger\'s own; no address of one is part of the '
               'configuration',
-    'mlflow': 'MLflow\'s REST interface has neither',
-    'prometheus': 'targets and series are Prometheus\' own; no address of '
-                  'one is part of the configuration',
-    'red-team': 'the service does not learn',
+    'mlflow': 'MLflow\'s REST interface cleans nothing up, and no run says '
+              'that it is the red team\'s',
+    'prometheus': 'targets are Prometheus\' own; no address of one is part '
+                  'of the configuration',
+    'red-team': 'the service learns by itself: no call makes it',
     'tracing': 'the service lists no traces and no logs',
     'training': 'the service neither exports, imports nor deletes data sets '
                 'as such'}

@@ -109,7 +109,7 @@ mlsec_reason_e mlsec_api_key_check(const mlsec_api_keys_t *keys,
 
 /*
  * Parses revocations; as mlsec_api_keys_parse(), but a file without any is
- * good.
+ * good.  Blanks and "\r" at both ends of a line and of a name do not count.
  */
 int mlsec_revoked_parse(mlsec_str_t text, const mlsec_mem_t *mem,
     mlsec_revoked_t *revoked, unsigned *line, const char **why);

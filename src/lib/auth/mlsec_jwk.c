@@ -20,6 +20,7 @@
 static mlsec_jwk_set_t *mlsec_jwk_set_new(void);
 static int mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text,
     unsigned flags, const char **why);
+static int mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set);
 static int mlsec_jwk_set_pem(mlsec_jwk_set_t *set, mlsec_str_t text,
     const char **why);
 static EVP_PKEY *mlsec_jwk_pem_key(const char *name,
@@ -148,11 +149,47 @@ mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text, unsigned flags,
 
     json_decref(root);
 
+    if (rc == MLSEC_OK && mlsec_jwk_set_ambiguous(set)) {
+        *why = "two secrets have the same \"kid\"";
+        rc = MLSEC_INVALID;
+    }
+
     if (rc == MLSEC_NOMEM) {
         *why = "no memory";
     }
 
     return rc;
+}
+
+
+/*
+ * Issuers publish public keys with one kid, by mistake or while they change
+ * them: each is tried.  Secrets are written by whoever runs the gateway, and
+ * two with one name are a mistake for sure.
+ */
+
+static int
+mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set)
+{
+    size_t              i, k;
+    const mlsec_jwk_t  *one, *two;
+
+    for (i = 0; i < set->n; i++) {
+        for (k = i + 1; k < set->n; k++) {
+            one = &set->key[i];
+            two = &set->key[k];
+
+            if (one->secret != NULL && two->secret != NULL
+                && (one->algs & two->algs)
+                && one->kid_len != 0 && one->kid_len == two->kid_len
+                && memcmp(one->kid, two->kid, one->kid_len) == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
@@ -332,7 +369,10 @@ mlsec_jwk_secret(mlsec_jwk_t *key, const json_t *jwk)
 }
 
 
-/* RFC 7517, 4.4: a key with "alg" is for that alone. */
+/*
+ * RFC 7517, 4.4: a key with "alg" is for that alone.  "ES521" is what some
+ * call the algorithm of P-521, after the curve; there is no other for it.
+ */
 
 static const char *
 mlsec_jwk_restrict(mlsec_jwk_t *key, const json_t *jwk)
@@ -346,7 +386,8 @@ mlsec_jwk_restrict(mlsec_jwk_t *key, const json_t *jwk)
         return NULL;
 
     case MLSEC_OK:
-        alg = mlsec_alg_find(name);
+        alg = name.len == 5 && memcmp(name.data, "ES521", 5) == 0
+              ? (int) MLSEC_ALG_ES512 : mlsec_alg_find(name);
 
         if (alg >= 0 && (key->algs & mlsec_alg_bit(alg))) {
             key->algs = mlsec_alg_bit(alg);

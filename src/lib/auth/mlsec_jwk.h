@@ -120,7 +120,8 @@ const char *mlsec_alg_name(mlsec_alg_e alg);
  * with it.  RSA: 2048 to 8192 bits, an odd exponent of 3 to 2^32, not of
  * the primes of CVE-2017-15361.  EC: P-256, P-384, P-521, a point of the
  * curve.  OKP: Ed25519, not of small order.  oct: at least as long as the hash
- * (RFC 7518, 3.2).
+ * (RFC 7518, 3.2).  Public keys may share a kid, secrets for one algorithm may
+ * not.
  *
  * Returns MLSEC_OK with *set, to be given back with mlsec_jwk_set_free();
  * MLSEC_INVALID: not a key file within bounds, a private key in PEM, or no key

@@ -10,6 +10,7 @@
 #include <string.h>
 
 
+static mlsec_str_t mlsec_revoked_trim(mlsec_str_t text);
 static const char *mlsec_revoked_line(mlsec_str_t row, const mlsec_mem_t *mem,
     mlsec_revoked_t *revoked);
 static int mlsec_revoked_number(mlsec_str_t text, int64_t *n);
@@ -23,7 +24,7 @@ mlsec_revoked_parse(mlsec_str_t text, const mlsec_mem_t *mem,
     mlsec_revoked_t *revoked, unsigned *line, const char **why)
 {
     size_t                i, lines;
-    mlsec_str_t           row;
+    mlsec_str_t           row, line_text;
     const unsigned char  *p, *end;
 
     memset(revoked, 0, sizeof(mlsec_revoked_t));
@@ -54,11 +55,13 @@ mlsec_revoked_parse(mlsec_str_t text, const mlsec_mem_t *mem,
         row.len = (size_t) ((p == NULL ? end : p) - row.data);
         (*line)++;
 
-        if (row.len == 0 || row.data[0] == '#') {
+        line_text = mlsec_revoked_trim(row);
+
+        if (line_text.len == 0 || line_text.data[0] == '#') {
             continue;
         }
 
-        *why = mlsec_revoked_line(row, mem, revoked);
+        *why = mlsec_revoked_line(line_text, mem, revoked);
 
         if (*why != NULL) {
             return MLSEC_INVALID;
@@ -71,6 +74,28 @@ mlsec_revoked_parse(mlsec_str_t text, const mlsec_mem_t *mem,
           mlsec_revoked_cmp);
 
     return MLSEC_OK;
+}
+
+
+/*
+ * A line may end with what an editor has left there, "\r" of another system
+ * among it: as part of a name it would revoke nothing, and nobody would be
+ * told.
+ */
+
+static mlsec_str_t
+mlsec_revoked_trim(mlsec_str_t text)
+{
+    while (text.len && memchr(" \t\r", text.data[0], 3) != NULL) {
+        text.data++;
+        text.len--;
+    }
+
+    while (text.len && memchr(" \t\r", text.data[text.len - 1], 3) != NULL) {
+        text.len--;
+    }
+
+    return text;
 }
 
 
@@ -114,6 +139,12 @@ mlsec_revoked_line(mlsec_str_t row, const mlsec_mem_t *mem,
         }
 
         name.len = (size_t) (space - name.data);
+    }
+
+    name = mlsec_revoked_trim(name);
+
+    if (name.len == 0) {
+        return "a name is missing";
     }
 
     copy = mem->alloc(mem->ctx, name.len);

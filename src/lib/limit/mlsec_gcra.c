@@ -111,14 +111,14 @@ mlsec_gcra_take(mlsec_atomic_t *tat, const mlsec_gcra_t *gcra, uint64_t now,
 
 
 int
-mlsec_gcra_look(const mlsec_atomic_t *tat, const mlsec_gcra_t *gcra,
+mlsec_gcra_look(mlsec_atomic_t *tat, const mlsec_gcra_t *gcra,
     uint64_t now, uint64_t cost, mlsec_gcra_state_t *state)
 {
     int       rc;
-    uint64_t  next = 0;
+    uint64_t  old, next = 0;
 
-    rc = mlsec_gcra_decide(gcra, mlsec_atomic_load(tat), now, cost, &next,
-                           state);
+    old = mlsec_gcra_settle(tat, gcra, mlsec_atomic_load(tat), now);
+    rc = mlsec_gcra_decide(gcra, old, now, cost, &next, state);
 
     if (rc == MLSEC_OK) {
         state->remaining += cost;

@@ -67,8 +67,12 @@ int mlsec_gcra_make(mlsec_gcra_t *gcra, uint64_t count, uint64_t period,
 int mlsec_gcra_take(mlsec_atomic_t *tat, const mlsec_gcra_t *gcra,
     uint64_t now, uint64_t cost, mlsec_gcra_state_t *state);
 
-/* What mlsec_gcra_take() would do, without doing it. */
-int mlsec_gcra_look(const mlsec_atomic_t *tat, const mlsec_gcra_t *gcra,
+/*
+ * What mlsec_gcra_take() would do, without doing it; but for what was owed
+ * under a slower limit, of which it forgives as much: whoever is refused by a
+ * look does not come to take.
+ */
+int mlsec_gcra_look(mlsec_atomic_t *tat, const mlsec_gcra_t *gcra,
     uint64_t now, uint64_t cost, mlsec_gcra_state_t *state);
 
 /*

@@ -98,6 +98,21 @@ mlsec_lease_when(const mlsec_lease_t *lease, const mlsec_lease_parts_t *parts)
 }
 
 
+static int
+mlsec_lease_foreign(uint64_t word, const mlsec_lease_t *lease)
+{
+    return word != 0
+           && word >> (2 * MLSEC_LEASE_BITS) != mlsec_lease_generation(lease);
+}
+
+
+int
+mlsec_lease_stale(const mlsec_atomic_t *word, const mlsec_lease_t *lease)
+{
+    return mlsec_lease_foreign(mlsec_atomic_load(word), lease);
+}
+
+
 int
 mlsec_lease_settle(mlsec_atomic_t *word, const mlsec_lease_t *lease)
 {
@@ -106,13 +121,8 @@ mlsec_lease_settle(mlsec_atomic_t *word, const mlsec_lease_t *lease)
 
     old = mlsec_atomic_load(word);
 
-    if (old == 0
-        || old >> (2 * MLSEC_LEASE_BITS) == mlsec_lease_generation(lease))
-    {
-        return 0;
-    }
-
-    return mlsec_atomic_cas(word, &old, mlsec_lease_pack(lease, &none));
+    return mlsec_lease_foreign(old, lease)
+           && mlsec_atomic_cas(word, &old, mlsec_lease_pack(lease, &none));
 }
 
 

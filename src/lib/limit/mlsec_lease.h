@@ -14,7 +14,7 @@
  * gateways together admit too much: docs/internals/leases.md.  A word of 0 is
  * a key that nothing was said about yet: a whole lease.  One of another
  * generation has nothing left, and its bucket is not to be believed either:
- * mlsec_lease_settle().
+ * mlsec_lease_stale().
  */
 
 
@@ -64,11 +64,20 @@ typedef enum {
 uint64_t mlsec_lease_size(uint64_t limit, uint64_t share);
 
 /*
- * Before anything else: makes a word of another generation one of this one,
- * with nothing used and nothing left.
+ * Before anything else: whether a word is of another generation.
  *
- * 1: it was another one's, and the bucket is to be made a full one: what it
- * says is of a time when there was nobody to ask.  0: all is well.
+ * 1: what the bucket says is of a time when there was nobody to ask.  The store
+ * has to say, whatever it is; if it does not, the bucket is what this gateway
+ * has, and goes on from there.  0: all is well.
+ */
+int mlsec_lease_stale(const mlsec_atomic_t *word, const mlsec_lease_t *lease);
+
+/*
+ * For those who do not ask: makes a word of another generation one of this
+ * one, with nothing used and nothing left.
+ *
+ * 1: it was another one's, and the bucket is to be made a full one.  0: all is
+ * well.
  */
 int mlsec_lease_settle(mlsec_atomic_t *word, const mlsec_lease_t *lease);
 

@@ -20,6 +20,7 @@ typedef int     mlsec_redis_count_t;
 #endif
 
 
+static int mlsec_redis_announces(const redisReader *reader, size_t left);
 static mlsec_redis_reply_t *mlsec_redis_node(const redisReadTask *task,
     mlsec_redis_type_e type);
 static void *mlsec_redis_take(mlsec_redis_reader_t *r, size_t size);
@@ -124,8 +125,43 @@ mlsec_redis_reader_next(mlsec_redis_reader_t *r, mlsec_redis_reply_t **reply)
 
     /* a text is read when all of it is there: what waits for that counts */
 
-    return reader->len - reader->pos > r->left ? MLSEC_REDIS_TOO_LARGE
-                                               : MLSEC_REDIS_OK;
+    return reader->len - reader->pos > r->left
+           || mlsec_redis_announces(reader, r->left) ? MLSEC_REDIS_TOO_LARGE
+                                                     : MLSEC_REDIS_OK;
+}
+
+
+/*
+ * Whether what is waited for is a text of more than "left" bytes.  One of
+ * half a gigabyte would else be waited for until the time is up, and swallow
+ * what comes after it.  hiredis has read the "$" then, and nothing more.
+ */
+
+static int
+mlsec_redis_announces(const redisReader *reader, size_t left)
+{
+    size_t  i, len;
+
+    if (reader->pos == 0 || reader->buf[reader->pos - 1] != '$') {
+        return 0;
+    }
+
+    for (i = reader->pos, len = 0; i < reader->len; i++) {
+
+        if (reader->buf[i] == '\r') {
+            return len > left;
+        }
+
+        if (reader->buf[i] < '0' || reader->buf[i] > '9') {
+            return 0;
+        }
+
+        if (len <= left) {
+            len = len * 10 + (size_t) (reader->buf[i] - '0');
+        }
+    }
+
+    return 0;
 }
 
 

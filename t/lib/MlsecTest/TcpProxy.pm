@@ -11,6 +11,11 @@
 #   $proxy->mode('reset')       all connections get a TCP reset, new ones too
 #   $proxy->mode('drip', 0.01)  a byte of the server's at a time
 #   $proxy->mode('say', TEXT)   new connections are told TEXT at once
+#   $proxy->mode('answer', TEXT)  each command is answered with TEXT, and the
+#                               server does not hear of it
+#   $proxy->mode('delay', 5)    what the server says comes so many seconds late
+#   $proxy->mode('cut')         some bytes of a reply, then a TCP reset
+#   $proxy->to(ADDRESS)         another server: connections are closed
 #   $proxy->count               connections that were accepted
 #
 # A change takes effect at once, on connections that are there too.
@@ -73,6 +78,13 @@ sub mode {
 }
 
 
+sub to {
+    my ($self, $address) = @_;
+
+    return $self->_ask("to\t$address");
+}
+
+
 sub count {
     my ($self) = @_;
 
@@ -124,6 +136,7 @@ sub _serve {
 
     my ($mode, $value, $accepted) = ('pass', '', 0);
     my %pair;       # fileno => {sock, other, out}
+    my @late;       # [when, entry, bytes]
     my $select = IO::Select->new($listener, $control);
 
     my $drop = sub {
@@ -140,7 +153,13 @@ sub _serve {
     };
 
     while (1) {
-        my $wait = $mode eq 'drip' ? ($value || 0.01) : 1;
+        my $wait = $mode eq 'drip' ? ($value || 0.01) : @late ? 0.005 : 1;
+
+        while (@late && $late[0][0] <= time) {
+            my (undef, $entry, $bytes) = @{ shift @late };
+            syswrite $entry->{other}, $bytes if defined fileno $entry->{other};
+        }
+
         my @ready = $select->can_read($mode eq 'blackhole' ? 0.005 : $wait);
 
         for my $sock (@ready) {
@@ -155,7 +174,16 @@ sub _serve {
                         syswrite $control, "$accepted\n";
                         next;
                     }
+                    if ($word eq 'to') {
+                        $self->{to} = $args[0];
+                        $drop->($_, 0)
+                            for map { $_->{sock} }
+                                grep { $_->{server} } values %pair;
+                        syswrite $control, "ok\n";
+                        next;
+                    }
                     ($mode, $value) = (@args, '');
+                    $_->[0] = 0 for @late;      # order is kept
                     my @all = $mode eq 'reset'
                         ? map { $_->{sock} }
                               grep { $_->{server} } values %pair
@@ -202,6 +230,22 @@ sub _serve {
             my $n = sysread $sock, my $bytes, $one ? 1 : 65536;
             if (!$n) {
                 $drop->($sock, 0);
+                next;
+            }
+            if ($mode eq 'answer' && !$entry->{server}) {
+                my $calls = () = $bytes =~ /^\*\d+\r$/mg;
+                syswrite $sock,
+                    ($value =~ s/\\r\\n/\r\n/gr) x ($calls || 1);
+                next;
+            }
+            next if $mode eq 'answer';
+            if ($mode eq 'delay' && $entry->{server}) {
+                push @late, [time + $value, $entry, $bytes];
+                next;
+            }
+            if ($mode eq 'cut' && $entry->{server}) {
+                syswrite $entry->{other}, $bytes, $n > 3 ? 3 : $n;
+                $drop->($sock, 1);
                 next;
             }
             my $at = 0;

@@ -53,6 +53,11 @@ def routes(fixtures, speed):
         return {'status': 'success', 'message': f'Stored {test}',
                 'timestamp': now()}
 
+    def measured(request):
+        model = request.field('model_name')
+        return {'status': 'success', 'message': f'Stored for {model}',
+                'timestamp': now()}
+
     config = fixtures.load('auto-retrain-config')
 
     def put_config(request):
@@ -69,5 +74,6 @@ def routes(fixtures, speed):
     table.add('GET', '/drift/alerts', alerts)
     table.add('GET', '/red-team/comparison/{m}', comparison)
     table.add('POST', '/red-team/results', store)
+    table.add('POST', '/model/performance', measured)
     static(table, fixtures, STATIC)
     return table

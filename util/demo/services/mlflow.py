@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """MLflow :5000, the part of its REST interface that the platform reads."""
 
+import hashlib
+import json
+
 from fixtures import static
 from server import Failure, Routes
 
@@ -11,13 +14,27 @@ API = '/api/2.0/mlflow'
 def routes(fixtures, speed):
     table = Routes()
 
+    names = {entry['experiment_id']: entry['name']
+             for entry in fixtures.load('experiments-search')['experiments']}
+
+    def inputs(run):
+        """What a run was trained with: a data set of its experiment."""
+
+        name = names.get(run['info']['experiment_id'], 'unknown')
+        path = f's3://ml-security/training-data/used/{name}.jsonl'
+        return {'dataset_inputs': [{
+            'tags': [{'key': 'mlflow.data.context', 'value': 'training'}],
+            'dataset': {'name': name, 'source_type': 's3',
+                        'digest': hashlib.md5(path.encode()).hexdigest()[:8],
+                        'source': json.dumps({'uri': path})}}]}
+
     def runs(request):
         body = request.json()
         wanted = body.get('experiment_ids') if isinstance(body, dict) else None
         if not isinstance(wanted, list):
             raise Failure(400, 'experiment_ids: expected an array')
         found = fixtures.load('runs-search')['runs']
-        return {'runs': [run for run in found
+        return {'runs': [{**run, 'inputs': inputs(run)} for run in found
                          if run['info']['experiment_id'] in wanted]}
 
     def one(name, key, argument, which):

@@ -27,6 +27,7 @@ SIGNS = {
 
 class Models:
     def __init__(self, fixtures):
+        self.quantized = set()
         self.fixtures = fixtures
         self.models = fixtures.load('models')['models']
         self.batching = fixtures.load('batching-stats')
@@ -83,7 +84,8 @@ class Models:
 
     def status_one(self, request, name):
         kind, variant = self.find(name)
-        return {**self.state(kind, variant), 'quantized': False,
+        return {**self.state(kind, variant),
+                'quantized': variant['name'] in self.quantized,
                 'last_used': now() if variant['loaded'] else None,
                 'version': variant['version'], 'timestamp': now()}
 
@@ -178,6 +180,16 @@ class Models:
         return {'status': 'success', 'message': 'Batching configured',
                 **self.batching}
 
+    def quantize(self, request, name):
+        _, variant = self.find(name)
+        self.quantized.add(variant['name'])
+        body = request.json()
+        kind = body.get('quantization_type', 'int8') \
+            if isinstance(body, dict) else 'int8'
+        return {'status': 'success', 'model_name': variant['name'],
+                'message': f'Model {variant["name"]} quantized to {kind}',
+                'timestamp': now()}
+
     def reload_one(self, request, name):
         _, variant = self.find(name)
         return {'status': 'success', 'model_name': variant['name'],
@@ -217,6 +229,7 @@ def routes(fixtures, speed):
             ('POST', '/batching/configure', models.configure_batching),
             ('POST', '/models/reload', models.reload_all),
             ('POST', '/models/{m}/reload', models.reload_one),
+            ('POST', '/models/{m}/quantize', models.quantize),
             ('DELETE', '/cache/clear', models.clear_cache)):
         table.add(method, path, function)
 

@@ -34,9 +34,14 @@ def routes(fixtures, speed):
                 'message': f'{attacks} attacks on {test["model_name"]}',
                 'timestamp': now()}
 
+    def stop(request):
+        return {'status': 'stopped', 'message': 'No test is running',
+                'timestamp': now()}
+
     table.add('GET', '/status', status)
     table.add('GET', '/tests',
               lambda request: {'results': tests, 'count': len(tests)})
+    table.add('POST', '/stop', stop)
     table.add('POST', '/start', start)
     table.add('POST', '/test', start)
     static(table, fixtures, STATIC)

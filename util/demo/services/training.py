@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training :8002."""
 
-import json
 import time
-from collections import Counter
 
 from fixtures import now, static
-from jobs import Jobs, WORKERS, iso, share
-from server import Failure, Routes, Text
+from jobs import Jobs, WORKERS, iso
+from server import Failure, Routes
+from services.datasets import Datasets
 
 WEBSOCKET = '/ws'
 
@@ -26,13 +25,6 @@ STATIC = {
     'GET /data/data-statistics': 'data-data-statistics',
     'GET /data/fresh-data': 'data-fresh-data',
     'GET /data/used-data': 'data-used-data',
-    'GET /data/quality-thresholds/{t}': 'data-quality-thresholds-security',
-    'GET /data/efficient/staged-files': 'data-efficient-staged-files',
-    'GET /data/efficient/upload-progress/{id}':
-        'data-efficient-upload-progress',
-    'GET /data/efficient/file-info/{id}': 'data-efficient-file-info',
-    'POST /data/efficient/upload-large-file':
-        'data-efficient-upload-large-file',
     'GET /data/augmentation/techniques': 'data-augmentation-techniques',
     'POST /data/augmentation/preview': 'data-augmentation-preview',
 }
@@ -133,6 +125,12 @@ class Training:
         self.jobs.cancel(job, time.time())
         return {'status': 'success', 'message': f'Job {job_id} cancelled'}
 
+    def model_info(self, request, model):
+        models = self.fixtures.load('models-models')['models']
+        if model not in models:
+            raise Failure(404, f'Model {model} not found')
+        return models[model]
+
     def config(self, model):
         if model not in self.configs:
             raise Failure(404, f'No configuration for {model}')
@@ -171,88 +169,6 @@ class Training:
         return {'configurations': shown, 'count': len(shown)}
 
 
-WORDS = ('ignore', 'reveal', 'pretend', 'execute', 'hello', 'thanks')
-
-
-class Datasets:
-    """Files of records, each the same every time it is asked for, and what
-    is done with records."""
-
-    def __init__(self, fixtures):
-        self.files = fixtures.load('data-efficient-staged-files')['files']
-        self.labels = fixtures.load('data-quality-thresholds-security') \
-            ['thresholds']['allowed_labels']
-
-    def records(self, file_id, count=40):
-        for number in range(count):
-            key = f'{file_id}/{number}'
-            words = [WORDS[int(len(WORDS) * share(key, n))] for n in range(4)]
-            label = self.labels[int(len(self.labels) * share(key, 'label'))]
-            yield {'text': ' '.join(words) + f' {number}', 'label': label}
-
-    def download(self, request, file_id):
-        if all(file['file_id'] != file_id for file in self.files):
-            raise Failure(404, 'File not found')
-        return Text(''.join(json.dumps(record) + '\n'
-                            for record in self.records(file_id)))
-
-    def metrics(self, request):
-        sizes = [file['file_size'] for file in self.files]
-        return {'total_files': len(sizes), 'total_size_bytes': sum(sizes),
-                'total_size_mb': sum(sizes) / 2**20,
-                'average_file_size_bytes': sum(sizes) / max(1, len(sizes)),
-                'by_status': Counter(f['status'] for f in self.files),
-                'by_type': Counter(f['data_type'] for f in self.files)}
-
-    def given(self, request):
-        """Texts and labels of a body."""
-
-        body = request.json()
-        body = body if isinstance(body, dict) else {}
-        texts, labels = body.get('texts'), body.get('labels')
-        if not isinstance(texts, list) or not isinstance(labels, list):
-            raise Failure(422, 'texts, labels: expected arrays')
-        if len(texts) != len(labels):
-            raise Failure(400, 'Number of texts and labels must match')
-        return body, texts, labels
-
-    def validate(self, request):
-        body, texts, labels = self.given(request)
-        doubles = len(texts) - len(set(texts))
-        unknown = sorted(set(labels) - set(self.labels))
-        return {'valid': not unknown, 'total_samples': len(texts),
-                'duplicates': doubles, 'unknown_labels': unknown,
-                'model_type': body.get('model_type'),
-                'label_distribution': Counter(labels)}
-
-    def augment(self, request):
-        body, texts, labels = self.given(request)
-        factor = body.get('augmentation_factor', 1.0)
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)):
-            raise Failure(422, 'augmentation_factor: expected a number')
-        more = int(len(texts) * max(0, min(factor, 10) - 1))
-        picks = [n % len(texts) for n in range(more)] if texts else []
-        made = texts + [' '.join(reversed(texts[n].split())) for n in picks]
-        return {'original_count': len(texts), 'augmented_count': len(made),
-                'augmentation_factor': len(made) / max(1, len(texts)),
-                'augmented_texts': made,
-                'augmented_labels': labels + [labels[n] for n in picks]}
-
-    def balance(self, request):
-        _, texts, labels = self.given(request)
-        groups = {}
-        for text, label in zip(texts, labels):
-            groups.setdefault(label, []).append(text)
-        most = max(map(len, groups.values()), default=0)
-        pairs = [(group[n % len(group)], label)
-                 for label, group in groups.items() for n in range(most)]
-        return {'original_count': len(texts), 'balanced_count': len(pairs),
-                'original_distribution': Counter(labels),
-                'balanced_distribution': Counter(p[1] for p in pairs),
-                'balanced_texts': [p[0] for p in pairs],
-                'balanced_labels': [p[1] for p in pairs]}
-
-
 def routes(fixtures, speed):
     table = Routes()
     training = Training(fixtures, speed)
@@ -272,11 +188,7 @@ def routes(fixtures, speed):
             ('GET', '/training/queue/jobs', training.queue_jobs),
             ('GET', '/training/queue/job/{id}', training.queue_job),
             ('DELETE', '/training/queue/job/{id}', training.cancel),
-            ('GET', '/data/efficient/download-file/{id}', datasets.download),
-            ('GET', '/data/efficient/metrics', datasets.metrics),
-            ('POST', '/data/validate-quality', datasets.validate),
-            ('POST', '/data/augmentation/augment', datasets.augment),
-            ('POST', '/data/augmentation/balance', datasets.balance),
+            ('GET', '/models/models/{m}/info', training.model_info),
             ('GET', '/training/configs', training.list_configs),
             ('GET', '/training/config/{m}',
              lambda request, model: training.config(model)),
@@ -284,5 +196,6 @@ def routes(fixtures, speed):
             ('DELETE', '/training/config/{m}', training.delete_config)):
         table.add(method, path, function)
 
+    datasets.add_to(table)
     static(table, fixtures, STATIC)
     return table

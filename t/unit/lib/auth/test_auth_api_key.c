@@ -238,7 +238,7 @@ test_revoked(void)
     tap_arena_t      arena;
     mlsec_revoked_t  r;
     const char      *wrong[] = { "jti", "jti ", "sub a", "sub a b", "x y",
-                                 "sub  1", "sub a -1",
+                                 "sub  1", "sub   1", "jti \t\r", "sub a -1",
                                  "sub a 1234567890123456" };
 
     mem = tap_mem(&arena);
@@ -258,6 +258,17 @@ test_revoked(void)
     tap_is(mlsec_revoked_has(&r, tap_lit(""), tap_lit("w"), 70), 0, "after");
     tap_is(mlsec_revoked_parse(tap_lit(""), &mem, &r, &line, &why), MLSEC_OK,
            "none");
+
+    /* what editors leave */
+
+    tap_is(mlsec_revoked_parse(tap_lit("# x\r\n\r\n \t\njti a\r\njti  b \t\n"
+                                       "\tjti c d\nsub w  50 \r\n#\r\n"),
+                               &mem, &r, &line, &why), MLSEC_OK, "blanks");
+    tap_is(mlsec_revoked_has(&r, tap_lit("a"), tap_lit(""), 1), 1, "CR");
+    tap_is(mlsec_revoked_has(&r, tap_lit("b"), tap_lit(""), 1), 1, "around");
+    tap_is(mlsec_revoked_has(&r, tap_lit("c d"), tap_lit(""), 1), 1, "inside");
+    tap_is(mlsec_revoked_has(&r, tap_lit(""), tap_lit("w"), 49), 1, "sub, CR");
+    tap_is((long long) (r.njti + r.nsub), 4, "and nothing else");
 
     for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         tap_is(mlsec_revoked_parse(tap_str(wrong[i]), &mem, &r, &line, &why),

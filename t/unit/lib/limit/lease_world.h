@@ -206,8 +206,10 @@ world_request_leases(world_t *w, world_gateway_t *g)
         return;
     }
 
-    if (mlsec_lease_settle(&g->lease, &w->lease)) {
-        mlsec_atomic_store(&g->tat, 0);
+    if (mlsec_lease_stale(&g->lease, &w->lease)) {
+        g->waiting++;
+        w->result->waited++;
+        return;
     }
 
     if (mlsec_gcra_take(&g->tat, &w->gcra, world_now(w), 1, &state)

@@ -85,8 +85,12 @@ test_take(void)
            "generation: nothing is told of the one before");
     tap_is(mlsec_lease_take(&w, &lease, 1, &due), MLSEC_DECLINED,
            "generation: nothing is left of it");
-    tap_is(mlsec_lease_settle(&w, &lease), 1,
+    tap_is(mlsec_lease_stale(&w, &lease), 1,
            "generation: the bucket is not believed");
+    tap_is(mlsec_lease_stale(&w, &lease), 1, "generation: by anybody");
+    tap_is(mlsec_lease_settle(&w, &lease), 1,
+           "generation: who does not ask begins anew");
+    tap_is(mlsec_lease_stale(&w, &lease), 0, "generation: for all");
     tap_is(mlsec_lease_settle(&w, &lease), 0, "generation: said once");
     mlsec_lease_grant(&w, &lease, 5);
     tap_is(mlsec_lease_take(&w, &lease, 1, &due), MLSEC_OK,
@@ -109,6 +113,7 @@ test_take(void)
 
     w.word = 0;
     tap_is(mlsec_lease_settle(&w, &lease), 0, "new: nothing to believe yet");
+    tap_is(mlsec_lease_stale(&w, &lease), 0, "new: nor to doubt");
 
     lease.size = 0;
     lease.generation++;

@@ -134,7 +134,12 @@ test_replies(void)
         { "+a\r\nHTTP/1.1 400 Bad Request\r\n", "+a;",
           MLSEC_REDIS_PROTOCOL },
         { "\r\n", "", MLSEC_REDIS_PROTOCOL },
-        { "$5000\r\n", "", MLSEC_REDIS_OK },       /* all of it has to come */
+        { "$4000\r\n", "", MLSEC_REDIS_OK },       /* all of it has to come */
+        { "$5000\r\n", "", MLSEC_REDIS_TOO_LARGE },     /* and need not */
+        { "$536870912\r\n", "", MLSEC_REDIS_TOO_LARGE },
+        { "*2\r\n:1\r\n$536870912\r\nxxx", "", MLSEC_REDIS_TOO_LARGE },
+        { "$53687091", "", MLSEC_REDIS_OK },
+        { "$-1\r\n", "nil;", MLSEC_REDIS_OK },
         { "*1000000\r\n", "", MLSEC_REDIS_TOO_LARGE },
         { "*2\r\n*40\r\n*40\r\n", "", MLSEC_REDIS_OK },
         { "*3\r\n*100\r\n", "", MLSEC_REDIS_TOO_LARGE },
