@@ -320,6 +320,7 @@ char *ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 typedef enum {
     NGX_MLSEC_PARAM_TIME = 0,        /* uint64_t, ms */
     NGX_MLSEC_PARAM_SHARE,           /* unsigned, 1-100, with "%" */
+    NGX_MLSEC_PARAM_SHARE_OR_NONE,   /* the same, 0-100 */
     NGX_MLSEC_PARAM_NUMBER,          /* unsigned, 1-max */
     NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
     NGX_MLSEC_PARAM_WORD,            /* unsigned, 1; a word without "=" */
