@@ -41,6 +41,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_exchange.h>
@@ -126,6 +127,7 @@ typedef struct {
     unsigned                       slots;    /* 1-MLSEC_REGISTRY_PLACES */
     unsigned                       srv:1;
     unsigned                       ramp:1;   /* new ones start slowly */
+    const ngx_mlsec_random_conf_t *random;   /* nginx's; NULL: not built in */
 } ngx_mlsec_resolve_t;
 
 
