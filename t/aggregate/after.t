@@ -5,65 +5,20 @@
 # needs have ended well, with values of their bodies.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
+parts(fixed => 1, config => 'mlsec_errors on;', service => <<'EOT');
+    location = /job {
+        return 200 '{"id":"j1","model":{"name":"fraud/v2 é?#%..\\u0026x","n":9007199254740993,"ok":true,"none":null,"tags":["a"]},"empty":"","dots":"..","nul":"a\u0000b","nl":"a\\nb"}';
     }
 
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-
-        location = /job {
-            return 200 '{"id":"j1","model":{"name":"fraud/v2 é?#%..\\u0026x","n":9007199254740993,"ok":true,"none":null,"tags":["a"]},"empty":"","dots":"..","nul":"a\u0000b","nl":"a\\nb"}';
-        }
-
-        location = /id { return 200 '"m7"'; }
-        location = /list { return 200 '["m7"]'; }
-        location = /status { return 418; }
-        location = /empty { return 204; }
-        location = /hdr { return 200 '{"x":"$http_x","y":"$http_y"}'; }
-        location /at { return 200 '{"at":"$request_uri"}'; }
-    }
+    location = /id { return 200 '"m7"'; }
+    location = /list { return 200 '["m7"]'; }
+    location = /status { return 418; }
+    location = /empty { return 204; }
+    location = /hdr { return 200 '{"x":"$http_x","y":"$http_y"}'; }
+    location /at { return 200 '{"at":"$request_uri"}'; }
 EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\nmlsec_errors on;\n"
-                                . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
 
 no_long_string();
 run_tests();

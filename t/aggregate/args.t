@@ -4,36 +4,13 @@
 # args= of mlsec_call: which of the client's arguments a part gets.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location / {
-            return 200 '"$request_uri"';
-        }
+parts(service => <<'EOT');
+    location / {
+        return 200 '"$request_uri"';
     }
 EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    $block->set_value(http_config => $Http);
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
 
 run_tests();
 

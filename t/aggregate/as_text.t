@@ -4,59 +4,16 @@
 # as= of mlsec_call: a body that is no JSON becomes a string.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /plain { default_type text/plain; return 200 "he said \"hi\"\\ \t\r\n"; }
-        location = /json { return 200 '{"a":1}'; }
-        location = /empty { return 204; }
-        location = /none { return 200 ''; }
-        location = /500 { return 500 'boom'; }
-        location / { root $TEST_NGINX_HTML_DIR; }
-    }
+parts(fixed => 1, service => <<'EOT');
+    location = /plain { default_type text/plain; return 200 "he said \"hi\"\\ \t\r\n"; }
+    location = /json { return 200 '{"a":1}'; }
+    location = /empty { return 204; }
+    location = /none { return 200 ''; }
+    location = /500 { return 500 'boom'; }
+    location / { root $TEST_NGINX_HTML_DIR; }
 EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
 
 run_tests();
 

@@ -5,45 +5,28 @@
 # and to no other.
 
 use Test::Nginx::Socket 'no_plan';
-
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
+use MlsecTest::Parts;
 
 our $Big = '0123456789abcdef' x 1024;
 
 # the body is put into a header on its way from one server to the next
 
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-        keepalive 4;
+parts(upstream => 'keepalive 4;', service => <<'SERVICE', http => <<'HTTP');
+    location / {
+        proxy_set_header X-Body $request_body;
+        proxy_set_header X-Length $content_length;
+        proxy_set_header X-Method $request_method;
+        proxy_set_header X-Coding $http_transfer_encoding;
+        proxy_set_header Content-Length "";
+        proxy_pass_request_body off;
+        proxy_method GET;
+        proxy_pass http://unix:$TEST_NGINX_HTML_DIR/sink.sock;
+        proxy_buffer_size 64k;
+        proxy_buffers 8 64k;
     }
-
+SERVICE
     large_client_header_buffers 4 64k;
     client_body_buffer_size 64k;
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-
-        location / {
-            proxy_set_header X-Body $request_body;
-            proxy_set_header X-Length $content_length;
-            proxy_set_header X-Method $request_method;
-            proxy_set_header X-Coding $http_transfer_encoding;
-            proxy_set_header Content-Length "";
-            proxy_pass_request_body off;
-            proxy_method GET;
-            proxy_pass http://unix:$TEST_NGINX_HTML_DIR/sink.sock;
-            proxy_buffer_size 64k;
-            proxy_buffers 8 64k;
-        }
-    }
 
     server {
         listen unix:$TEST_NGINX_HTML_DIR/sink.sock;
@@ -52,15 +35,7 @@ our $Http = <<'EOT';
             return 200 '["$http_x_method","$http_x_length","$http_x_coding","$http_x_body"]';
         }
     }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    $block->set_value(http_config => $Http);
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
+HTTP
 
 run_tests();
 

@@ -5,52 +5,22 @@
 # response header of a part reaches the client.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /none { return 200 '1'; }
-        location = /60 { add_header Cache-Control max-age=60; return 200 '1'; }
-        location = /300 { add_header Cache-Control "public, max-age=300, s-maxage=20"; return 200 '1'; }
-        location = /p60 { add_header Cache-Control "Public , MAX-AGE=\"60\",s-maxage=30"; return 200 '1'; }
-        location = /private { add_header Cache-Control "private, max-age=600"; return 200 '1'; }
-        location = /no-store { add_header Cache-Control no-store; return 200 '1'; }
-        location = /no-cache { add_header Cache-Control no-cache; return 200 '1'; }
-        location = /must { add_header Cache-Control "max-age=30, must-revalidate"; return 200 '1'; }
-        location = /odd { add_header Cache-Control "max-age=x, made-up=\"a, no-store\""; return 200 '1'; }
-        location = /two { add_header Cache-Control max-age=60; add_header Cache-Control no-store; return 200 '1'; }
-        location = /500 { add_header Cache-Control max-age=60 always; return 500; }
-        location = /cookie { add_header Set-Cookie a=b; add_header ETag '"x"'; add_header X-Own 1; add_header Last-Modified "Tue, 15 Nov 1994 08:12:31 GMT"; add_header Link x; add_header Vary Cookie; return 200 '1'; }
-    }
+parts(service => <<'EOT');
+    location = /none { return 200 '1'; }
+    location = /60 { add_header Cache-Control max-age=60; return 200 '1'; }
+    location = /300 { add_header Cache-Control "public, max-age=300, s-maxage=20"; return 200 '1'; }
+    location = /p60 { add_header Cache-Control "Public , MAX-AGE=\"60\",s-maxage=30"; return 200 '1'; }
+    location = /private { add_header Cache-Control "private, max-age=600"; return 200 '1'; }
+    location = /no-store { add_header Cache-Control no-store; return 200 '1'; }
+    location = /no-cache { add_header Cache-Control no-cache; return 200 '1'; }
+    location = /must { add_header Cache-Control "max-age=30, must-revalidate"; return 200 '1'; }
+    location = /odd { add_header Cache-Control "max-age=x, made-up=\"a, no-store\""; return 200 '1'; }
+    location = /two { add_header Cache-Control max-age=60; add_header Cache-Control no-store; return 200 '1'; }
+    location = /500 { add_header Cache-Control max-age=60 always; return 500; }
+    location = /cookie { add_header Set-Cookie a=b; add_header ETag '"x"'; add_header X-Own 1; add_header Last-Modified "Tue, 15 Nov 1994 08:12:31 GMT"; add_header Link x; add_header Vary Cookie; return 200 '1'; }
 EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
 
 run_tests();
 

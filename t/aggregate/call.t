@@ -4,12 +4,10 @@
 # mlsec_call: where a part goes, and how values get into its URI.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
 BEGIN {
-    use Cwd;
     use File::Temp;
-
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
 
     # a certificate that nobody has signed
 
@@ -21,46 +19,24 @@ BEGIN {
         or die "cannot make a certificate: openssl req failed\n";
 }
 
-repeat_each(2);
+parts(service => <<'SERVICE', http => <<'HTTP');
+    listen unix:$TEST_NGINX_HTML_DIR/tls.sock ssl;
+    ssl_certificate $TEST_NGINX_MLSEC_TLS/cert.pem;
+    ssl_certificate_key $TEST_NGINX_MLSEC_TLS/key.pem;
 
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
+    location / {
+        return 200 '{"uri":"$request_uri"}';
     }
 
+    location /who {
+        return 200 '{"scheme":"$scheme","host":"$http_host",
+                     "sni":"$ssl_server_name"}';
+    }
+SERVICE
     upstream tls {
         server unix:$TEST_NGINX_HTML_DIR/tls.sock;
     }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        listen unix:$TEST_NGINX_HTML_DIR/tls.sock ssl;
-        ssl_certificate $TEST_NGINX_MLSEC_TLS/cert.pem;
-        ssl_certificate_key $TEST_NGINX_MLSEC_TLS/key.pem;
-
-        location / {
-            return 200 '{"uri":"$request_uri"}';
-        }
-
-        location /who {
-            return 200 '{"scheme":"$scheme","host":"$http_host",
-                         "sni":"$ssl_server_name"}';
-        }
-    }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
+HTTP
 
 run_tests();
 

@@ -5,25 +5,9 @@
 # what is said then.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-our $Http = <<'EOT';
-    upstream u {
-        server 127.0.0.1:1;
-    }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    $block->set_value(http_config => $Http);
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
+parts(repeat => 1);
 
 no_long_string();
 run_tests();

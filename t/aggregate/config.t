@@ -4,30 +4,9 @@
 # What does not load, and what is said then.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-our $Http = <<'EOT';
-    upstream u {
-        server 127.0.0.1:1;
-    }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    if ($block->name !~ /without the include/) {
-        $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                    . "/mlsec_parts.conf;\n" . $block->config);
-    }
-});
+parts(repeat => 1);
 
 run_tests();
 
@@ -312,6 +291,7 @@ qr/unknown upstream "nope" in "mlsec_call", expected the name of an "upstream" b
 
 
 === a call without the include
+--- no_parts
 --- config
     location = /t { mlsec_call a http://u/x; }
 --- must_die
@@ -348,6 +328,7 @@ qr/"mlsec_call" to an upstream in a server without "mlsec_parts", add "include m
 
 
 === mlsec_parts without the include in a location with a path
+--- no_parts
 --- config
     location /x/ { mlsec_parts; }
 --- must_die
@@ -360,6 +341,7 @@ qr/"mlsec_call" to an upstream in a server without "mlsec_parts", add "include m
 
 
 === mlsec_parts without the include in the server
+--- no_parts
 --- config
     mlsec_parts;
 --- must_die

@@ -4,60 +4,17 @@
 # drop= of mlsec_call: the members that go.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /o { return 200 ' { "z": 1.10 , "a" : { "b" : [ 1, 2 ] , "c":"x y" } , "l": [ {"k":1,"m":2}, 5, {"m" : 3}, [{"k":9}] ] , "n":null } '; }
-        location = /dup { return 200 '{"a":1,"b":2,"a":3}'; }
-        location = /esc { return 200 '{"\u0061":1,"b":2}'; }
-        location = /arr { return 200 '[{"k":1,"m":2},{"k":3}]'; }
-        location = /num { return 200 '12'; }
-        location = /str { return 200 '"x"'; }
-        location = /empty { return 204; }
-    }
+parts(fixed => 1, service => <<'EOT');
+    location = /o { return 200 ' { "z": 1.10 , "a" : { "b" : [ 1, 2 ] , "c":"x y" } , "l": [ {"k":1,"m":2}, 5, {"m" : 3}, [{"k":9}] ] , "n":null } '; }
+    location = /dup { return 200 '{"a":1,"b":2,"a":3}'; }
+    location = /esc { return 200 '{"\u0061":1,"b":2}'; }
+    location = /arr { return 200 '[{"k":1,"m":2},{"k":3}]'; }
+    location = /num { return 200 '12'; }
+    location = /str { return 200 '"x"'; }
+    location = /empty { return 204; }
 EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
 
 run_tests();
 

@@ -4,66 +4,23 @@
 # foreach= of mlsec_call: a call for each element of a list.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-
-        location = /jobs { return 200 '{"jobs":[{"id":"a"},{"id":"b","model":"m/1"},{"id":"c","model":null}],"ids":["x",2,true],"none":[],"null":null,"one":"solo"}'; }
-        location = /ids { return 200 '["a","b","c"]'; }
-        location = /odd { return 200 '["a/b","..",".","","x\u0000y",{"id":1},[2],null,"é ?&","z\\nz"]'; }
-        location = /big { return 200 '[9007199254740993,1.10,-0]'; }
-        location = /hdr { return 200 '"$http_x"'; }
-        location /at { return 200 '{"at":"$request_uri","pad":[1]}'; }
-        location = /item/b { return 500 '{"no":1}'; }
-        location = /item/bad { return 200 '{'; }
-        location ~ ^/item/(.*)$ { return 200 ' {"id":"$1"} '; }
-        location = /text/b { return 404; }
-        location ~ ^/text/(.*)$ { return 200 'it is "$1"'; }
-        location ~ ^/list/(.*)$ { return 200 '[{"of":"$1","n":[1,2]}]'; }
-        location /all { return 500; }
-    }
+parts(fixed => 1, config => 'mlsec_errors on;', service => <<'EOT');
+    location = /jobs { return 200 '{"jobs":[{"id":"a"},{"id":"b","model":"m/1"},{"id":"c","model":null}],"ids":["x",2,true],"none":[],"null":null,"one":"solo"}'; }
+    location = /ids { return 200 '["a","b","c"]'; }
+    location = /odd { return 200 '["a/b","..",".","","x\u0000y",{"id":1},[2],null,"é ?&","z\\nz"]'; }
+    location = /big { return 200 '[9007199254740993,1.10,-0]'; }
+    location = /hdr { return 200 '"$http_x"'; }
+    location /at { return 200 '{"at":"$request_uri","pad":[1]}'; }
+    location = /item/b { return 500 '{"no":1}'; }
+    location = /item/bad { return 200 '{'; }
+    location ~ ^/item/(.*)$ { return 200 ' {"id":"$1"} '; }
+    location = /text/b { return 404; }
+    location ~ ^/text/(.*)$ { return 200 'it is "$1"'; }
+    location ~ ^/list/(.*)$ { return 200 '[{"of":"$1","n":[1,2]}]'; }
+    location /all { return 500; }
 EOT
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\nmlsec_errors on;\n"
-                                . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
 
 no_long_string();
 run_tests();

@@ -5,44 +5,21 @@
 # The first blocks look at the very bytes that a service receives.
 
 use Test::Nginx::Socket 'no_plan';
-
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
+use MlsecTest::Parts;
 
 our $Reply = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue";
 
-our $Http = <<'EOT';
-    map $arg_m $mapped { default no; "~(.)(.+)" "<$2>"; }
-
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
+parts(service => <<'SERVICE', http => <<'HTTP');
+    location / {
+        return 200 '["$http_host","$http_authorization","$http_accept","$http_x_a","$http_x_b"]';
     }
+SERVICE
+    map $arg_m $mapped { default no; "~(.)(.+)" "<$2>"; }
 
     upstream mock {
         server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location / {
-            return 200 '["$http_host","$http_authorization","$http_accept","$http_x_a","$http_x_b"]';
-        }
-    }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    $block->set_value(http_config => $Http);
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
+HTTP
 
 run_tests();
 

@@ -5,45 +5,20 @@
 # and what "if" and "limit_except" inside of it change.
 
 use Test::Nginx::Socket 'no_plan';
-
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream mock {
-        server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-
-        location = /10 { return 200 '"12345678"'; }
-        location = /o { return 200 '{"o":1}'; }
-        location = /404 { return 404; }
-        location / { return 200 '"$request_uri $request_method"'; }
-    }
-EOT
+use MlsecTest::Parts;
 
 our $Reply = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue";
 
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
+parts(repeat => 1, service => <<'SERVICE', http => <<'HTTP');
+    location = /10 { return 200 '"12345678"'; }
+    location = /o { return 200 '{"o":1}'; }
+    location = /404 { return 404; }
+    location / { return 200 '"$request_uri $request_method"'; }
+SERVICE
+    upstream mock {
+        server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
+HTTP
 
 run_tests();
 

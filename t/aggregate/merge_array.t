@@ -4,49 +4,19 @@
 # mlsec_merge array: the bodies in declared order.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
+parts(service => <<'SERVICE', http => <<'HTTP');
+    location = /1 { return 200 ' { "n" : 1.10 } '; }
+    location = /2 { return 200 '[2, 3]'; }
+    location = /3 { return 200 '"three"'; }
+    location = /204 { return 204; }
+    location = /errors { return 200 '{"errors":[1]}'; }
+SERVICE
     upstream slow {
         server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /1 { return 200 ' { "n" : 1.10 } '; }
-        location = /2 { return 200 '[2, 3]'; }
-        location = /3 { return 200 '"three"'; }
-        location = /204 { return 204; }
-        location = /errors { return 200 '{"errors":[1]}'; }
-    }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
+HTTP
 
 run_tests();
 

@@ -5,69 +5,26 @@
 # members that occur twice is on_conflict=.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
+parts(fixed => 1, service => <<'SERVICE', http => <<'HTTP');
+    location = /ab { return 200 ' { "a" : 1.10 , "b":{"x":1} } '; }
+    location = /cd { return 200 '{"c":3,"d":[4]}'; }
+    location = /bc { return 200 '{"b":"other","c":"other"}'; }
+    location = /b { return 200 '{"b":"third"}'; }
+    location = /esc { return 200 '{"\u0061":2}'; }
+    location = /dup { return 200 '{"a":1,"b":2,"a":3}'; }
+    location = /errors { return 200 '{"errors":["own"],"x":1}'; }
+    location = /empty { return 200 '{}'; }
+    location = /arr { return 200 '[1]'; }
+    location = /str { return 200 '"x"'; }
+    location = /204 { return 204; }
+    location / { root $TEST_NGINX_HTML_DIR; }
+SERVICE
     upstream slow {
         server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /ab { return 200 ' { "a" : 1.10 , "b":{"x":1} } '; }
-        location = /cd { return 200 '{"c":3,"d":[4]}'; }
-        location = /bc { return 200 '{"b":"other","c":"other"}'; }
-        location = /b { return 200 '{"b":"third"}'; }
-        location = /esc { return 200 '{"\u0061":2}'; }
-        location = /dup { return 200 '{"a":1,"b":2,"a":3}'; }
-        location = /errors { return 200 '{"errors":["own"],"x":1}'; }
-        location = /empty { return 200 '{}'; }
-        location = /arr { return 200 '[1]'; }
-        location = /str { return 200 '"x"'; }
-        location = /204 { return 204; }
-        location / { root $TEST_NGINX_HTML_DIR; }
-    }
-EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
+HTTP
 
 run_tests();
 

@@ -4,15 +4,7 @@
 # mlsec_merge namespace, the default: {"NAME": body, ...}.
 
 use Test::Nginx::Socket 'no_plan';
-
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
+use MlsecTest::Parts;
 
 our $Bytes = <<'EOT';
 { "big" : 1e400, "id":9223372036854775809 ,"p":1.10,"z":-0.0E+00,
@@ -20,55 +12,20 @@ our $Bytes = <<'EOT';
 EOT
 chomp $Bytes;
 
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
+parts(fixed => 1, service => <<'SERVICE', http => <<'HTTP');
+    location = /1 { return 200 '{"n":1}'; }
+    location = /2 { return 200 '[2]'; }
+    location = /3 { return 200 '"three"'; }
+    location = /4 { return 200 '4'; }
+    location = /5 { return 200 'true'; }
+    location = /6 { return 200 'null'; }
+    location = /e { return 200 '{"errors":[1]}'; }
+    location / { root $TEST_NGINX_HTML_DIR; }
+SERVICE
     upstream slow {
         server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /1 { return 200 '{"n":1}'; }
-        location = /2 { return 200 '[2]'; }
-        location = /3 { return 200 '"three"'; }
-        location = /4 { return 200 '4'; }
-        location = /5 { return 200 'true'; }
-        location = /6 { return 200 'null'; }
-        location = /e { return 200 '{"errors":[1]}'; }
-        location / { root $TEST_NGINX_HTML_DIR; }
-    }
-EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
+HTTP
 
 run_tests();
 

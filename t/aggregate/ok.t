@@ -4,66 +4,23 @@
 # ok= of mlsec_call: which statuses are an answer.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /200 { return 200 '{"s":200}'; }
-        location = /201 { return 201 '{"s":201}'; }
-        location = /202 { return 202 '{"s":202}'; }
-        location = /204 { return 204; }
-        location = /206 { return 206 '{"s":206}'; }
-        location = /299 { return 299 '{"s":299}'; }
-        location = /300 { add_header Location /200; return 300 '{"s":300}'; }
-        location = /302 { return 302 /200; }
-        location = /304 { return 304; }
-        location = /400 { return 400 '{"s":400}'; }
-        location = /404 { return 404 '{"s":404}'; }
-        location = /410 { return 410 '<html>'; }
-        location = /503 { return 503 '{"s":503}'; }
-    }
+parts(fixed => 1, service => <<'EOT');
+    location = /200 { return 200 '{"s":200}'; }
+    location = /201 { return 201 '{"s":201}'; }
+    location = /202 { return 202 '{"s":202}'; }
+    location = /204 { return 204; }
+    location = /206 { return 206 '{"s":206}'; }
+    location = /299 { return 299 '{"s":299}'; }
+    location = /300 { add_header Location /200; return 300 '{"s":300}'; }
+    location = /302 { return 302 /200; }
+    location = /304 { return 304; }
+    location = /400 { return 400 '{"s":400}'; }
+    location = /404 { return 404 '{"s":404}'; }
+    location = /410 { return 410 '<html>'; }
+    location = /503 { return 503 '{"s":503}'; }
 EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
 
 run_tests();
 

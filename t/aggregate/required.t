@@ -4,83 +4,35 @@
 # required of mlsec_call: what becomes of the answer when such a part fails.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
+parts(fixed => 1, repeat => 1, service => <<'SERVICE', http => <<'HTTP');
+    location = /ok { return 200 '{"ok":1}'; }
+    location = /bad { return 200 '{"ok":'; }
+    location = /302 { return 302 /ok; }
+    location = /400 { return 400 '{"own":400}'; }
+    location = /402 { return 402 '{"own":402}'; }
+    location = /403 { return 403 '{"own":403}'; }
+    location = /404 { return 404 '{"own":404}'; }
+    location = /405 { return 405 '{"own":405}'; }
+    location = /409 { return 409 '{"own":409}'; }
+    location = /410 { return 410 '{"own":410}'; }
+    location = /418 { return 418 '{"own":418}'; }
+    location = /422 { return 422 '{"own":422}'; }
+    location = /500 { return 500 '{"own":500}'; }
+    location = /501 { return 501 '{"own":501}'; }
+    location = /502 { return 502 '{"own":502}'; }
+    location = /503 { return 503 '{"own":503}'; }
+    location = /504 { return 504 '{"own":504}'; }
 
-repeat_each(1);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    upstream down {
-        server 127.0.0.1:1 down;
-        server 127.0.0.1:2 down;
-    }
-
+    location = /401 { add_header WWW-Authenticate 'Bearer realm="x", error="invalid_token"' always; return 401 '{}'; }
+    location = /429 { add_header Retry-After 17 always; return 429 '{}'; }
+    location = /503r { add_header Retry-After 17 always; return 503 '{}'; }
+SERVICE
     upstream mock {
         server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /ok { return 200 '{"ok":1}'; }
-        location = /bad { return 200 '{"ok":'; }
-        location = /302 { return 302 /ok; }
-        location = /400 { return 400 '{"own":400}'; }
-        location = /402 { return 402 '{"own":402}'; }
-        location = /403 { return 403 '{"own":403}'; }
-        location = /404 { return 404 '{"own":404}'; }
-        location = /405 { return 405 '{"own":405}'; }
-        location = /409 { return 409 '{"own":409}'; }
-        location = /410 { return 410 '{"own":410}'; }
-        location = /418 { return 418 '{"own":418}'; }
-        location = /422 { return 422 '{"own":422}'; }
-        location = /500 { return 500 '{"own":500}'; }
-        location = /501 { return 501 '{"own":501}'; }
-        location = /502 { return 502 '{"own":502}'; }
-        location = /503 { return 503 '{"own":503}'; }
-        location = /504 { return 504 '{"own":504}'; }
-
-        location = /401 { add_header WWW-Authenticate 'Bearer realm="x", error="invalid_token"' always; return 401 '{}'; }
-        location = /429 { add_header Retry-After 17 always; return 429 '{}'; }
-        location = /503r { add_header Retry-After 17 always; return 503 '{}'; }
-    }
-EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
+HTTP
 
 run_tests();
 

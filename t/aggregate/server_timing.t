@@ -4,49 +4,13 @@
 # mlsec_server_timing: a Server-Timing metric for each part.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    upstream down {
-        server 127.0.0.1:1 down;
-        server 127.0.0.1:2 down;
-    }
-
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /ok { return 200 '{"ok":1}'; }
-        location = /bad { return 200 '{'; }
-        location = /404 { return 404 '{}'; }
-    }
+parts(service => <<'EOT');
+    location = /ok { return 200 '{"ok":1}'; }
+    location = /bad { return 200 '{'; }
+    location = /404 { return 404 '{}'; }
 EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
 
 run_tests();
 

@@ -5,25 +5,14 @@
 # slowest, how many attempts.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(1);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
+parts(repeat => 1, service => <<'SERVICE', http => <<'HTTP');
+    location = /ok { return 200 '{"ok":1}'; }
+    location = /bad { return 200 '{'; }
+    location = /404 { return 404 '{}'; }
+    location = /part { return 200 '["$http_x_part","$http_x_url"]'; }
+SERVICE
     upstream pair {
         server unix:$TEST_NGINX_HTML_DIR/nobody.sock max_fails=0;
         server unix:$TEST_NGINX_HTML_DIR/u.sock;
@@ -36,26 +25,7 @@ our $Http = <<'EOT';
     log_format vars '<$uri|$mlsec_parts|$mlsec_failed|$mlsec_slowest|$mlsec_slowest_ms|$mlsec_attempts>';
     log_format json escape=json '{"uri":"$request_uri","ua":"$http_user_agent","failed":"$mlsec_failed","id":"$mlsec_request_id"}';
     access_log logs/access.log vars;
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /ok { return 200 '{"ok":1}'; }
-        location = /bad { return 200 '{'; }
-        location = /404 { return 404 '{}'; }
-        location = /part { return 200 '["$http_x_part","$http_x_url"]'; }
-    }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
+HTTP
 
 run_tests();
 

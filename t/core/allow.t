@@ -4,48 +4,12 @@
 # mlsec_allow: methods, and what 405 says.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /405 { add_header Allow PURGE always; return 405 mine; }
-        location / { return 200 '{"m":"$request_method"}'; }
-    }
+parts(fixed => 1, service => <<'EOT');
+    location = /405 { add_header Allow PURGE always; return 405 mine; }
+    location / { return 200 '{"m":"$request_method"}'; }
 EOT
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
 
 no_long_string();
 run_tests();

@@ -5,64 +5,19 @@
 # what others have written goes through.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(1);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
+parts(fixed => 1, repeat => 1, service => <<'SERVICE', http => <<'HTTP');
+    location = /html { default_type text/html; return 500 "<h1>own</h1>\n"; }
+    location = /json { default_type application/json; add_header X-Own 1 always; return 422 '{"detail":"own"}'; }
+    location = /empty { return 503; }
+    location = /ok { return 200 '{"ok":1}'; }
+    location = /401 { default_type text/plain; add_header WWW-Authenticate Basic always; return 401 "no\n"; }
+SERVICE
     upstream mock {
         server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /html { default_type text/html; return 500 "<h1>own</h1>\n"; }
-        location = /json { default_type application/json; add_header X-Own 1 always; return 422 '{"detail":"own"}'; }
-        location = /empty { return 503; }
-        location = /ok { return 200 '{"ok":1}'; }
-        location = /401 { default_type text/plain; add_header WWW-Authenticate Basic always; return 401 "no\n"; }
-    }
-EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . ($block->config || ""));
-    if (!defined $block->response_body_filters) {
-        $block->set_value(response_body_filters => [\&fixed]);
-    }
-});
+HTTP
 
 run_tests();
 

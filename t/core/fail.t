@@ -4,59 +4,16 @@
 # mlsec_fail: a constant error.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    upstream dead {
-        server unix:$TEST_NGINX_HTML_DIR/nobody.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /ok { return 200 '{"ok":1}'; }
-        location = /422 { default_type application/json; return 422 '{"secret":[1.10, 2]}'; }
-        location = /500 { default_type text/html; return 500 "<p>\"stack\"</p>"; }
-        location = /503 { error_page 503 /empty.txt; return 503; }
-        location = /bad { return 200 '{"secret":'; }
-        location / { root $TEST_NGINX_HTML_DIR; error_page 404 =500 /big.txt; }
-    }
+parts(fixed => 1, service => <<'EOT');
+    location = /ok { return 200 '{"ok":1}'; }
+    location = /422 { default_type application/json; return 422 '{"secret":[1.10, 2]}'; }
+    location = /500 { default_type text/html; return 500 "<p>\"stack\"</p>"; }
+    location = /503 { error_page 503 /empty.txt; return 503; }
+    location = /bad { return 200 '{"secret":'; }
+    location / { root $TEST_NGINX_HTML_DIR; error_page 404 =500 /big.txt; }
 EOT
-
-# what differs from run to run
-
-sub fixed {
-    my $body = shift;
-
-    $body =~ s/"elapsed_ms":\d+/"elapsed_ms":0/g;
-    $body =~ s/"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"/"timestamp":"T"/;
-    $body =~ s/"request_id":"[0-9a-f]{32}"/"request_id":"R"/;
-
-    return $body;
-}
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-    $block->set_value(response_body_filters => [\&fixed]);
-});
 
 run_tests();
 

@@ -5,42 +5,19 @@
 # The client's own count only behind a proxy that realip trusts.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
+parts(service => <<'SERVICE', config => <<'CONFIG');
+    location / {
+        return 200 '"$http_x_forwarded_for|$http_x_forwarded_proto|$http_x_forwarded_host"';
     }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location / {
-            return 200 '"$http_x_forwarded_for|$http_x_forwarded_proto|$http_x_forwarded_host"';
-        }
-    }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    $block->set_value(http_config => $Http);
-    $block->set_value(config => <<'EOT' . $block->config);
-    include $TEST_NGINX_MLSEC_CONF/mlsec_parts.conf;
+SERVICE
     location = /t { mlsec_call a http://u/; }
     location = /local { proxy_pass http://u/; }
     location = /v {
         return 200 '$mlsec_forwarded_for|$mlsec_forwarded_proto|$mlsec_forwarded_host';
     }
-EOT
-});
+CONFIG
 
 run_tests();
 

@@ -5,37 +5,19 @@
 # the same in every part, in the envelope and in the log.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
+parts(service => <<'SERVICE', http => <<'HTTP', config => <<'CONFIG');
+    access_log off;
+    location / {
+        return 200 '"$http_x_request_id"';
     }
-
+    location = /id {
+        return 200 '"$mlsec_request_id"';
+    }
+SERVICE
     log_format id '[$mlsec_request_id] [$sent_http_x_id]';
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        access_log off;
-        location / {
-            return 200 '"$http_x_request_id"';
-        }
-        location = /id {
-            return 200 '"$mlsec_request_id"';
-        }
-    }
-EOT
-
-our $Config = <<'EOT';
-    include $TEST_NGINX_MLSEC_CONF/mlsec_parts.conf;
+HTTP
     mlsec_errors on;
     access_log logs/access.log id;
     location = /t {
@@ -51,14 +33,7 @@ our $Config = <<'EOT';
     }
     location = /local { proxy_pass http://u/; }
     location = /e { add_header X-Id $mlsec_request_id always; return 403; }
-EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    $block->set_value(http_config => $Http);
-    $block->set_value(config => $Config);
-});
+CONFIG
 
 run_tests();
 

@@ -14,17 +14,13 @@
  */
 
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <lib/audit/mlsec_audit_verify.h>
+#include <mlsec_cli/mlsec_cli.h>
 
 
 typedef struct {
@@ -34,6 +30,9 @@ typedef struct {
     int           ended;
     int           quiet;
 } options_t;
+
+
+const char  mlsec_cli_name[] = "mlsec-audit";
 
 
 static const char  usage[] =
@@ -47,107 +46,13 @@ static const char  usage[] =
     "Exit code 0: good; 1: not; 2: it could not be found out.\n";
 
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
-die(const char *fmt, ...)
-{
-    va_list  args;
-
-    fputs("mlsec-audit: ", stderr);
-    va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(2);
-}
-
-
-/* Memory lives as long as the program. */
-
-static void *
-get_memory(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return malloc(size);
-}
-
-
-static const mlsec_mem_t  memory = { get_memory, NULL };
-
-
-static mlsec_str_t
-read_all(int fd, const char *name)
-{
-    char     *p;
-    size_t    len, room;
-    ssize_t   n;
-
-    p = NULL;
-    len = 0;
-    room = 0;
-
-    for ( ;; ) {
-
-        if (len == room) {
-            room = room ? 2 * room : 1 << 16;
-            p = realloc(p, room);
-
-            if (p == NULL) {
-                die("no memory");
-            }
-        }
-
-        n = read(fd, p + len, room - len);
-
-        if (n == 0) {
-            return (mlsec_str_t) { (unsigned char *) p, len };
-        }
-
-        if (n < 0 && errno != EINTR) {
-            die("cannot read \"%s\": %s", name, strerror(errno));
-        }
-
-        len += n > 0 ? (size_t) n : 0;
-    }
-}
-
-
 /* A log may be larger than the memory: it is mapped where that can be done. */
 
 static mlsec_str_t
 read_file(const char *name)
 {
-    int           fd;
-    void         *p;
-    struct stat   st;
-    mlsec_str_t   text;
-
-    fd = strcmp(name, "-") == 0 ? STDIN_FILENO
-                                : open(name, O_RDONLY|O_CLOEXEC);
-
-    if (fd == -1 || fstat(fd, &st) == -1) {
-        die("cannot open \"%s\": %s", name, strerror(errno));
-    }
-
-    if (S_ISREG(st.st_mode) && st.st_size > 0) {
-        p = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-        if (p == MAP_FAILED) {
-            die("cannot read \"%s\": %s", name, strerror(errno));
-        }
-
-        text.data = p;
-        text.len = (size_t) st.st_size;
-
-    } else {
-        text = read_all(fd, name);
-    }
-
-    if (fd != STDIN_FILENO) {
-        close(fd);
-    }
-
-    return text;
+    return strcmp(name, "-") == 0 ? mlsec_cli_read(STDIN_FILENO, name)
+                                  : mlsec_cli_file(name);
 }
 
 
@@ -217,8 +122,8 @@ read_heads(mlsec_audit_verify_t *v, const char *name)
             || n != (int) line.len || strlen(chain) != 16
             || strlen(hash) != 64)
         {
-            die("\"%s\": expected lines that \"mlsec-audit heads\" printed",
-                name);
+            mlsec_cli_die("\"%s\": expected lines that \"mlsec-audit heads\""
+                          " printed", name);
         }
 
         memcpy(head.chain, chain, MLSEC_AUDIT_NAME);
@@ -229,7 +134,8 @@ read_heads(mlsec_audit_verify_t *v, const char *name)
         }
 
         if (mlsec_audit_verify_expect(v, &head) != MLSEC_OK) {
-            die("\"%s\": more than %d lines", name, MLSEC_AUDIT_EXPECT);
+            mlsec_cli_die("\"%s\": more than %d lines", name,
+                          MLSEC_AUDIT_EXPECT);
         }
     }
 }
@@ -242,7 +148,7 @@ read_lines(mlsec_audit_verify_t *v, const options_t *o)
     mlsec_str_t  text, line;
 
     if (o->nfiles == 0) {
-        die("no FILE is given");
+        mlsec_cli_die("no FILE is given");
     }
 
     for (i = 0; i < o->nfiles; i++) {
@@ -252,7 +158,7 @@ read_lines(mlsec_audit_verify_t *v, const options_t *o)
         while (next_line(&text, &line)) {
 
             if (mlsec_audit_verify_line(v, line) != MLSEC_OK) {
-                die("no memory");
+                mlsec_cli_die("no memory");
             }
         }
     }
@@ -330,7 +236,7 @@ parse(options_t *o, int argc, char **argv)
             o->heads = argv[++i];
 
         } else if (strncmp(argv[i], "--", 2) == 0) {
-            die("\"%s\" is unknown or has no value", argv[i]);
+            mlsec_cli_die("\"%s\" is unknown or has no value", argv[i]);
 
         } else {
             argv[o->nfiles++] = argv[i];
@@ -360,10 +266,11 @@ main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0) {
             parse(&o, argc, argv);
 
-            if (mlsec_audit_verify_init(&v, &memory, commands[i].report, &o)
+            if (mlsec_audit_verify_init(&v, &mlsec_cli_memory,
+                                        commands[i].report, &o)
                 != MLSEC_OK)
             {
-                die("OpenSSL has no SHA-256");
+                mlsec_cli_die("OpenSSL has no SHA-256");
             }
 
             return commands[i].run(&v, &o);

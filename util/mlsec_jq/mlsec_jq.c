@@ -17,9 +17,13 @@
 #include <lib/filter/mlsec_filter.h>
 #include <lib/json/mlsec_json.h>
 #include <lib/mlsec_text.h>
+#include <mlsec_cli/mlsec_cli.h>
 
 
 #define MAX_VARS  64
+
+
+const char  mlsec_cli_name[] = "mlsec-jq";
 
 
 typedef struct {
@@ -95,15 +99,6 @@ arena_free(piece_t **pieces)
 
 
 static void
-die(const char *what, const char *name)
-{
-    fprintf(stderr, "mlsec-jq: %s%s%s\n", what, name == NULL ? "" : " ",
-            name == NULL ? "" : name);
-    exit(2);
-}
-
-
-static void
 put(text_t *t, const void *data, size_t len)
 {
     if (t->room - t->len < len + 1) {
@@ -111,7 +106,7 @@ put(text_t *t, const void *data, size_t len)
         t->data = realloc(t->data, t->room);
 
         if (t->data == NULL) {
-            die("out of memory", NULL);
+            mlsec_cli_die("out of memory");
         }
     }
 
@@ -235,7 +230,7 @@ quote(text_t *t, mlsec_str_t raw)
     p = malloc(len + 1);
 
     if (p == NULL) {
-        die("out of memory", NULL);
+        mlsec_cli_die("out of memory");
     }
 
     (void) mlsec_text_escape(p, raw);
@@ -424,7 +419,7 @@ static void
 add_variable(options_t *o, const char *name, mlsec_str_t text)
 {
     if (o->nvars == MAX_VARS) {
-        die("too many variables", NULL);
+        mlsec_cli_die("too many variables");
     }
 
     o->names[o->nvars].data = (const unsigned char *) name;
@@ -592,14 +587,14 @@ long_option(options_t *o, const char *p, char **next)
     }
 
     if (next[0] == NULL) {
-        die("an option without its value, or unknown: --", p);
+        mlsec_cli_die("an option without its value, or unknown: --%s", p);
     }
 
     if (strcmp(p, "indent") == 0) {
         i = (size_t) atoi(next[0]);
 
         if (i > 7) {
-            die("Cannot indent more than 7 characters", NULL);
+            mlsec_cli_die("Cannot indent more than 7 characters");
         }
 
         o->style.indent = (unsigned) i & 7;
@@ -615,7 +610,7 @@ long_option(options_t *o, const char *p, char **next)
         o->program_file = next[0];
 
     } else {
-        die("Unknown arguments: --", p);
+        mlsec_cli_die("Unknown arguments: --%s", p);
     }
 
     return 1;
@@ -701,7 +696,7 @@ compile(options_t *o)
     }
 
     if (rc != MLSEC_OK) {
-        die("out of memory", NULL);
+        mlsec_cli_die("out of memory");
     }
 
     o->filter = filter;
@@ -751,7 +746,7 @@ main(int argc, char **argv)
     run_all(&o, text);
 
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        die("writing output failed", NULL);
+        mlsec_cli_die("writing output failed");
     }
 
     if (o.status == 0 && o.exit_status && o.last_false != 0) {

@@ -19,15 +19,16 @@
 
 #include <errno.h>
 #include <jwt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <lib/auth/mlsec_base64url.h>
 #include <lib/auth/mlsec_jwt.h>
+#include <mlsec_cli/mlsec_cli.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -62,6 +63,9 @@ typedef struct {
 } options_t;
 
 
+const char  mlsec_cli_name[] = "mlsec-token";
+
+
 static const char  usage[] =
     "usage: mlsec-token keygen [--type rsa|ec|ed25519|oct] --out FILE\n"
     "       mlsec-token jwks --key FILE [--kid ID]\n"
@@ -78,96 +82,14 @@ static const char  usage[] =
     "list or \"all\" (default RS256,PS256,ES256,EdDSA).\n";
 
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
-die(const char *fmt, ...)
-{
-    va_list  args;
-
-    fputs("mlsec-token: ", stderr);
-    va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(2);
-}
-
-
-/* Memory lives as long as the program. */
-
-static void *
-get_memory(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return malloc(size);
-}
-
-
-static const mlsec_mem_t  memory = { get_memory, NULL };
-
-
-static void *
-need(void *p)
-{
-    if (p == NULL) {
-        die("no memory");
-    }
-
-    return p;
-}
-
-
 static mlsec_str_t
-read_stream(FILE *f, const char *name)
+key_file(const options_t *o)
 {
-    size_t          n, len, room;
-    mlsec_str_t     text;
-    unsigned char  *p;
-
-    len = 0;
-    room = 4096;
-    p = need(malloc(room));
-
-    while ((n = fread(p + len, 1, room - len, f)) != 0) {
-        len += n;
-
-        if (len == room) {
-            room *= 2;
-            p = need(realloc(p, room));
-        }
+    if (o->key == NULL) {
+        mlsec_cli_die("--key is missing");
     }
 
-    if (ferror(f)) {
-        die("cannot read %s", name);
-    }
-
-    text.data = p;
-    text.len = len;
-
-    return text;
-}
-
-
-static mlsec_str_t
-read_file(const char *name)
-{
-    FILE         *f;
-    mlsec_str_t   text;
-
-    if (name == NULL) {
-        die("--key is missing");
-    }
-
-    f = fopen(name, "r");
-
-    if (f == NULL) {
-        die("cannot open \"%s\": %s", name, strerror(errno));
-    }
-
-    text = read_stream(f, name);
-    fclose(f);
-
-    return text;
+    return mlsec_cli_file(o->key);
 }
 
 
@@ -184,7 +106,7 @@ read_token(const options_t *o)
         return text;
     }
 
-    text = read_stream(stdin, "stdin");
+    text = mlsec_cli_read(STDIN_FILENO, "stdin");
 
     if (text.len != 0 && text.data[text.len - 1] == '\n') {
         text.len--;
@@ -204,7 +126,7 @@ number(const char *text, const char *option)
     n = strtoll(text, &end, 10);
 
     if (errno || end == text || *end != '\0' || n < 0) {
-        die("%s \"%s\": expected a number of seconds", option, text);
+        mlsec_cli_die("%s \"%s\": expected a number of seconds", option, text);
     }
 
     return n;
@@ -224,7 +146,7 @@ duration(const char *text)
     unit = 1;
 
     if (len == 0 || len >= sizeof(number_text)) {
-        die("--ttl \"%s\": expected a time such as 1h", text);
+        mlsec_cli_die("--ttl \"%s\": expected a time such as 1h", text);
     }
 
     memcpy(number_text, text, len + 1);
@@ -250,7 +172,7 @@ create_secret(const char *name)
     mode_t   mask;
 
     if (name == NULL) {
-        die("--out is missing");
+        mlsec_cli_die("--out is missing");
     }
 
     mask = umask(077);
@@ -258,7 +180,7 @@ create_secret(const char *name)
     umask(mask);
 
     if (f == NULL) {
-        die("cannot make \"%s\": %s", name, strerror(errno));
+        mlsec_cli_die("cannot make \"%s\": %s", name, strerror(errno));
     }
 
     return f;
@@ -271,7 +193,7 @@ write_bytes(FILE *f, mlsec_str_t bytes)
     size_t          n;
     unsigned char  *text;
 
-    text = need(malloc(mlsec_base64url_encoded(bytes.len) + 1));
+    text = mlsec_cli_need(malloc(mlsec_base64url_encoded(bytes.len) + 1));
     n = mlsec_base64url_encode(text, bytes);
     fwrite(text, 1, n, f);
     free(text);
@@ -299,7 +221,7 @@ keygen(const options_t *o)
         pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 
     } else if (strcmp(type, "oct") != 0) {
-        die("--type \"%s\": expected rsa, ec, ed25519 or oct", type);
+        mlsec_cli_die("--type \"%s\": expected rsa, ec, ed25519 or oct", type);
     }
 
     f = create_secret(o->out);
@@ -307,7 +229,7 @@ keygen(const options_t *o)
     if (strcmp(type, "oct") == 0) {
 
         if (RAND_bytes(secret, sizeof(secret)) != 1) {
-            die("no random bytes");
+            mlsec_cli_die("no random bytes");
         }
 
         fputs("{\"kty\":\"oct\",\"k\":\"", f);
@@ -318,13 +240,13 @@ keygen(const options_t *o)
                || PEM_write_PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL)
                   != 1)
     {
-        die("OpenSSL makes no key of type %s", type);
+        mlsec_cli_die("OpenSSL makes no key of type %s", type);
     }
 
     EVP_PKEY_free(pkey);
 
     if (fclose(f) != 0) {
-        die("cannot write \"%s\"", o->out);
+        mlsec_cli_die("cannot write \"%s\"", o->out);
     }
 
     return 0;
@@ -337,12 +259,12 @@ private_key(mlsec_str_t text)
     BIO       *bio;
     EVP_PKEY  *pkey;
 
-    bio = need(BIO_new_mem_buf(text.data, (int) text.len));
+    bio = mlsec_cli_need(BIO_new_mem_buf(text.data, (int) text.len));
     pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *) "");
     BIO_free(bio);
 
     if (pkey == NULL) {
-        die("the key is not a private key in PEM");
+        mlsec_cli_die("the key is not a private key in PEM");
     }
 
     return pkey;
@@ -360,13 +282,13 @@ print_number(EVP_PKEY *pkey, const char *member, const char *param,
     bn = NULL;
 
     if (EVP_PKEY_get_bn_param(pkey, param, &bn) != 1) {
-        die("the key has no \"%s\"", member);
+        mlsec_cli_die("the key has no \"%s\"", member);
     }
 
     len = size ? (int) size : BN_num_bytes(bn);
 
     if (len > (int) sizeof(bytes) || BN_bn2binpad(bn, bytes, len) != len) {
-        die("the key is too large");
+        mlsec_cli_die("the key is too large");
     }
 
     printf(",\"%s\":\"", member);
@@ -384,11 +306,11 @@ jwks(const options_t *o)
     EVP_PKEY       *pkey;
     unsigned char   raw[32];
 
-    pkey = private_key(read_file(o->key));
+    pkey = private_key(key_file(o));
     fputs("{\"keys\":[{\"use\":\"sig\"", stdout);
 
     if (o->kid != NULL) {
-        kid = need(json_string(o->kid));
+        kid = mlsec_cli_need(json_string(o->kid));
         fputs(",\"kid\":", stdout);
         json_dumpf(kid, stdout, JSON_ENCODE_ANY);
         json_decref(kid);
@@ -410,7 +332,7 @@ jwks(const options_t *o)
         len = sizeof(raw);
 
         if (EVP_PKEY_get_raw_public_key(pkey, raw, &len) != 1) {
-            die("the key has no public half");
+            mlsec_cli_die("the key has no public half");
         }
 
         fputs(",\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"alg\":\"EdDSA\",\"x\":\"",
@@ -419,7 +341,7 @@ jwks(const options_t *o)
         putchar('"');
 
     } else {
-        die("the key is none of RSA, P-256, Ed25519");
+        mlsec_cli_die("the key is none of RSA, P-256, Ed25519");
     }
 
     puts("}]}");
@@ -442,13 +364,13 @@ secret_of(mlsec_str_t text)
     jwk = mlsec_claims_parse(text, MLSEC_CLAIMS_DEPTH);
 
     if (jwk == NULL || mlsec_claims_string(jwk, "k", &k) != MLSEC_OK) {
-        die("the key is neither PEM nor a JWK of type oct");
+        mlsec_cli_die("the key is neither PEM nor a JWK of type oct");
     }
 
-    bytes = need(malloc(mlsec_base64url_decoded(k.len)));
+    bytes = mlsec_cli_need(malloc(mlsec_base64url_decoded(k.len)));
 
     if (mlsec_base64url_decode(bytes, &len, k) != MLSEC_OK) {
-        die("\"k\" is not base64url");
+        mlsec_cli_die("\"k\" is not base64url");
     }
 
     json_decref(jwk);
@@ -461,14 +383,14 @@ static json_t *
 list_of(const mlsec_str_t *list, size_t n)
 {
     size_t   i;
-    json_t  *array;
+    json_t  *array, *name;
 
-    array = need(json_array());
+    array = mlsec_cli_need(json_array());
 
     for (i = 0; i < n; i++) {
-        json_array_append_new(array,
-                              need(json_stringn((const char *) list[i].data,
-                                                list[i].len)));
+        name = mlsec_cli_need(json_stringn((const char *) list[i].data,
+                                           list[i].len));
+        json_array_append_new(array, name);
     }
 
     return array;
@@ -487,7 +409,7 @@ claims_of(const options_t *o)
                                : json_object();
 
     if (!json_is_object(claims)) {
-        die("--claims: expected a JSON object");
+        mlsec_cli_die("--claims: expected a JSON object");
     }
 
     now = o->now != NULL ? number(o->now, "--now") : (long long) time(NULL);
@@ -502,7 +424,7 @@ claims_of(const options_t *o)
     }
 
     if (o->sub != NULL) {
-        json_object_set_new(claims, "sub", need(json_string(o->sub)));
+        json_object_set_new(claims, "sub", mlsec_cli_need(json_string(o->sub)));
     }
 
     if (o->nroles) {
@@ -519,7 +441,7 @@ claims_of(const options_t *o)
                             list_of(o->audiences, o->naudiences));
     }
 
-    text = need(json_dumps(claims, JSON_COMPACT));
+    text = mlsec_cli_need(json_dumps(claims, JSON_COMPACT));
     json_decref(claims);
 
     return text;
@@ -536,7 +458,7 @@ alg_for(const char *pem, const options_t *o)
         alg = jwt_str_alg(o->alg);
 
         if (alg == JWT_ALG_INVAL || alg == JWT_ALG_NONE) {
-            die("--alg \"%s\": libjwt does not sign with it", o->alg);
+            mlsec_cli_die("--alg \"%s\": libjwt does not sign with it", o->alg);
         }
 
         return alg;
@@ -553,7 +475,7 @@ alg_for(const char *pem, const options_t *o)
     EVP_PKEY_free(pkey);
 
     if (alg == JWT_ALG_INVAL) {
-        die("libjwt signs with keys of type rsa, ec and oct only");
+        mlsec_cli_die("libjwt signs with keys of type rsa, ec and oct only");
     }
 
     return alg;
@@ -569,8 +491,8 @@ mint(const options_t *o)
     jwt_alg_t    alg;
     mlsec_str_t  key;
 
-    key = read_file(o->key);
-    pem = need(malloc(key.len + 1));
+    key = key_file(o);
+    pem = mlsec_cli_need(malloc(key.len + 1));
     memcpy(pem, key.data, key.len);
     pem[key.len] = '\0';
 
@@ -589,13 +511,13 @@ mint(const options_t *o)
         || (o->kid != NULL && jwt_add_header(jwt, "kid", o->kid) != 0)
         || jwt_set_alg(jwt, alg, key.data, (int) key.len) != 0)
     {
-        die("libjwt does not take the claims or the key");
+        mlsec_cli_die("libjwt does not take the claims or the key");
     }
 
     token = jwt_encode_str(jwt);
 
     if (token == NULL) {
-        die("libjwt does not sign with this key");
+        mlsec_cli_die("libjwt does not sign with this key");
     }
 
     puts(token);
@@ -624,15 +546,15 @@ inspect(const options_t *o)
         dot = memchr(p, '.', (size_t) (end - p));
 
         if (dot == NULL) {
-            die("the token is not three segments");
+            mlsec_cli_die("the token is not three segments");
         }
 
         part.data = p;
         part.len = (size_t) (dot - p);
-        bytes = need(malloc(mlsec_base64url_decoded(part.len)));
+        bytes = mlsec_cli_need(malloc(mlsec_base64url_decoded(part.len)));
 
         if (mlsec_base64url_decode(bytes, &len, part) != MLSEC_OK) {
-            die("segment %d is not canonical base64url", (int) i + 1);
+            mlsec_cli_die("segment %d is not canonical base64url", (int) i + 1);
         }
 
         fwrite(bytes, 1, len, stdout);
@@ -670,7 +592,7 @@ algs_of(const char *list)
         alg = mlsec_alg_find(name);
 
         if (alg < 0) {
-            die("--alg: \"%.*s\" is unknown", (int) name.len, list);
+            mlsec_cli_die("--alg: \"%.*s\" is unknown", (int) name.len, list);
         }
 
         algs |= mlsec_alg_bit(alg);
@@ -702,7 +624,7 @@ verify_claims(const options_t *o, const mlsec_jws_t *jws, unsigned algs)
     policy.leeway = o->leeway != NULL ? number(o->leeway, "--leeway") : 30;
 
     now = o->now != NULL ? number(o->now, "--now") : (int64_t) time(NULL);
-    reason = mlsec_jwt_read(&jwt, jws, &memory);
+    reason = mlsec_jwt_read(&jwt, jws, &mlsec_cli_memory);
 
     if (reason == MLSEC_REASON_OK) {
         reason = mlsec_jwt_check(&jwt, &policy, now,
@@ -726,14 +648,14 @@ verify(const options_t *o)
 
     algs = algs_of(o->alg);
 
-    if (mlsec_jwk_set_parse(read_file(o->key), MLSEC_JWK_SECRETS, &set, &why)
+    if (mlsec_jwk_set_parse(key_file(o), MLSEC_JWK_SECRETS, &set, &why)
         != MLSEC_OK)
     {
-        die("\"%s\" cannot be used: %s", o->key, why);
+        mlsec_cli_die("\"%s\" cannot be used: %s", o->key, why);
     }
 
     reason = mlsec_jws_open(&jws, read_token(o),
-                            o->jws ? MLSEC_JWS_ANY_TYPE : 0, &memory);
+                            o->jws ? MLSEC_JWS_ANY_TYPE : 0, &mlsec_cli_memory);
 
     if (reason == MLSEC_REASON_OK) {
         reason = mlsec_jws_verify(&jws, (const mlsec_jwk_set_t *const *) &set,
@@ -785,7 +707,7 @@ take(options_t *o, const char *name, const char *value)
         if (strcmp(name, list[i].name) == 0 && value != NULL) {
 
             if (*list[i].n == MAX_LIST) {
-                die("%s: more than %d of them", name, MAX_LIST);
+                mlsec_cli_die("%s: more than %d of them", name, MAX_LIST);
             }
 
             list[i].to[(*list[i].n)++] =
@@ -818,7 +740,7 @@ parse(options_t *o, int argc, char **argv)
             o->token = argv[i];
 
         } else if (i + 1 == argc || take(o, argv[i], argv[i + 1]) != 0) {
-            die("\"%s\" is unknown or has no value", argv[i]);
+            mlsec_cli_die("\"%s\" is unknown or has no value", argv[i]);
 
         } else {
             i++;
