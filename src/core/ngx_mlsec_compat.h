@@ -57,4 +57,25 @@
 #endif
 
 
+/*
+ * What nginx's "random" keeps of an upstream{}; it has no header.  ranges, one
+ * for each peer in their order, is NULL where another balancer is used, and
+ * with a "zone" before a worker's first request.
+ */
+
+typedef struct {
+    ngx_http_upstream_rr_peer_t  *peer;
+    ngx_uint_t                    range;     /* weights of those before it */
+} ngx_mlsec_random_range_t;
+
+
+typedef struct {
+    ngx_uint_t                    two;
+#if (nginx_version >= 1027003 && NGX_HTTP_UPSTREAM_ZONE)
+    ngx_uint_t                    config;
+#endif
+    ngx_mlsec_random_range_t     *ranges;
+} ngx_mlsec_random_conf_t;
+
+
 #endif /* _NGX_MLSEC_COMPAT_H_INCLUDED_ */

@@ -41,6 +41,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_compat.h>
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_exchange.h>
@@ -126,6 +127,7 @@ typedef struct {
     unsigned                       slots;    /* 1-MLSEC_REGISTRY_PLACES */
     unsigned                       srv:1;
     unsigned                       ramp:1;   /* new ones start slowly */
+    const ngx_mlsec_random_conf_t *random;   /* nginx's; NULL: not built in */
 } ngx_mlsec_resolve_t;
 
 
@@ -320,6 +322,7 @@ char *ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 typedef enum {
     NGX_MLSEC_PARAM_TIME = 0,        /* uint64_t, ms */
     NGX_MLSEC_PARAM_SHARE,           /* unsigned, 1-100, with "%" */
+    NGX_MLSEC_PARAM_SHARE_OR_NONE,   /* the same, 0-100 */
     NGX_MLSEC_PARAM_NUMBER,          /* unsigned, 1-max */
     NGX_MLSEC_PARAM_TEXT,            /* ngx_str_t, not empty */
     NGX_MLSEC_PARAM_WORD,            /* unsigned, 1; a word without "=" */

@@ -71,7 +71,7 @@ static const ngx_mlsec_param_t  ngx_mlsec_health_params[] = {
       offsetof(ngx_mlsec_service_conf_t, health.port), 65535, NULL },
     { "interval=", NGX_MLSEC_PARAM_TIME,
       offsetof(ngx_mlsec_service_conf_t, health.interval), 0, NULL },
-    { "jitter=", NGX_MLSEC_PARAM_SHARE,
+    { "jitter=", NGX_MLSEC_PARAM_SHARE_OR_NONE,
       offsetof(ngx_mlsec_service_conf_t, health.jitter), 100, NULL },
     { "timeout=", NGX_MLSEC_PARAM_TIME,
       offsetof(ngx_mlsec_service_conf_t, health.timeout), 0, NULL },
@@ -250,6 +250,7 @@ ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     scf->probes = 1;
     health = &scf->health;
+    health->jitter = 20;
 
     rv = ngx_mlsec_params(cf, scf, 1, ngx_mlsec_health_params,
                           "\"uri=\", \"host=\", \"port=\", \"interval=\", "
@@ -269,7 +270,6 @@ ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     health->interval = health->interval ? health->interval : 5000;
     health->timeout = health->timeout ? health->timeout : 2000;
-    health->jitter = health->jitter ? health->jitter : 20;
     health->rule.fails = health->rule.fails ? health->rule.fails : 3;
     health->rule.passes = health->rule.passes ? health->rule.passes : 2;
 
@@ -460,22 +460,26 @@ ngx_mlsec_param_number(ngx_conf_t *cf, const ngx_mlsec_param_t *param,
     size_t      len;
     ngx_int_t   n;
     ngx_str_t  *args;
+    ngx_uint_t  share;
 
     args = cf->args->elts;
     len = value->len;
+    share = (param->type != NGX_MLSEC_PARAM_NUMBER);
 
-    if (param->type == NGX_MLSEC_PARAM_SHARE) {
+    if (share) {
         len = (len && value->data[len - 1] == '%') ? len - 1 : 0;
     }
 
     n = ngx_atoi(value->data, len);
 
-    if (n >= 1 && n <= param->max) {
+    if (n >= (param->type != NGX_MLSEC_PARAM_SHARE_OR_NONE)
+        && n <= param->max)
+    {
         *field = n;
         return NGX_OK;
     }
 
-    if (param->type == NGX_MLSEC_PARAM_SHARE) {
+    if (share) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" of \"%s\" in \"%V\", "
                            "expected a share such as \"50%%\"",

@@ -31,6 +31,8 @@ static ngx_int_t ngx_mlsec_places_parse(ngx_mlsec_entry_t *entry);
 static ngx_mlsec_entry_t *ngx_mlsec_places_at(
     const ngx_mlsec_service_conf_t *conf, const struct sockaddr *sockaddr,
     ngx_uint_t *place);
+static void ngx_mlsec_places_random(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peers_t *group);
 static void ngx_mlsec_places_weigh_one(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peer_t *peer, ngx_mlsec_entry_t *entry);
 static ngx_mlsec_entry_t *ngx_mlsec_places_other(
@@ -291,6 +293,45 @@ ngx_mlsec_places_weigh(const ngx_mlsec_service_conf_t *conf,
 
     group->total_weight = total;
     group->tries = tries;
+
+    if (group == conf->upstream->peer.data) {
+        ngx_mlsec_places_random(conf, group);
+    }
+}
+
+
+/*
+ * "random" draws a number below the sum of weights, and looks it up in what the
+ * weights were when it looked at them, once.  It is told what they are.
+ */
+
+static void
+ngx_mlsec_places_random(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peers_t *group)
+{
+    ngx_uint_t                    i, total;
+    ngx_http_upstream_rr_peer_t  *peer;
+    ngx_mlsec_random_range_t     *ranges;
+
+    ranges = conf->resolve->random ? conf->resolve->random->ranges : NULL;
+    total = 0;
+
+    if (ranges == NULL) {
+        return;
+    }
+
+    for (peer = group->peer, i = 0; peer && i < group->number; i++) {
+
+        /* made of other peers: it will look again */
+
+        if (ranges[i].peer != peer) {
+            return;
+        }
+
+        ranges[i].range = total;
+        total += peer->weight;
+        peer = peer->next;
+    }
 }
 
 

@@ -45,6 +45,8 @@ static ngx_int_t ngx_mlsec_resolve_places(ngx_conf_t *cf,
     const ngx_mlsec_resolve_t *resolve, ngx_uint_t backup);
 static ngx_int_t ngx_mlsec_resolve_place(ngx_conf_t *cf, ngx_addr_t *addr,
     ngx_uint_t port);
+static const ngx_mlsec_random_conf_t *ngx_mlsec_resolve_random(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *uscf);
 
 
 char *
@@ -461,6 +463,8 @@ ngx_mlsec_resolve_prepare(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
 
     resolve->ramp = (conf->upstream->flags & NGX_HTTP_UPSTREAM_BACKUP) ? 1 : 0;
 
+    resolve->random = ngx_mlsec_resolve_random(cf, conf->upstream);
+
     /* nginx's stand-in for a missing resolver knows no server */
 
     if (resolve->resolver == NULL
@@ -476,4 +480,26 @@ ngx_mlsec_resolve_prepare(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What "random" keeps of an upstream, whether it is its balancer or not.
+ */
+
+static const ngx_mlsec_random_conf_t *
+ngx_mlsec_resolve_random(ngx_conf_t *cf, ngx_http_upstream_srv_conf_t *uscf)
+{
+    ngx_uint_t     i;
+    ngx_module_t  *module;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        module = cf->cycle->modules[i];
+
+        if (ngx_strcmp(module->name, "ngx_http_upstream_random_module") == 0) {
+            return uscf->srv_conf[module->ctx_index];
+        }
+    }
+
+    return NULL;
 }

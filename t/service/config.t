@@ -651,7 +651,7 @@ GET /x
 
 === health, all parameters
 --- http_config
-    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/health?a=b host=h.example:80 port=65535 interval=1h jitter=100% timeout=1ms fails=255 passes=255 expect=2xx,404; }
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/health?a=b host=h.example:80 port=65535 interval=1h jitter=100% timeout=1ms fails=255 passes=255 expect=2xx,404; } upstream v { server 127.0.0.1:1; mlsec_health jitter=0%; }
 --- config
     location = /x { return 204; }
 --- request

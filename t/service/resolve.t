@@ -189,6 +189,7 @@ http => qq{
     upstream one { zone one 64k; mlsec_resolve one.test:$port $often slots=1; mlsec_service one; keepalive 8; }
     upstream keyed { hash \$arg_k; mlsec_resolve keyed.test:$port $often; mlsec_service keyed; }
     upstream ring { hash \$arg_k consistent; mlsec_resolve keyed.test:$port $often slots=4; mlsec_service ring; }
+    upstream drawn { zone drawn 64k; random; mlsec_resolve drawn.test:$port $often; keepalive 4; mlsec_service drawn; }
     upstream least { least_conn; mlsec_resolve keyed.test:$port $often; mlsec_service least; }
     upstream slow { zone slow 64k; mlsec_resolve slow.test:$port $often; mlsec_service slow; }
     upstream probed { keepalive 4; mlsec_resolve probed.test:$port $often; mlsec_service probed;
@@ -197,6 +198,7 @@ http => qq{
 }, server => qq{
     location /ring { proxy_pass http://ring; }
     location /least { proxy_pass http://least; }
+    location /drawn { proxy_pass http://drawn; }
     location /literal { mlsec_call a http://literal/x as=text; }
     location = /part { mlsec_call a http://late/x as=text; mlsec_call b http://live/x as=text; }
     location = /required { mlsec_call a http://late/x as=text required; }
@@ -332,6 +334,20 @@ like($nginx->get('/literal')->{body}, qr/"127\.0\.0\.5:$port"/, 'an address need
     # one of the two refuses: no server is behind it
     $dns->set('keyed.test' => ['127.0.0.2', '127.0.0.200']);
     addresses_are($nginx, 'least', '127.0.0.2 127.0.0.200', 'least_conn: one is dead');
+}
+
+# random looks at weights once; it is told of others
+{
+    $dns->set('drawn.test' => ['127.0.0.4']);
+    addresses_are($nginx, 'drawn', '127.0.0.4', 'drawn: one address');
+    is_deeply([keys %{ shares($nginx, '/drawn', 10) }], ['127.0.0.4'], 'drawn: is called');
+    $dns->set('drawn.test' => ['127.0.0.4', '127.0.0.5', '127.0.0.6']);
+    addresses_are($nginx, 'drawn', '127.0.0.4 127.0.0.5 127.0.0.6', 'drawn: three');
+
+    # one of them without a call: 2e-17
+    my $n = shares($nginx, '/drawn', 100);
+    is(join(' ', sort keys %$n), '127.0.0.4 127.0.0.5 127.0.0.6', 'drawn: all of them are called');
+    cmp_ok((sort { $b <=> $a } values %$n)[0], '<', 70, 'drawn: none has most of the calls');
 }
 
 # ---- slow start
