@@ -301,7 +301,7 @@ check_environment() {
         *) bad LIMITS 'on or off' ;;
     esac
     for name in LIMIT_ADDRESS LIMIT_IDENTITY LIMIT_PREDICTIONS \
-                LIMIT_TRAINING LIMIT_CHANGES
+                LIMIT_TRAINING LIMIT_CHANGES LIMIT_FAILURES
     do
         v=$(value_of "$name")
         [ -z "$v" ] || is_rate "$v" \

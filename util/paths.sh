@@ -29,20 +29,20 @@ die() {
 # Files that the environment names and that only nginx looks into. It complains
 # of their paths: blame TEXT says which variables that means.
 is_any_file_named() {
-    [ -n "${JWT_KEY_FILE-}${API_KEYS_FILE-}${UPSTREAM_TOKEN_KEY_FILE-}" ] \
-        || [ -n "${UPSTREAM_CA_FILE-}${UPSTREAM_CERT_FILE-}" ] \
-        || [ -n "${AUDIT_LOG-}" ]
+    [ -n "${JWT_KEY_FILE-}${JWT_REVOKED_FILE-}${API_KEYS_FILE-}" ] \
+        || [ -n "${UPSTREAM_TOKEN_KEY_FILE-}${UPSTREAM_CA_FILE-}" ] \
+        || [ -n "${UPSTREAM_CERT_FILE-}${AUDIT_LOG-}" ]
 }
 
 blame() {
-    for name in JWT_KEY_FILE API_KEYS_FILE UPSTREAM_TOKEN_KEY_FILE \
-                UPSTREAM_CA_FILE UPSTREAM_CERT_FILE UPSTREAM_KEY_FILE \
-                AUDIT_LOG ACCESS_LOG ERROR_LOG
+    for name in JWT_KEY_FILE JWT_REVOKED_FILE API_KEYS_FILE \
+                UPSTREAM_TOKEN_KEY_FILE UPSTREAM_CA_FILE UPSTREAM_CERT_FILE \
+                UPSTREAM_KEY_FILE AUDIT_LOG ACCESS_LOG ERROR_LOG
     do
         eval "path=\${$name-}"
         [ -n "$path" ] || continue
         case $1 in
-            *\""$path"\"*|*\""$(readlink -f "$path")"\"*)
+            *\""$path"\"*|*\""$PWD/$path"\"*|*\""$(readlink -f "$path")"\"*)
                 say "$name=\"$path\": this is what nginx does not take" ;;
         esac
     done

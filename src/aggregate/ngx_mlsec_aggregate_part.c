@@ -40,6 +40,7 @@ static void ngx_mlsec_part_body(ngx_mlsec_capture_t *capture,
 static ngx_int_t ngx_mlsec_part_append(ngx_mlsec_part_t *part,
     const u_char *data, size_t len);
 static void ngx_mlsec_part_done(ngx_mlsec_capture_t *capture, ngx_int_t rc);
+static ngx_uint_t ngx_mlsec_part_is_number(const ngx_str_t *value);
 static void ngx_mlsec_part_pass_on(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_take(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
@@ -506,6 +507,26 @@ ngx_mlsec_part_done(ngx_mlsec_capture_t *capture, ngx_int_t rc)
 
 
 /*
+ * More seconds than a number holds are a time all the same.
+ */
+
+static ngx_uint_t
+ngx_mlsec_part_is_number(const ngx_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] < '0' || value->data[i] > '9') {
+            return 0;
+        }
+    }
+
+    return value->len != 0;
+}
+
+
+/*
  * What of an upstream's refusal the client can use.
  */
 
@@ -528,6 +549,9 @@ ngx_mlsec_part_pass_on(ngx_mlsec_part_t *part)
 
             if (t != NGX_ERROR) {
                 t = ngx_max(t - ngx_time(), 1);
+
+            } else if (ngx_mlsec_part_is_number(&h->value)) {
+                t = NGX_MAX_INT32_VALUE;
             }
         }
 

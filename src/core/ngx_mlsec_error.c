@@ -51,6 +51,7 @@ static void ngx_mlsec_error_cleanup(void *data);
 static ngx_int_t ngx_mlsec_error_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_error_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_uint_t ngx_mlsec_error_is_no_http(ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_error_wanted(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_error_envelope(ngx_http_request_t *r,
     ngx_mlsec_error_ctx_t *ctx);
@@ -331,7 +332,9 @@ ngx_mlsec_error_header_filter(ngx_http_request_t *r)
         || r != r->main
         || !ngx_mlsec_error_wanted(r))
     {
-        return ngx_http_next_header_filter(r);
+        return (r->http_version == NGX_HTTP_VERSION_9
+                && ngx_mlsec_error_is_no_http(r))
+               ? NGX_HTTP_BAD_GATEWAY : ngx_http_next_header_filter(r);
     }
 
     ctx = ngx_mlsec_error_ctx(r);
@@ -344,6 +347,40 @@ ngx_mlsec_error_header_filter(ngx_http_request_t *r)
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * nginx takes what a service sends without a status line for HTTP/0.9, and
+ * passes it on in the same way: bytes without any header, in the middle of a
+ * connection that speaks another version.  A URL that leads to the port of
+ * something else, or of TLS, is found out like this.
+ *
+ * The version is that of the client again then, as it stands in its request.
+ */
+
+static ngx_uint_t
+ngx_mlsec_error_is_no_http(ngx_http_request_t *r)
+{
+    const u_char                      *p;
+    const ngx_mlsec_error_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_error_filter_module);
+
+    if (lcf->errors != 1
+        || r != r->main
+        || r->upstream == NULL
+        || r->post_action
+        || r->http_protocol.len != sizeof("HTTP/1.1") - 1)
+    {
+        return 0;
+    }
+
+    p = r->http_protocol.data + sizeof("HTTP/") - 1;
+
+    r->http_version = (p[0] - '0') * 1000 + p[2] - '0';
+
+    return 1;
 }
 
 

@@ -35,6 +35,8 @@
 #define NGX_MLSEC_SERVICE_RESET                                               \
     "closed the connection before the end of its answer"
 
+#define NGX_MLSEC_SERVICE_NO_HTTP  "does not speak HTTP"
+
 #define NGX_MLSEC_SERVICE_NO_PEER  "has no peer that takes requests"
 
 #define NGX_MLSEC_SERVICE_FULL                                                \

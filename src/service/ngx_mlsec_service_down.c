@@ -33,8 +33,10 @@ static void ngx_mlsec_down_expire(const ngx_mlsec_service_conf_t *conf,
     ngx_log_t *log);
 static void ngx_mlsec_down_take_back(const ngx_mlsec_service_conf_t *conf,
     mlsec_peer_slot_t *peer, ngx_log_t *log);
+static int ngx_mlsec_down_spare(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peers_t *backup);
 static void ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
-    ngx_http_upstream_rr_peers_t *peers);
+    ngx_http_upstream_rr_peers_t *peers, int spare);
 static void ngx_mlsec_down_view(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_peer_view_t *view, ngx_uint_t n, ngx_uint_t backup);
 static ngx_uint_t ngx_mlsec_down_drained(const mlsec_peer_slot_t *slot);
@@ -128,6 +130,7 @@ ngx_mlsec_service_changed(const ngx_mlsec_service_conf_t *conf)
 void
 ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
 {
+    int                            spare;
     uint64_t                       changes;
     ngx_mlsec_service_live_t      *live;
     ngx_http_upstream_rr_peers_t  *peers;
@@ -154,13 +157,15 @@ ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
     ngx_mlsec_down_expire(conf, log);
 
     for (peers = conf->upstream->peer.data; peers; peers = peers->next) {
+        spare = ngx_mlsec_down_spare(conf, peers->next);
+
         ngx_http_upstream_rr_peers_wlock(peers);
 
         if (conf->resolve) {
             ngx_mlsec_places_weigh(conf, peers);
         }
 
-        ngx_mlsec_down_group(conf, peers);
+        ngx_mlsec_down_group(conf, peers, spare);
         ngx_http_upstream_rr_peers_unlock(peers);
     }
 }
@@ -223,13 +228,50 @@ ngx_mlsec_down_take_back(const ngx_mlsec_service_conf_t *conf,
 
 
 /*
+ * That half of the peers stay is so that there is somebody to call.  Where a
+ * backup server is well there is, and nginx turns to it when the others are
+ * marked, all of them.  1 or 0; backup may be NULL.
+ */
+
+static int
+ngx_mlsec_down_spare(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peers_t *backup)
+{
+    int                           spare;
+    ngx_mlsec_target_t            target;
+    ngx_http_upstream_rr_peer_t  *peer;
+
+    if (backup == NULL || (!conf->ejects && !conf->probes)) {
+        return 0;
+    }
+
+    spare = 0;
+
+    ngx_http_upstream_rr_peers_rlock(backup);
+
+    for (peer = backup->peer; peer && !spare; peer = peer->next) {
+
+        spare = ngx_mlsec_places_target(conf, peer, &target)
+                && target.slot != NULL
+                && !ngx_mlsec_service_marked(conf, target.name)
+                && !ngx_mlsec_down_drained(target.slot)
+                && ngx_mlsec_down_since(conf, target.slot) == 0;
+    }
+
+    ngx_http_upstream_rr_peers_unlock(backup);
+
+    return spare;
+}
+
+
+/*
  * Servers that the configuration marks as down are not counted, as if they
  * were not there.  Backup servers are a group of their own.
  */
 
 static void
 ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
-    ngx_http_upstream_rr_peers_t *peers)
+    ngx_http_upstream_rr_peers_t *peers, int spare)
 {
     ngx_uint_t                    n, down;
     ngx_mlsec_target_t            target;
@@ -255,7 +297,7 @@ ngx_mlsec_down_group(const ngx_mlsec_service_conf_t *conf,
         }
     }
 
-    (void) mlsec_peers_choose(conf->live->since, n, conf->live->down);
+    (void) mlsec_peers_choose(conf->live->since, n, spare, conf->live->down);
 
     for (n = 0, peer = peers->peer; peer; peer = peer->next) {
 
@@ -361,18 +403,31 @@ static void
 ngx_mlsec_down_view(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_peer_view_t *view, ngx_uint_t n, ngx_uint_t backup)
 {
+    int         spare;
+    uint64_t    since;
     ngx_uint_t  i, k;
+
+    spare = 0;
 
     for (i = 0, k = 0; i < n; i++) {
 
-        if (view[i].backup == backup && !view[i].marked
-            && !ngx_mlsec_down_drained(view[i].slot))
+        if (view[i].marked || ngx_mlsec_down_drained(view[i].slot)) {
+            continue;
+        }
+
+        since = ngx_mlsec_down_since(conf, view[i].slot);
+
+        if (view[i].backup == backup) {
+            conf->live->since[k++] = since;
+
+        } else if (view[i].backup && since == 0
+                   && (conf->ejects || conf->probes))
         {
-            conf->live->since[k++] = ngx_mlsec_down_since(conf, view[i].slot);
+            spare = 1;
         }
     }
 
-    (void) mlsec_peers_choose(conf->live->since, k, conf->live->down);
+    (void) mlsec_peers_choose(conf->live->since, k, spare, conf->live->down);
 
     for (i = 0, k = 0; i < n; i++) {
 

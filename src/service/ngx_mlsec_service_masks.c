@@ -53,19 +53,23 @@ ngx_mlsec_masks_init(ngx_mlsec_peer_t *mp)
 static ngx_int_t
 ngx_mlsec_masks_own(ngx_mlsec_peer_t *mp)
 {
-    mp->own = ngx_palloc(mp->request->pool, sizeof(ngx_http_upstream_conf_t));
-    if (mp->own == NULL) {
+    ngx_mlsec_own_t  *own;
+
+    own = ngx_palloc(mp->request->pool, sizeof(ngx_mlsec_own_t));
+    if (own == NULL) {
         return NGX_ERROR;
     }
 
-    *mp->own = *mp->upstream->conf;
-    mp->upstream->conf = mp->own;
+    own->conf = *mp->upstream->conf;
 
-    ngx_mlsec_masks_attempt(mp, mp->own);
+    ngx_mlsec_masks_attempt(mp, &own->conf);
 
-    mp->connect_timeout = mp->own->connect_timeout;
-    mp->send_timeout = mp->own->send_timeout;
-    mp->read_timeout = mp->own->read_timeout;
+    own->connect_timeout = own->conf.connect_timeout;
+    own->send_timeout = own->conf.send_timeout;
+    own->read_timeout = own->conf.read_timeout;
+
+    mp->own = own;
+    mp->upstream->conf = &own->conf;
 
     return NGX_OK;
 }
@@ -144,8 +148,8 @@ void
 ngx_mlsec_masks_say(ngx_mlsec_peer_t *mp, ngx_mlsec_mask_e mask)
 {
     if (mp->own != NULL) {
-        mp->own->next_upstream = ngx_mlsec_retry_mask[mask];
-        mp->own->next_upstream_tries = 0;
+        mp->own->conf.next_upstream = ngx_mlsec_retry_mask[mask];
+        mp->own->conf.next_upstream_tries = 0;
 
     } else {
         mp->upstream->conf = &mp->masks->confs[mask];
@@ -161,13 +165,15 @@ ngx_mlsec_masks_say(ngx_mlsec_peer_t *mp, ngx_mlsec_mask_e mask)
 void
 ngx_mlsec_masks_times(ngx_mlsec_peer_t *mp)
 {
-    ngx_msec_t      left;
-    ngx_msec_int_t  rest;
+    ngx_msec_t        left;
+    ngx_msec_int_t    rest;
+    ngx_mlsec_own_t  *own;
 
+    own = mp->own;
     rest = (ngx_msec_int_t) (mp->expires - ngx_current_msec);
     left = ngx_max(rest, 1);
 
-    mp->own->connect_timeout = ngx_min(mp->connect_timeout, left);
-    mp->own->send_timeout = ngx_min(mp->send_timeout, left);
-    mp->own->read_timeout = ngx_min(mp->read_timeout, left);
+    own->conf.connect_timeout = ngx_min(own->connect_timeout, left);
+    own->conf.send_timeout = ngx_min(own->send_timeout, left);
+    own->conf.read_timeout = ngx_min(own->read_timeout, left);
 }

@@ -16,6 +16,7 @@
 static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);
 static ngx_int_t ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_int_t rc);
+static ngx_uint_t ngx_mlsec_peer_chose(const ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_peer_give_back(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_peer_keep(ngx_mlsec_peer_t *mp,
@@ -31,6 +32,7 @@ static void ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp,
     mlsec_outcome_e outcome);
 static mlsec_outcome_e ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_uint_t state);
+static ngx_uint_t ngx_mlsec_peer_is_no_http(const ngx_http_upstream_t *u);
 static mlsec_outcome_e ngx_mlsec_peer_outcome_failed(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
 static ngx_uint_t ngx_mlsec_peer_begins_anew(ngx_http_request_t *r);
@@ -85,7 +87,14 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
     mp->placed = 0;
     mp->kept = 0;
     mp->refused = NGX_OK;
-    mp->chosen.key = NULL;
+    mp->chosen = NULL;
+
+    if (conf->resolve != NULL) {
+        mp->chosen = ngx_pcalloc(r->pool, sizeof(ngx_mlsec_chosen_t));
+        if (mp->chosen == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
     mp->data = u->peer.data;
     mp->get = u->peer.get;
@@ -152,7 +161,7 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
 
     rc = ngx_mlsec_retry_get(mp, pc);
 
-    if (rc == NGX_OK || rc == NGX_DONE) {
+    if (mp->chosen != NULL && (rc == NGX_OK || rc == NGX_DONE)) {
         rc = ngx_mlsec_peer_place(mp, pc, rc);
     }
 
@@ -173,8 +182,8 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
         return rc;
     }
 
-    mp->peer = mp->chosen.key ? mp->chosen.slot
-                              : ngx_mlsec_service_peer(conf, pc->name);
+    mp->peer = ngx_mlsec_peer_chose(mp)
+               ? mp->chosen->slot : ngx_mlsec_service_peer(conf, pc->name);
     mp->started = ngx_current_msec;
     mp->running = 1;
 
@@ -195,7 +204,7 @@ ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
     ngx_int_t rc)
 {
     rc = ngx_mlsec_places_get(mp->conf, mp->request->pool, pc, rc,
-                              &mp->chosen);
+                              mp->chosen);
 
     if (rc == NGX_BUSY || rc == NGX_ERROR) {
         mp->free(pc, mp->data, 0);
@@ -204,6 +213,15 @@ ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
     }
 
     return rc;
+}
+
+
+/* Whether the peer is one that mlsec_resolve has found. */
+
+static ngx_uint_t
+ngx_mlsec_peer_chose(const ngx_mlsec_peer_t *mp)
+{
+    return mp->chosen != NULL && mp->chosen->key != NULL;
 }
 
 
@@ -316,7 +334,9 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         ngx_mlsec_peer_fault(mp, pc, outcome);
     }
 
-    state = ngx_mlsec_places_put(mp->conf, pc, state, &mp->chosen);
+    if (ngx_mlsec_peer_chose(mp)) {
+        state = ngx_mlsec_places_put(mp->conf, pc, state, mp->chosen);
+    }
 
     mp->free(pc, mp->data, state);
 
@@ -473,7 +493,8 @@ ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
         break;
 
     case MLSEC_OUTCOME_RESET:
-        fault = NGX_MLSEC_FAULT_RESET;
+        fault = ngx_mlsec_peer_is_no_http(mp->upstream)
+                ? NGX_MLSEC_FAULT_NO_HTTP : NGX_MLSEC_FAULT_RESET;
         break;
 
     default:
@@ -519,8 +540,8 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
     /* an address that is long gone may have given its slot away */
 
     if (peer == NULL
-        || (mp->chosen.key
-            && mlsec_atomic_load(&peer->slot.owner) != mp->chosen.owner))
+        || (ngx_mlsec_peer_chose(mp)
+            && mlsec_atomic_load(&peer->slot.owner) != mp->chosen->owner))
     {
         return;
     }
@@ -575,11 +596,7 @@ ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
         return ngx_mlsec_peer_outcome_failed(mp, pc);
     }
 
-    /* an answer without a status is no HTTP; nginx takes it for HTTP/0.9 */
-
-    if (status == 0 && mp->upstream->state
-        && mp->upstream->state->header_time != (ngx_msec_t) -1)
-    {
+    if (ngx_mlsec_peer_is_no_http(mp->upstream)) {
         return MLSEC_OUTCOME_RESET;
     }
 
@@ -590,6 +607,18 @@ ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
     }
 
     return ngx_mlsec_peer_outcome_body(mp, pc);
+}
+
+
+/*
+ * An answer without a status is no HTTP; nginx takes it for HTTP/0.9.
+ */
+
+static ngx_uint_t
+ngx_mlsec_peer_is_no_http(const ngx_http_upstream_t *u)
+{
+    return u->headers_in.status_n == 0 && u->state != NULL
+           && u->state->header_time != (ngx_msec_t) -1;
 }
 
 

@@ -42,6 +42,18 @@ struct ngx_mlsec_masks_s {
 
 
 /*
+ * Settings of a request with a deadline, and the times of its location, ms.
+ */
+
+typedef struct {
+    ngx_http_upstream_conf_t         conf;
+    ngx_msec_t                       connect_timeout;
+    ngx_msec_t                       send_timeout;
+    ngx_msec_t                       read_timeout;
+} ngx_mlsec_own_t;
+
+
+/*
  * What is known of a call over its attempts: of a request of its own with
  * plain proxy_pass, of several subrequests with a part.
  */
@@ -49,17 +61,17 @@ struct ngx_mlsec_masks_s {
 struct ngx_mlsec_retry_s {
     const ngx_mlsec_service_conf_t  *conf;
     ngx_pool_t                      *pool;
-    const ngx_str_t                 *tried[NGX_MLSEC_RETRY_TRIES_MAX];
-    ngx_uint_t                       ntried;
+    const ngx_str_t                **tried;      /* NULL: none yet */
     const ngx_str_t                 *offered;    /* by the balancer; a peer is
                                                     known by its name */
-    ngx_uint_t                       attempts;   /* that count */
-    ngx_uint_t                       stale;      /* that do not: idle
-                                                    connections, closed */
 
     ngx_int_t                      (*process_header)(ngx_http_request_t *r);
     ngx_int_t                      (*reinit)(ngx_http_request_t *r);
 
+    unsigned                         ntried:8;
+    unsigned                         attempts:8; /* that count */
+    unsigned                         stale:8;    /* that do not: idle
+                                                    connections, closed */
     unsigned                         part:1;
     unsigned                         first:1;    /* was counted */
     unsigned                         approved:1; /* by the status: nginx goes
@@ -83,19 +95,16 @@ typedef struct {
     mlsec_peer_slot_t               *peer;       /* NULL: not known */
     ngx_mlsec_retry_t               *retry;      /* NULL: not ours to say */
 
-    ngx_http_upstream_conf_t        *own;        /* a copy for this request,
+    ngx_mlsec_own_t                 *own;        /* for this request alone,
                                                     or NULL */
     ngx_mlsec_masks_t               *masks;      /* or those for all of its
                                                     location, or NULL */
-    ngx_msec_t                       connect_timeout; /* ms; those of the */
-    ngx_msec_t                       send_timeout;    /* location, with a */
-    ngx_msec_t                       read_timeout;    /* deadline */
     ngx_msec_t                       expires;    /* ngx_current_msec */
 
     ngx_msec_t                       started;    /* ngx_current_msec */
     time_t                           retry_after; /* s; refused */
     mlsec_breaker_ticket_t           ticket;
-    ngx_mlsec_chosen_t               chosen;     /* of mlsec_resolve */
+    ngx_mlsec_chosen_t              *chosen;     /* NULL: no mlsec_resolve */
 
     /* of nginx's balancer */
 

@@ -348,9 +348,7 @@ ngx_mlsec_places_get(const ngx_mlsec_service_conf_t *conf, ngx_pool_t *pool,
 
     chosen->key = NULL;
 
-    if (conf->resolve == NULL
-        || !ngx_mlsec_resolve_index(pc->sockaddr, &chosen->index, &backup))
-    {
+    if (!ngx_mlsec_resolve_index(pc->sockaddr, &chosen->index, &backup)) {
         return rc;
     }
 

@@ -44,6 +44,7 @@ static ngx_int_t ngx_mlsec_retry_reinit(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_retry_process_header(ngx_http_request_t *r);
 static void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
+static ngx_uint_t ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry);
 static ngx_uint_t ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
     const ngx_str_t *name);
 static ngx_uint_t ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry);
@@ -354,6 +355,28 @@ ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
 }
 
 
+/*
+ * Most calls need no list.  Without memory a peer may be asked twice.
+ */
+
+static ngx_uint_t
+ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry)
+{
+    if (retry->tried == NULL) {
+        retry->tried = ngx_palloc(retry->pool, NGX_MLSEC_RETRY_TRIES_MAX
+                                               * sizeof(ngx_str_t *));
+    }
+
+    if (retry->tried == NULL || retry->ntried == NGX_MLSEC_RETRY_TRIES_MAX) {
+        return 0;
+    }
+
+    retry->tried[retry->ntried++] = retry->offered;
+
+    return 1;
+}
+
+
 static ngx_uint_t
 ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
     const ngx_str_t *name)
@@ -427,11 +450,8 @@ ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
 
     retry = mp->retry;
 
-    if (retry->ntried < NGX_MLSEC_RETRY_TRIES_MAX) {
-        retry->tried[retry->ntried++] = retry->offered;
-    }
-
     if (retry->approved) {
+        (void) ngx_mlsec_retry_note(retry);
         retry->approved = 0;
         pc->tries = 1;
         return;
@@ -444,19 +464,22 @@ ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
         ngx_mlsec_service_release(retry);
     }
 
-    if (!(state & NGX_PEER_FAILED)) {
-        return;
-    }
-
-    if (outcome == MLSEC_OUTCOME_ABORTED && pc->cached
-        && retry->stale < NGX_MLSEC_RETRY_STALE)
+    if ((state & NGX_PEER_FAILED) && outcome == MLSEC_OUTCOME_ABORTED
+        && pc->cached && retry->stale < NGX_MLSEC_RETRY_STALE)
     {
         retry->stale++;
         retry->attempts--;
-        retry->ntried--;
         ngx_mlsec_masks_say(mp, NGX_MLSEC_MASK_STALE);
         return;
     }
+
+    /* a part may be made again for what is found in its body */
+
+    if (!retry->part && !(state & NGX_PEER_FAILED)) {
+        return;
+    }
+
+    (void) ngx_mlsec_retry_note(retry);
 
     if (retry->part) {
         return;
@@ -511,12 +534,7 @@ ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp, ngx_uint_t on)
 
     /* the peer of this attempt may not be on the list yet */
 
-    added = 0;
-
-    if (mp->running && retry->ntried < NGX_MLSEC_RETRY_TRIES_MAX) {
-        retry->tried[retry->ntried++] = retry->offered;
-        added = 1;
-    }
+    added = mp->running && ngx_mlsec_retry_note(retry);
 
     grant = ngx_mlsec_retry_others(retry) && ngx_mlsec_retry_grant(retry);
 

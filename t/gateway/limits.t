@@ -9,6 +9,7 @@ use warnings;
 
 use FindBin '$Bin';
 use lib "$Bin/../run", "$Bin/../lib";
+use Digest::SHA 'sha256_hex';
 use JSON::PP ();
 use Run;
 use MlsecTest::Recorder;
@@ -98,5 +99,25 @@ is($r->{headers}{ratelimit}, undef, 'and nobody is told of limits');
 gateway('stop');
 gateway('start');
 is(passed(120, 'GET', '/training/jobs/1/logs'), 120, 'nobody who works notices');
+
+# guesses
+my $key = 'k' x 40;
+open my $keys, '>', "$dir/api_keys" or die $!;
+printf $keys qq({"id":"one","sha256":"%s","roles":["admin"]}\n), sha256_hex($key);
+close $keys;
+
+gateway('stop');
+gateway('start', API_KEYS_FILE => "$dir/api_keys", LIMIT_FAILURES => '3r/h');
+
+sub guess {
+    my ($from, $given) = @_;
+    return http($port, 'GET', '/models', undef,
+                { 'X-Forwarded-For' => $from, defined $given ? ('X-API-Key' => $given) : () })->{status};
+}
+
+is(join(' ', map { guess('198.51.100.1', "one.$key") } 1 .. 5), '200 200 200 200 200', 'a good key is no guess');
+is(join(' ', map { guess('198.51.100.1', "one.bad$_") } 1 .. 5), '401 401 401 429 429', 'three guesses');
+is(guess('198.51.100.1', "one.$key"), 429, 'then nothing of that address');
+is(guess('198.51.100.2', "one.$key"), 200, 'but of others');
 
 done_testing();

@@ -62,7 +62,7 @@ my @bad = (
            map { [$name, $_, 'a rate such as 100r/s (r/m, r/h, r/d), or off'] }
                '0r/s', '100', '5r/w', '1.5r/s', '-1r/s', '5r/s;', '100000r/s' }
         qw(LIMIT_ADDRESS LIMIT_IDENTITY LIMIT_PREDICTIONS LIMIT_TRAINING
-           LIMIT_CHANGES)),
+           LIMIT_CHANGES LIMIT_FAILURES)),
     (map { ['CORS_ORIGINS', $_, 'a JSON array or comma list of origins '
             . '(https://host[:port]) or *'] }
         'host', '["http://a"', 'http://a/path', 'http://a,b',
@@ -192,6 +192,7 @@ my $text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
 like($text, qr{^mlsec_redis "redis://:p\\"\\\\\@127\.0\.0\.1:1/2";$}m, 'REDIS_URL counts');
 like($text, qr/^include redis\.conf;\nmlsec_limit_sync on;$/m, 'REDIS_URL: limits are shared');
 is((stat "$dir/conf/redis.conf")[2] & 077, 0, 'REDIS_URL: nobody else can read its password');
+like($text, qr/location = \/_redis \{\s+allow 127\.0\.0\.1; allow ::1; deny all;/, 'REDIS_URL: /_redis, for this machine');
 like($text, qr/listen\s+127\.0\.0\.1:8123;/, 'SERVICE_HOST, SERVICE_PORT count');
 like($text, qr/error\.log" error;/, 'LOG_LEVEL counts');
 like($text, qr/"version":"2"/, 'SERVICE_VERSION counts');
@@ -347,5 +348,10 @@ is("$status|$err", "1|mlsec: $dir/none.so is missing: make build\n",
 ($status, $out, $err) = render(RUN_DIR => "$dir/a\"b");
 is("$status|$err", "1|mlsec: the path \"$dir/a\"b\" has characters that nginx"
    . " does not take\n", 'a path that would break the configuration');
+
+($status, $out, $err) = render(LIMITS => 'off', REDIS_URL => 'redis://:p@127.0.0.1:1');
+like($out, qr/^mlsec: REDIS_URL is set and LIMITS is off: there is nothing to share$/m, 'LIMITS=off, REDIS_URL: said');
+$text = join '', map { slurp($_) } glob "$dir/conf/*.conf";
+unlike($text, qr/^\s*(?:mlsec_redis|mlsec_limit_sync|location = \/_redis) /m, 'LIMITS=off, REDIS_URL: nothing of it');
 
 done_testing();

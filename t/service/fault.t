@@ -18,6 +18,8 @@ use MlsecTest::Instance;
 
 my $faulty = MlsecTest::Faulty->start(replies => {
     '/close' => [['close']],
+    '/redis' => [[out => "-ERR unknown command\r\n"], ['close']],
+    '/tls' => [[out => "\x15\x03\x01\0\x02\x02\x46"], ['close']],
 });
 my $hole  = MlsecTest::Faulty::Blackhole->new;
 my $nginx = MlsecTest::Instance->start(http => qq{
@@ -80,6 +82,10 @@ says('/faulty/hang/x', 504, 'Service training did not answer in time',
 says('/faulty/close', 502,
      'Service training closed the connection before the end of its answer',
      fault('training', 'reset'));
+for my $what ('redis', 'tls') {
+    says("/faulty/$what", 502, 'Service training does not speak HTTP',
+         fault('training', 'reset'));
+}
 says('/down/', 502, 'Service down has no peer that takes requests',
      fault('down', 'no_peer'));
 

@@ -169,6 +169,37 @@ while (my ($name, $block) = splice @blocks, 0, 2) {
     $nginx->finish('max_fails');
 }
 
+for my $block ('zone u 64k;', 'least_conn;') {
+    # all of those that others stand by for may be left out
+    my $nginx = MlsecTest::Instance->start(options(
+        servers => [$sick->address, $bad->address, $well[0]->address . ' backup'],
+        block => $block));
+
+    until_ok(10, sub {
+        my @peers;
+        $nginx->get('/x');
+        @peers = @{ peers($nginx) }{ $sick->address, $bad->address };
+        return 2 == grep { $_->{left_out} } @peers;
+    }, "$block spare: all of them are left out");
+    is(share($nginx, $well[0], 20), 20, "$block spare: the backup is called, by all workers");
+
+    my $peer = peers($nginx)->{$well[0]->address};
+    is("$peer->{state} $peer->{left_out}", 'up 0', "$block spare: it is up");
+    $nginx->finish("$block spare");
+
+    # unless it is ill itself
+    $nginx = MlsecTest::Instance->start(options(
+        servers => [$sick->address, $bad->address . ' backup'], block => $block));
+    $nginx->get('/x') for 1 .. 30;
+    until_ok(10, sub {
+        $nginx->get('/x');
+        my @peers = values %{ peers($nginx) };
+        return 2 == grep { $_->{state} eq 'ejected' && !$_->{left_out} } @peers;
+    }, "$block spare: it is ill");
+    is(share($nginx, $sick, 20), 20, "$block spare: the first ones are called");
+    $nginx->finish("$block spare, ill");
+}
+
 {
     # two refuse: next_upstream reaches for others, each refusal counts
     my $nginx = MlsecTest::Instance->start(options(

@@ -69,6 +69,7 @@ sub service {
         '/bad/garbage' => $bad ? [[out => "no HTTP\r\n\r\n"], ['close']] : [answer(200, '{"ok":1}')],
         '/later' => sub { return answer(503, '{}', 'Retry-After: 1') },
         '/much-later' => sub { return answer(503, '{}', 'Retry-After: 60') },
+        '/never' => sub { return answer(503, '{}', 'Retry-After: 99999999999999999999') },
         '/later-once' => sub {
             my ($request) = @_;
 
@@ -459,6 +460,8 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset']) {
        'part: 429 that says when');
     cmp_ok($r->{time}, '>=', 1, 'part: then it is');
 
+    ($r, $n) = ask('/single/never', '/never');
+    is($n, 1, 'Retry-After: more seconds than there are');
     ($r, $n) = ask('/single/much-later', '/much-later');
     is($n, 1, 'part: Retry-After beyond its time');
     cmp_ok($r->{time}, '<', 2, 'part: is not waited for');

@@ -265,13 +265,16 @@ mlsec_health_view(const mlsec_atomic_t *h, mlsec_health_view_t *view)
 
 
 size_t
-mlsec_peers_choose(const uint64_t *since, size_t n, unsigned char *down)
+mlsec_peers_choose(const uint64_t *since, size_t n, int spare,
+    unsigned char *down)
 {
-    size_t  i, first, chosen;
+    size_t  i, first, chosen, most;
 
     memset(down, 0, n);
 
-    for (chosen = 0; chosen < n / 2; chosen++) {
+    most = spare ? n : n / 2;
+
+    for (chosen = 0; chosen < most; chosen++) {
         first = n;
 
         for (i = 0; i < n; i++) {

@@ -107,15 +107,17 @@ void mlsec_health_view(const mlsec_atomic_t *h, mlsec_health_view_t *view);
 /*
  * Which peers of a group are left out: those that something is held against,
  * the first ones first, but at most half of the group (rounded down).  A
- * group of one keeps its peer whatever it does.
+ * group of one keeps its peer whatever it does.  Where others stand by, all of
+ * a group may be left out.
  *
- * since[i]: when peer i was found to be bad, 0 if it is not.  down[i]: 1 if it
- * is left out, else 0.  The result depends on the arguments alone: processes
+ * since[i]: when peer i was found to be bad, 0 if it is not.  spare: 1 if there
+ * is a backup that nothing is held against, else 0.  down[i]: 1 if it is left
+ * out, else 0.  The result depends on the arguments alone: processes
  * that see the same state leave out the same peers.
  *
  * How many are left out.
  */
-size_t mlsec_peers_choose(const uint64_t *since, size_t n,
+size_t mlsec_peers_choose(const uint64_t *since, size_t n, int spare,
     unsigned char *down);
 
 

@@ -157,20 +157,24 @@ typedef struct {
     size_t       n;
     uint64_t     since[6];
     const char  *down;
+    int          spare;
 } choose_case_t;
 
 
 static const choose_case_t  choices[] = {
-    { "none at all", 0, { 0 }, "" },
-    { "the only one stays", 1, { 5 }, "0" },
-    { "one of two", 2, { 0, 5 }, "01" },
-    { "both of two, the first to fail", 2, { 7, 5 }, "01" },
-    { "at the same time", 2, { 5, 5 }, "10" },
-    { "two of three, one is left out", 3, { 9, 0, 8 }, "001" },
-    { "two of four", 4, { 0, 9, 8, 0 }, "0110" },
-    { "all of four", 4, { 4, 3, 2, 1 }, "0011" },
-    { "all of five", 5, { 4, 3, 2, 1, 5 }, "00110" },
-    { "all are well", 6, { 0 }, "000000" }
+    { "none at all", 0, { 0 }, "", 0 },
+    { "the only one stays", 1, { 5 }, "0", 0 },
+    { "one of two", 2, { 0, 5 }, "01", 0 },
+    { "both of two, the first to fail", 2, { 7, 5 }, "01", 0 },
+    { "at the same time", 2, { 5, 5 }, "10", 0 },
+    { "two of three, one is left out", 3, { 9, 0, 8 }, "001", 0 },
+    { "two of four", 4, { 0, 9, 8, 0 }, "0110", 0 },
+    { "all of four", 4, { 4, 3, 2, 1 }, "0011", 0 },
+    { "all of five", 5, { 4, 3, 2, 1, 5 }, "00110", 0 },
+    { "all are well", 6, { 0 }, "000000", 0 },
+    { "the only one, others stand by", 1, { 5 }, "1", 1 },
+    { "all of three, others stand by", 3, { 4, 3, 2 }, "111", 1 },
+    { "none is bad, others stand by", 3, { 0 }, "000", 1 }
 };
 
 
@@ -182,7 +186,7 @@ test_choose(const choose_case_t *c)
     unsigned char  down[8];
 
     memset(down, 'z', sizeof(down));
-    n = mlsec_peers_choose(c->since, c->n, down);
+    n = mlsec_peers_choose(c->since, c->n, c->spare, down);
     ones = 0;
 
     for (i = 0; i < c->n; i++) {
