@@ -4,46 +4,20 @@
 # mlsec_filter_library: what stands in front of which programs, at load.
 
 use Test::Nginx::Socket 'no_plan';
+use MlsecTest::Parts;
 
-BEGIN {
-    use Cwd;
-    $ENV{TEST_NGINX_MLSEC_CONF} ||= Cwd::cwd() . '/conf';
-}
-
-repeat_each(2);
-
-$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
-
-our $Http = <<'EOT';
-    upstream u {
-        server unix:$TEST_NGINX_HTML_DIR/u.sock;
-    }
-
-    server {
-        listen unix:$TEST_NGINX_HTML_DIR/u.sock;
-        location = /jobs { return 200 '{"jobs":[{"id":1,"p":0.10},{"id":2,"p":0.9}]}'; }
-        location = /kpis { return 200 '{"k":[1,2,3],"big":12345678901234567890}'; }
-        location = /sink { return 200 $http_x_body; }
-        location = /echo {
-            proxy_set_header X-Body $request_body;
-            proxy_set_header Content-Length "";
-            proxy_pass_request_body off;
-            proxy_method GET;
-            proxy_pass http://unix:$TEST_NGINX_HTML_DIR/u.sock:/sink;
-        }
+parts(service => <<'EOT');
+    location = /jobs { return 200 '{"jobs":[{"id":1,"p":0.10},{"id":2,"p":0.9}]}'; }
+    location = /kpis { return 200 '{"k":[1,2,3],"big":12345678901234567890}'; }
+    location = /sink { return 200 $http_x_body; }
+    location = /echo {
+        proxy_set_header X-Body $request_body;
+        proxy_set_header Content-Length "";
+        proxy_pass_request_body off;
+        proxy_method GET;
+        proxy_pass http://unix:$TEST_NGINX_HTML_DIR/u.sock:/sink;
     }
 EOT
-
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value(http_config => $Http);
-    }
-
-    $block->set_value(config => "include \$TEST_NGINX_MLSEC_CONF"
-                                . "/mlsec_parts.conf;\n" . $block->config);
-});
 
 run_tests();
 

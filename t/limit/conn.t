@@ -13,10 +13,10 @@ use lib "$FindBin::Bin/../lib";
 
 use JSON::PP ();
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my $faulty = MlsecTest::Faulty->start;
 
@@ -79,19 +79,6 @@ sub status {
     my $r = $nginx->get($path, headers => ["X-User: $user"]);
 
     return $r ? $r->{status} : 'none';
-}
-
-
-# Until it is so, at most that many seconds.
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
 }
 
 

@@ -12,11 +12,12 @@ use lib "$FindBin::Bin/../lib";
 
 use POSIX ();
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
 use MlsecTest::Metrics;
+use MlsecTest::Until;
 
 use constant {
     CLIENTS  => 4,
@@ -51,19 +52,6 @@ sub metrics {
     my ($nginx) = @_;
 
     return MlsecTest::Metrics->new($nginx->get('/metrics')->{body});
-}
-
-
-# Until it is so, at most that many seconds.
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
 }
 
 

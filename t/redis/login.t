@@ -15,6 +15,7 @@ use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use MlsecTest::Certificates;
 use MlsecTest::Dns;
 use MlsecTest::Instance;
 use MlsecTest::Redis;
@@ -25,30 +26,9 @@ plan skip_all => 'dnsmasq is not installed' unless MlsecTest::Dns->binary;
 my $certs = File::Temp->newdir;
 chmod 0755, $certs;
 
-# NAME.pem and NAME.key; one that signs itself, unless CA is given
-sub certificate {
-    my ($name, $subject, $ca) = @_;
-
-    my @by = $ca ? ('-CA', "$certs/$ca.pem", '-CAkey', "$certs/$ca.key") : ();
-    my $status = system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh',
-        'openssl', 'req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
-        '-nodes', '-subj', "/CN=$subject", '-keyout', "$certs/$name.key",
-        $ca ? ('-out', "$certs/$name.csr")
-            : ('-x509', '-days', 2, '-out', "$certs/$name.pem"));
-    return if $status || !$ca;
-
-    open my $ext, '>', "$certs/$name.ext" or die $!;
-    print $ext "subjectAltName=DNS:$subject,IP:127.0.0.3\n";
-    close $ext;
-    system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh', 'openssl', 'x509', '-req', '-days', 2,
-           '-in', "$certs/$name.csr", @by, '-CAcreateserial', '-extfile', "$certs/$name.ext",
-           '-out', "$certs/$name.pem");
-    return;
-}
-
-certificate('ca', 'a CA of this test');
-certificate('other', 'another CA');
-certificate('good', 'redis.test', 'ca');
+certificate($certs, 'ca', 'a CA of this test');
+certificate($certs, 'other', 'another CA');
+certificate($certs, 'good', 'redis.test', ca => 'ca', san => 'DNS:redis.test,IP:127.0.0.3');
 plan skip_all => 'no openssl to make certificates with'
     if grep { !-s "$certs/$_.pem" } qw(ca other good);
 

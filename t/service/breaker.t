@@ -14,10 +14,11 @@ use JSON::PP ();
 use List::Util qw(sum0);
 use POSIX ();
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my $faulty = MlsecTest::Faulty->start;
 
@@ -73,19 +74,6 @@ sub calls {
     my ($nginx) = @_;
 
     return sum0(map { values %{ $_->{calls} } } @{ service($nginx)->{peers} });
-}
-
-
-# Until it is so, at most that many seconds.
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
 }
 
 

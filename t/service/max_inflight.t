@@ -11,10 +11,10 @@ use lib "$FindBin::Bin/../lib";
 
 use JSON::PP ();
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my $faulty = MlsecTest::Faulty->start;
 
@@ -45,17 +45,6 @@ sub state_of {
     return JSON::PP::decode_json($nginx->get('/state')->{body})->{services}[0];
 }
 
-
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
-}
 
 my @held;
 

@@ -13,10 +13,11 @@ use lib "$FindBin::Bin/../lib";
 
 use JSON::PP ();
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my $json = \&MlsecTest::Faulty::json;
 
@@ -52,18 +53,6 @@ sub peers {
     my $state = JSON::PP::decode_json($nginx->get('/state')->{body});
 
     return { map { $_->{address} => $_ } @{ $state->{services}[0]{peers} } };
-}
-
-
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
 }
 
 

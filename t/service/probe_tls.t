@@ -15,37 +15,17 @@ use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use MlsecTest::Certificates;
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
 
 my $certs = File::Temp->newdir;
 
-# NAME.pem and NAME.key; one that signs itself, unless CA is given
-sub certificate {
-    my ($name, $subject, $ca) = @_;
-
-    my @by = $ca ? ('-CA', "$certs/$ca.pem", '-CAkey', "$certs/$ca.key") : ();
-    my $status = system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh',
-        'openssl', 'req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
-        '-nodes', '-subj', "/CN=$subject", '-keyout', "$certs/$name.key",
-        $ca ? ('-out', "$certs/$name.csr")
-            : ('-x509', '-days', 2, '-out', "$certs/$name.pem"));
-    return if $status || !$ca;
-
-    open my $ext, '>', "$certs/$name.ext" or die $!;
-    print $ext "subjectAltName=DNS:$subject\n";
-    close $ext;
-    system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh', 'openssl', 'x509', '-req', '-days', 2,
-           '-in', "$certs/$name.csr", @by, '-CAcreateserial', '-extfile', "$certs/$name.ext",
-           '-out', "$certs/$name.pem");
-    return;
-}
-
-certificate('ca', 'a CA of this test');
-certificate('other', 'another CA');
-certificate('good', 'u.example', 'ca');
-certificate('named', 'else.example', 'ca');
-certificate('foreign', 'u.example', 'other');
+certificate($certs, 'ca', 'a CA of this test');
+certificate($certs, 'other', 'another CA');
+certificate($certs, 'good', 'u.example', ca => 'ca', san => 'DNS:u.example');
+certificate($certs, 'named', 'else.example', ca => 'ca', san => 'DNS:else.example');
+certificate($certs, 'foreign', 'u.example', ca => 'other', san => 'DNS:u.example');
 plan skip_all => 'no openssl to make certificates with'
     if grep { !-s "$certs/$_.pem" } qw(ca other good named foreign);
 

@@ -16,6 +16,7 @@ use Time::HiRes qw(sleep time);
 
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my $faulty = MlsecTest::Faulty->start(replies => {
     '/echo' => sub {
@@ -65,17 +66,6 @@ sub state_of {
         @{ JSON::PP::decode_json($nginx->get('/state')->{body})->{services} };
 
     return $s;
-}
-
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.01 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
 }
 
 sub asks {

@@ -20,6 +20,7 @@ use Time::HiRes qw(sleep time);
 
 use MlsecTest::Dns;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 plan skip_all => 'dnsmasq is not installed' unless MlsecTest::Dns->binary;
 
@@ -71,17 +72,6 @@ sub options {
     });
 }
 
-
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
-}
 
 sub service {
     my ($nginx, $name) = @_;

@@ -17,6 +17,7 @@ use Time::HiRes qw(sleep time);
 
 use MlsecTest::DnsMock;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my $dns  = MlsecTest::DnsMock->start;
 my $port = $dns->spare('services');
@@ -82,17 +83,6 @@ sub addresses {
     return join ' ', sort { ($a =~ /(\d+)/)[0] <=> ($b =~ /(\d+)/)[0] }
         map { $_->{address} =~ s/^127\.0\.0\.//r =~ s/:$port$//r }
         @{ states()->{$name}{peers} };
-}
-
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
 }
 
 sub addresses_are {

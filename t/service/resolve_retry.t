@@ -14,10 +14,11 @@ use lib "$FindBin::Bin/../lib";
 use JSON::PP ();
 use List::Util qw(sum0);
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 use MlsecTest::Dns;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 plan skip_all => 'dnsmasq is not installed' unless MlsecTest::Dns->binary;
 
@@ -79,17 +80,6 @@ sub outcomes {
 }
 
 sub addresses { return [map { "127.0.0.$_" } @_] }
-
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
-}
 
 # connections to all workers
 my %clients;

@@ -15,10 +15,11 @@ use IO::Socket::INET;
 use JSON::PP ();
 use List::Util qw(sum0);
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my $BIG = join '', map { md5_hex($_) } 1 .. 2000;      # 64000 bytes
 
@@ -91,17 +92,6 @@ my $closed = do {
 # Calls that all services have seen of a path.
 sub calls { return sum0(map { $_->count('request', $_[0]) } @services) }
 
-
-sub until_ok {
-    my ($limit, $test, $name) = @_;
-
-    my $until = time + $limit;
-    my $pass;
-
-    sleep 0.02 until ($pass = $test->()) || time > $until;
-
-    return ok($pass, $name);
-}
 
 my @busy = map { "mlsec_call p$_ http://busy/status/503/busy;" } 1 .. 10;
 my @ten = map { "mlsec_call p$_ http://down/status/503/p$_;" } 1 .. 10;
