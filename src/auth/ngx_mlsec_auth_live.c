@@ -206,6 +206,10 @@ ngx_mlsec_live_send(ngx_connection_t *c, u_char *buf, size_t size)
 
     /* it is there as long as this function is */
 
+    if (live == NULL) {
+        return NGX_ERROR;
+    }
+
     n = live->send(c, buf, size);
 
     if (n > 0 && r->upstream != NULL && r->upstream->upgrade) {
@@ -325,7 +329,7 @@ static void
 ngx_mlsec_live_end(ngx_mlsec_live_t *live, const char *why)
 {
     size_t                len;
-    u_char                frame[4 + MLSEC_FRAMES_CLOSE_MAX];
+    unsigned char         frame[4 + MLSEC_FRAMES_CLOSE_MAX];
     mlsec_str_t           text;
     ngx_connection_t     *c;
     ngx_mlsec_error_t     error;

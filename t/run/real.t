@@ -102,6 +102,10 @@ is(scalar(processes("$dir/demo")), 0, 'no demo beside real services');
 
 # ---- what is sent on ----
 
+my @handshake = (Upgrade => 'websocket', Connection => 'Upgrade',
+                 'Sec-WebSocket-Version' => 13,
+                 'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==');
+
 my ($reply, $said) = ask_for('/services/training/x/y?a=1&b=%2F');
 is($said->{uri}, '/api/x/y?a=1&b=%2F', 'the path of the URL, the query as it is');
 is($said->{host}, "localhost:$plain", 'Host is that of the URL');
@@ -120,8 +124,7 @@ is("$said->{for} $said->{proto} $said->{fhost}", '127.0.0.1 http localhost',
    'a client is not believed');
 is("$said->{auth} $said->{id}", 'Bearer a given', 'what is its own goes on');
 
-(undef, $said) = ask_for('/services/training/ws', Upgrade => 'websocket',
-                         Connection => 'Upgrade');
+(undef, $said) = ask_for('/services/training/ws', @handshake);
 is("$said->{uri} $said->{upgrade} $said->{connection}", '/api/ws websocket upgrade',
    'an upgrade goes on');
 (undef, $said) = ask_for('/services/training/x', Upgrade => 'h2c',
@@ -195,8 +198,7 @@ ok(until_true(sub { (ask_for('/services/tracing/x'))[0]{status} == 200 }),
    'a service that is configured now');
 is(slurp("$dir/nginx.pid"), $master, 'by the same server');
 
-($reply, $said) = ask_for('/services/training/ws', Upgrade => 'websocket',
-                          Connection => 'Upgrade');
+($reply, $said) = ask_for('/services/training/ws', @handshake);
 is("$reply->{status} $said->{message}",
    '503 WebSockets are off: ENABLE_WEBSOCKET=false', 'ENABLE_WEBSOCKET=false');
 
