@@ -170,9 +170,9 @@ sub sign_in {
 # headers (lower case), body
 sub http {
     my ($where, $method, $path, $body, $headers) = @_;
-    my $text = "$method $path HTTP/1.1\r\nConnection: close\r\n";
+    my $text = "$method $path HTTP/1.1\r\n";
 
-    my %h = (Host => 'localhost',
+    my %h = (Host => 'localhost', Connection => 'close',
              defined $token ? (Authorization => "Bearer $token") : (),
              %{ $headers // {} });
     $h{'Content-Length'} = length $body if defined $body;

@@ -344,7 +344,7 @@ for (['no mask', "\x81\x05hello", 1002], ['a reserved bit', frame(0xc1, 'a'), 10
     is(talk($_->[1]), "\x88\x02" . pack('n', $_->[2]), "refused: $_->[0]");
 }
 is(http(sock('analytics'), 'GET', '/ws', undef,
-        { Upgrade => 'websocket', Connection => 'upgrade' })->{status}, 404,
+        { Upgrade => 'websocket', Connection => 'close, upgrade' })->{status}, 404,
    'no WebSocket where there is none');
 
 # ---- life and death ----

@@ -102,7 +102,7 @@ is(scalar(processes("$dir/demo")), 0, 'no demo beside real services');
 
 # ---- what is sent on ----
 
-my @handshake = (Upgrade => 'websocket', Connection => 'Upgrade',
+my @handshake = (Upgrade => 'websocket', Connection => 'close, Upgrade',
                  'Sec-WebSocket-Version' => 13,
                  'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==');
 
@@ -128,7 +128,7 @@ is("$said->{auth} $said->{id}", 'Bearer a given', 'what is its own goes on');
 is("$said->{uri} $said->{upgrade} $said->{connection}", '/api/ws websocket upgrade',
    'an upgrade goes on');
 (undef, $said) = ask_for('/services/training/x', Upgrade => 'h2c',
-                         Connection => 'Upgrade');
+                         Connection => 'close, Upgrade');
 is("$said->{upgrade}|$said->{connection}", '|', 'no other one');
 
 (undef, $said) = ask_for('/services/model-api/b');
