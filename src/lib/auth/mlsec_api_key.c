@@ -501,15 +501,31 @@ mlsec_api_key_check(const mlsec_api_keys_t *keys, mlsec_str_t presented,
 }
 
 
+/*
+ * As many steps for an id that is there as for one that is not, wherever it
+ * would stand: the last one that is not greater, and only then whether it is
+ * the same.  A search that ends when it has found something says so by its
+ * time, 160 ns here, which a hundred thousand requests tell.
+ */
+
 static const mlsec_api_key_t *
 mlsec_api_key_find(const mlsec_api_keys_t *keys, mlsec_str_t id)
 {
-    mlsec_api_key_t  wanted;
+    size_t                  n, half;
+    mlsec_api_key_t         wanted;
+    const mlsec_api_key_t  *key;
 
-    memset(&wanted, 0, sizeof(wanted));
+    if (keys->n == 0) {
+        return NULL;
+    }
+
     wanted.id = id;
+    key = keys->key;
 
-    return keys->n == 0 ? NULL
-           : bsearch(&wanted, keys->key, keys->n, sizeof(mlsec_api_key_t),
-                     mlsec_api_key_cmp);
+    for (n = keys->n; n > 1; n -= half) {
+        half = n / 2;
+        key += mlsec_api_key_cmp(&key[half], &wanted) <= 0 ? half : 0;
+    }
+
+    return mlsec_api_key_cmp(key, &wanted) == 0 ? key : NULL;
 }
