@@ -265,8 +265,9 @@ ngx_mlsec_uri_same(const ngx_mlsec_keys_uri_t *a,
            && a->wait == b->wait && a->max_size == b->max_size
            && a->insecure == b->insecure
            && a->trusted.len == b->trusted.len
-           && ngx_memcmp(a->trusted.data, b->trusted.data, b->trusted.len)
-              == 0;
+           && (a->trusted.len == 0
+               || ngx_memcmp(a->trusted.data, b->trusted.data, b->trusted.len)
+                  == 0);
 }
 
 

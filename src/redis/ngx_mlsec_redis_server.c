@@ -85,7 +85,12 @@ ngx_mlsec_redis_server_text(ngx_conf_t *cf, ngx_str_t *to, mlsec_str_t from)
         return NGX_ERROR;
     }
 
-    ngx_memcpy(to->data, from.data, from.len);
+    /* memcpy() wants an address even for nothing */
+
+    if (from.len) {
+        ngx_memcpy(to->data, from.data, from.len);
+    }
+
     to->data[from.len] = '\0';
 
     return NGX_OK;
