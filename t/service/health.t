@@ -58,16 +58,17 @@ sub moody {
 }
 
 my $hosts = File::Temp->new;
+my $host  = sub {
+    open my $out, '>>', "$hosts" or die "$hosts: $!";
+    print $out join(' ', @{ $_[0] }{qw(method path)},
+                    map { $_[0]{headers}{$_} // '-' } qw(host user-agent connection)), "\n";
+    close $out;
+    return $json->('{}');
+};
 my $moody = MlsecTest::Faulty->start(replies => {
     '/x'       => [$json->('"moody"')],
     '/health'  => \&moody,
-    '/host'    => sub {
-        open my $out, '>>', "$hosts" or die "$hosts: $!";
-        print $out join(' ', $_[0]{method},
-                        map { $_[0]{headers}{$_} // '-' } qw(host user-agent connection)), "\n";
-        close $out;
-        return $json->('{}');
-    },
+    '/host'    => $host, '/other' => $host,
 });
 my $well = MlsecTest::Faulty->start(replies => {
     '/x' => [$json->('"well"')], '/health' => [$json->('{}')],
@@ -359,16 +360,15 @@ for my $block ('zone u 64k;', '', 'least_conn; zone u 64k;') {
 
     state_is($nginx, 'up', 'request: up');
     open my $in, '<', "$hosts" or die "$hosts: $!";
-    is(scalar <$in>, "GET u.example mlsec_health close\n", 'request');
+    is(scalar <$in>, "GET /host u.example mlsec_health close\n", 'request');
     $nginx->finish('request');
 
     $nginx = MlsecTest::Instance->start(options(
         servers => ['127.0.0.1:1'],
-        health => 'uri=/host host=other:81 interval=50ms port=' . $moody->port));
-    truncate $hosts, 0;
+        health => 'uri=/other host=other:81 interval=50ms port=' . $moody->port));
     state_is($nginx, 'up', 'port=: up', '127.0.0.1:1');
     open $in, '<', "$hosts" or die "$hosts: $!";
-    is(scalar <$in>, "GET other:81 mlsec_health close\n", 'host=');
+    is((grep { m{/other} } <$in>)[0], "GET /other other:81 mlsec_health close\n", 'host=');
     $nginx->finish('port=');
 
     $nginx = MlsecTest::Instance->start(options(
