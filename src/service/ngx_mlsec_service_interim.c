@@ -21,7 +21,8 @@
  * anew with what is behind it.  Out of the buffer, and not only passed over:
  * it is the buffer that goes into a cache.
  *
- * 101 to a client that has not asked for another protocol is no answer at all.
+ * 101 to a client that has not asked for another protocol is no answer at all,
+ * and a status below 100 is none.
  */
 
 #define NGX_MLSEC_INTERIM_MAX  16
@@ -129,10 +130,14 @@ ngx_mlsec_interim_process_header(ngx_http_request_t *r)
             return rc;
         }
 
-        if (u->headers_in.status_n == NGX_HTTP_SWITCHING_PROTOCOLS
-            || mp->interim == NGX_MLSEC_INTERIM_MAX)
+        if (u->headers_in.status_n <= NGX_HTTP_SWITCHING_PROTOCOLS
+            && u->headers_in.status_n != NGX_HTTP_CONTINUE)
         {
             return u->upgrade ? NGX_OK : ngx_mlsec_interim_wrong(r, mp);
+        }
+
+        if (mp->interim == NGX_MLSEC_INTERIM_MAX) {
+            return ngx_mlsec_interim_wrong(r, mp);
         }
 
         mp->interim++;
@@ -159,7 +164,7 @@ ngx_mlsec_interim_is(const ngx_mlsec_peer_t *mp)
 
     status = mp->upstream->headers_in.status_n;
 
-    return status >= 100 && status < 200
+    return status < NGX_HTTP_OK
            && ngx_strncmp(mp->header, "HTTP/", sizeof("HTTP/") - 1) == 0;
 }
 

@@ -37,6 +37,7 @@ my $faulty = MlsecTest::Faulty->start(replies => {
     '/endless'  => [map { $hints } 1 .. 40],
     '/switch'   => [[out => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
                      . "Connection: upgrade\r\n\r\n"], ['hang']],
+    '/zero'     => [$json->('{}', status => '099')],
     '/kept'     => [$hints, MlsecTest::Faulty::header(length => 8, lines => ['Cache-Control: max-age=60']),
                     [out => '{"ok":1}']],
     '/unkept'   => [[out => "HTTP/1.1 103 x\r\nCache-Control: max-age=60\r\n\r\n"], $answer],
@@ -122,7 +123,7 @@ like($r->{body}, qr/"details":\{"service":"u","error_type":"timeout"\}/, 'silent
 like(ask('/hasty/silent')->{body}, qr/"part":"a","error_type":"timeout","status_code":504,"attempts":1/,
      'silent: a part');
 
-for my $path (qw(gone endless switch)) {
+for my $path (qw(gone endless switch zero)) {
     $r = ask("/plain/$path");
     is($r->{status}, 502, "$path: 502");
     like($r->{body}, qr/"details":\{"service":"u","error_type":"reset"\}/, "$path: envelope");
@@ -131,7 +132,7 @@ for my $path (qw(gone endless switch)) {
 }
 
 like($nginx->error_log, qr/\[error\] .*mlsec service: no answer but status $_, service: "u"/, "logged: $_")
-    for 101, 103;
+    for 101, 103, 99;
 
 $nginx->finish('interim');
 done_testing;
