@@ -214,5 +214,14 @@ is($reply->{status}, 502, 'https: a certificate that nobody vouches for is refus
 like("$status|$err", qr/^1\|mlsec: MODEL_API_URL="nonsense": expected /,
      'a reload with a bad variable is refused');
 is((ask_for('/services/tracing/x'))[0]{status}, 200, 'and changes nothing');
+my $conf = slurp("$dir/conf/nginx.conf");
+($status, $out, $err) = gateway('reload', SERVICE_NAME => 'other',
+                                JWT_KEY_FILE => "$dir/service/nginx.conf");
+is($status, 1, 'one that nginx does not take');
+like($out . $err, qr/^mlsec: nginx does not take \Q$dir\E/m, 'is refused as well');
+unlike(join('', map { slurp($_) } glob "$dir/conf/*.conf"), qr/"service":"other"|mlsec_jwt_key_file/,
+       'and the one that answers stays where it is');
+is(slurp("$dir/conf/nginx.conf"), $conf, 'all of it');
+is(scalar(grep { -e } map { "$dir/conf.$_" } qw(new old kept)), 0, 'and nothing beside');
 
 done_testing();
