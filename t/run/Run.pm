@@ -20,6 +20,9 @@ use JSON::PP;
 use POSIX ();
 use Socket 'SOCK_STREAM';
 
+use lib dirname(__FILE__) . '/../lib';
+use MlsecTest::Ports;
+
 our @EXPORT = qw(top run_dir run free_port connect_to ask http until_true
                  sign_in spawn slurp json processes with_module);
 
@@ -117,16 +120,12 @@ sub slurp {
     return <$f> // '';
 }
 
-my %given_ports;
+# A port that no other test has, as long as this one runs.
+my ($ports, $ports_given);
 
 sub free_port {
-    for (1 .. 100) {
-        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-            or die "no free port: $!";
-        my $port = $s->sockport;
-        return $port if !$given_ports{$port}++;
-    }
-    die 'no free port';
+    $ports //= MlsecTest::Ports->claim_block;
+    return $ports->named(++$ports_given);
 }
 
 # A unix socket (a path) or a port of 127.0.0.1.
