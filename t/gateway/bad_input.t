@@ -54,7 +54,7 @@ my %env = (SERVICE_PORT => $port,
            MODEL_API_URL => "http://127.0.0.1:$models",
            ANALYTICS_SERVICE_URL => 'http://127.0.0.1:1');
 my ($status, $out, $err) = run(\%env, 'util/gateway', 'start');
-is($status, 0, 'the gateway runs') or BAIL_OUT("$out$err");
+is($status, 0, 'the gateway runs') or die("$out$err");
 
 END {
     my $code = $?;

@@ -32,7 +32,7 @@ END {
 }
 
 my ($status, $out, $err) = run(\%env, 'util/gateway', 'start');
-is($status, 0, 'the gateway runs') or BAIL_OUT("$out$err");
+is($status, 0, 'the gateway runs') or die("$out$err");
 
 sub shows {
     my ($title, $pattern, $name) = @_;

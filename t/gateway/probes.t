@@ -45,14 +45,24 @@ sub render {
     my ($status, $out, $err) = run({ RUN_DIR => $dir, SERVICE_PORT => $port,
                                      MLSEC_DEMO => 'open', %env },
                                    'util/render');
-    is($status, 0, 'rendered') or BAIL_OUT($err);
+    is($status, 0, 'rendered') or die($err);
     my $text = slurp("$dir/conf/upstreams.conf");
     # one that opens stays open while it is looked at
     is(scalar($text =~ s{mlsec_breaker;}{mlsec_breaker open=60s;}g), 9, 'each has a breaker');
     is(scalar($text =~ s{(mlsec_health \S+) interval=5s}{$1 interval=100ms}g), 9,
        'each service is probed');
-    open my $f, '>:raw', "$dir/conf/upstreams.conf" or die $!;
+    write_conf('upstreams.conf', $text);
+    # nor is it here that a client is too slow
+    $text = slurp("$dir/conf/http.conf");
+    is($text =~ s{client_header_timeout +\d+s}{client_header_timeout 60s}, 1, 'time to send');
+    write_conf('http.conf', $text);
+}
+
+sub write_conf {
+    my ($name, $text) = @_;
+    open my $f, '>:raw', "$dir/conf/$name" or die $!;
     print {$f} $text;
+    close $f or die $!;
 }
 
 sub get {
@@ -87,7 +97,7 @@ render();
 my $pid = spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
     "$dir/logs/error.log", '-c', "$dir/conf/nginx.conf", '-g', 'daemon off;');
 ok(until_true(sub { http($port, 'GET', '/livez')->{status} == 200 }),
-   '/livez: a worker answers') or BAIL_OUT(slurp("$dir/logs/error.log"));
+   '/livez: a worker answers') or die(slurp("$dir/logs/error.log"));
 
 # ---- well ----
 
@@ -254,10 +264,10 @@ unlink "$dir/drain";
 is((get('/readyz'))[0]{status}, 200, 'drain: over');
 
 # a worker that a reload has told to end answers what it has begun to read
+render(CRITICAL_SERVICES => 'training');
 my $s = connect_to($port);
 syswrite $s, "GET /readyz HTTP/1.1\r\nHost: a\r\n";
 ok(until_true(sub { is_read($s) }), 'a worker has read half of a request');
-render(CRITICAL_SERVICES => 'training');
 kill 'HUP', $pid;
 ok(until_true(sub {
     $workers <= (() = slurp("$dir/logs/error.log") =~ /gracefully shutting down/g);

@@ -45,7 +45,7 @@ sub render {
                                      MLSEC_DEMO => 'open',
                                      SERVICE_PORT => $port, %env },
                                    'util/render');
-    is($status, 0, 'rendered') or BAIL_OUT($err);
+    is($status, 0, 'rendered') or die($err);
 }
 
 sub reload {
@@ -90,11 +90,11 @@ render();
 spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
       "$dir/logs/error.log", '-c', "$dir/conf/nginx.conf", '-g', 'daemon off;');
 ok(until_true(sub { http($port, 'GET', '/health')->{status} == 200 }),
-   'the gateway is up') or BAIL_OUT(slurp("$dir/logs/error.log"));
+   'the gateway is up') or die(slurp("$dir/logs/error.log"));
 ok(until_true(sub {
     9 == grep { -S && (stat)[2] & 2 } map { "$dir/demo/$_.sock" } @services;
 }), 'the services are up')
-    or BAIL_OUT(slurp("$dir/service.out"));
+    or die(slurp("$dir/service.out"));
 
 # ---- every service: the handshake, an echo, a close ----
 

@@ -147,7 +147,7 @@ is(join(' ', sort @named),
 # ---- without any ----
 
 my ($status, $said, %plain) = render();
-is($status, 0, 'the base') or BAIL_OUT($said);
+is($status, 0, 'the base') or die($said);
 my $base_said = $said;
 unlike($said, qr/no effect/, 'nothing idle is named');
 

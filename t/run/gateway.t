@@ -44,7 +44,7 @@ is("$status|$out", "0|mlsec: nothing runs\n", 'stop: nothing runs');
 is("$status|$out", "3|mlsec: nothing runs\n", 'status: nothing runs');
 
 ($status, $out, $err) = gateway('start');
-is($status, 0, 'start') or BAIL_OUT("$out$err" . slurp("$dir/logs/error.log"));
+is($status, 0, 'start') or die("$out$err" . slurp("$dir/logs/error.log"));
 is($err, '', 'and nothing more');
 is(http($port, 'GET', '/health')->{status}, 200, 'it answers at once');
 is(http($port, 'GET', $_)->{status}, 401, "$_: nobody is signed in")
