@@ -24,7 +24,8 @@ use lib dirname(__FILE__) . '/../lib';
 use MlsecTest::Ports;
 
 our @EXPORT = qw(top run_dir run free_port connect_to ask http until_true
-                 sign_in spawn slurp json processes with_module);
+                 sign_in spawn slurp json processes with_module
+                 conf_without_programs);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
 my $dir;
@@ -67,6 +68,15 @@ sub environment {
 sub with_module {
     my %env = environment();
     return -f ($env{MODULE} // "$top/build/ngx_mlsec_module.so");
+}
+
+# A copy of conf without the hundred programs that the environment does not
+# change: for tests that render it again and again. No nginx takes it.
+sub conf_without_programs {
+    my $copy = run_dir() . '/light';
+    system('cp', '-r', "$top/conf", $copy) == 0 or die 'no copy of conf';
+    unlink glob "$copy/filters/*.jq $copy/validate/*.jq";
+    return $copy;
 }
 
 # run({ENV => value}, command...): (exit status, stdout, stderr)

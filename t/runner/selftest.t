@@ -272,7 +272,7 @@ sub until_true {
 sub end_it {
     my $n = pid();
     kill KILL => $n;
-    until_true(sub { slurp("/proc/$n/stat") =~ /\) Z / });
+    until_true(sub { !-e "/proc/$n" || slurp("/proc/$n/stat") =~ /\) Z / });
     return shift;
 }
 
