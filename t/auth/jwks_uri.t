@@ -21,6 +21,7 @@ use MlsecTest::Instance;
 use MlsecTest::Metrics;
 use MlsecTest::Ports;
 use MlsecTest::Token;
+use MlsecTest::Until;
 
 my $t     = MlsecTest::Token->new;
 my $other = MlsecTest::Token->new;
@@ -232,17 +233,10 @@ sub ask {
 
 sub status { return ask(@_)->{status} }
 
-# Until it happens, at most 30 s.
 sub eventually {
     my ($name, $code) = @_;
-    my $until = time + 30;
 
-    while (time < $until) {
-        return pass($name) if $code->();
-        sleep 0.02;
-    }
-
-    return fail($name);
+    return until_ok(30, $code, $name);
 }
 
 sub signed {
@@ -285,8 +279,9 @@ is($nginx->get('/late-or-key', headers => ["X-API-Key: $api_key"])->{status}, 20
    'jwt or api_key: a key');
 is(status('/late-and-file', $good), 200, 'J20: a key of a file does not wait');
 is(status('/late-and-file', signed('new')), 503, 'J20: another one might come');
-like($nginx->error_log, qr{mlsec auth: keys cannot be fetched, there are none yet, uri: "http://127.0.0.1:$late/ok", reason: "no connection", status: 0},
-     'it is said');
+eventually('it is said', sub {
+    $nginx->error_log =~ m{mlsec auth: keys cannot be fetched, there are none yet, uri: "http://127.0.0.1:$late/ok", reason: "no connection", status: 0};
+});
 
 my $late_issuer = MlsecTest::Faulty->start(port => $late, replies => { replies('ok') });
 eventually('it comes later', sub { status('/late', $good) == 200 });
@@ -419,12 +414,14 @@ is(status('/flood', $good), 200, 'J19: good tokens are good meanwhile');
 
 is(status('/slow', $good), 200, 'before the issuer is slow');
 sleep 0.05;
-answer(slow => [wait => 0.7], keys_of($t->jwks('slow')));
+answer(slow => [until => $t->dir . '/slow-is-asked'], keys_of($t->jwks('slow')));
 my $slow = signed('slow');
 $before = fetches('slow');
 my @waiting = map { $nginx->client } 1 .. 20;
 $_->request('/slow', headers => ["Authorization: Bearer $slow"]) for @waiting[0 .. 18];
 $waiting[19]->request("/slow?token=$slow");
+eventually('the issuer is asked', sub { fetches('slow') > $before });
+$t->write('slow-is-asked', '');
 my @came = map { $_->response(30) // {} } @waiting;
 is(join(' ', map { $_->{status} // 0 } @came), join(' ', (200) x 20), '20 requests wait and are answered');
 is(fetches('slow') - $before, 1, 'by one fetch');
@@ -434,7 +431,7 @@ like($came[19]{body}, qr/"args":"token=\*+"/, 'a token of the query is found aga
 
 is(status('/abort', $good), 200, 'J23: before somebody goes away');
 sleep 0.05;
-answer(abort => [wait => 1.5], keys_of($t->jwks('abort')));
+answer(abort => [until => $t->dir . '/all-is-seen'], keys_of($t->jwks('abort')));
 my $abort = signed('abort');
 my @gone = map { $nginx->client } 1 .. 4;
 $_->request('/abort', headers => ["Authorization: Bearer $abort"]) for @gone;
@@ -447,6 +444,8 @@ eventually('clients that go away are seen', sub {
 });
 my @old = $nginx->worker_pids;
 $nginx->signal('HUP');
+eventually('a reload', sub { 2 == grep { my $new = $_; !grep { $_ == $new } @old } $nginx->worker_pids });
+$t->write('all-is-seen', '');
 is(($stays->response(30) // {})->{status}, 200, 'J23: a reload while a request waits: it is answered');
 eventually('the old workers end', sub { !grep { kill 0, $_ } @old });
 
@@ -489,7 +488,7 @@ sleep 0.05;
 $before = fetches('kill');
 answer(kill => ['hang']);
 is(status('/kill', signed('kill')), 401, 'J23: an issuer that hangs: the request does not');
-is(fetches('kill'), $before + 1, 'it was asked');
+eventually('it was asked', sub { fetches('kill') == $before + 1 });
 answer(kill => keys_of($t->jwks('kill')));
 $nginx->allow(qr/worker process \d+ exited on signal 9/);
 kill KILL => $nginx->worker_pids;
@@ -507,6 +506,6 @@ cmp_ok($m->value('mlsec_jwt_keys_fetches_total', uri => "$at/later", result => '
        'metrics: failed ones');
 like($m->value('mlsec_jwt_keys_age_seconds', uri => "$at/ok"), qr/^\d+(\.\d+)?$/, 'metrics: age');
 
-unlike($nginx->error_log, qr/eyJ/, 'no token in the log');
 $nginx->finish;
+unlike($nginx->error_log, qr/eyJ/, 'no token in the log');
 done_testing();
