@@ -15,6 +15,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use MlsecTest::Audit;
 use MlsecTest::Dns;
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
@@ -161,6 +162,7 @@ my $locations = join '', map {
 my $nginx = MlsecTest::Instance->start(workers => 2, http => <<"HTTP", server => <<"SERVER");
     mlsec_errors on;
     mlsec_jwt_cache tokens:256k;
+    mlsec_audit_log \$DIR/logs/audit.log flush=0;
     $tls_http
 HTTP
     mlsec_auth jwt;
@@ -224,11 +226,18 @@ HTTP
     $tls_locations
 SERVER
 
+# refusals of each path, for the audit log
+my %refused;
+
 sub ask {
     my ($path, $token) = @_;
 
-    return $nginx->get($path, limit => 30,
-        headers => ["Authorization: Bearer $token"]) // { status => 0, headers => {} };
+    my $r = $nginx->get($path, limit => 30, headers => $token
+        ? ["Authorization: Bearer $token"] : []) // { status => 0, headers => {} };
+
+    $refused{$path}++ if $r->{status} =~ /^(?:401|503)$/;
+
+    return $r;
 }
 
 sub status { return ask(@_)->{status} }
@@ -256,7 +265,7 @@ is(status('/ok', $good), 200, 'a token of a fetched key');
 my $r = ask('/ok', $good);
 like($r->{headers}{'x-age'}, qr/^\d$/, '$mlsec_jwt_keys_age');
 is(status('/ok', signed('k1', $other)), 401, 'the same kid, another key');
-$r = $nginx->get('/ok');
+$r = ask('/ok');
 is($r->{status}, 401, 'no token');
 is($r->{headers}{'www-authenticate'}, 'Bearer realm="mlsec"', 'and its challenge');
 is(fetches('ok'), 1, 'one worker has fetched, once');
@@ -272,7 +281,7 @@ is($r->{headers}{'x-age'}, undef, 'no age');
 my $body = $r->{body} =~ s/$fixed/FIXED/r;
 is($body, '{"error":true,"status_code":503,"message":"Service Unavailable",'
    . '"path":"/late",FIXED,"detail":"Service Unavailable","details":{}}', 'the envelope');
-is($nginx->get('/late')->{status}, 401, 'J20: without a token 401 all the same');
+is(status('/late'), 401, 'J20: without a token 401 all the same');
 is(status('/late', 'x.y.z'), 401, 'J20: what is no token too');
 is(status('/late-or-key', $good), 503, 'J20: jwt or api_key: a token');
 is($nginx->get('/late-or-key', headers => ["X-API-Key: $api_key"])->{status}, 200,
@@ -407,6 +416,7 @@ for my $round (1 .. 50) {
 }
 
 is_deeply(\%answers, { 401 => 400 }, '400 made-up key ids');
+$refused{'/flood'} += $answers{401};
 is(fetches('flood') - $before, 0, 'J19: no fetch before its time');
 is(status('/flood', $good), 200, 'J19: good tokens are good meanwhile');
 
@@ -507,5 +517,28 @@ cmp_ok($m->value('mlsec_jwt_keys_fetches_total', uri => "$at/later", result => '
 like($m->value('mlsec_jwt_keys_age_seconds', uri => "$at/ok"), qr/^\d+(\.\d+)?$/, 'metrics: age');
 
 $nginx->finish;
+
+# the lines of the audit log: one for each refusal, and none for what was a
+# question of time only
+
+my %lines;
+
+for my $record (MlsecTest::Audit->new($nginx->dir . '/logs/audit.log')->requests) {
+    $lines{ $record->{path} }++ if $record->{event} eq 'deny' && $record->{policy} eq 'mlsec_auth';
+}
+
+for my $row (['J19', '/flood'], ['J20', '/late', '/late-and-file', '/late-or-key', '/later',
+             (map { "/bad/$_" } sort keys %bad), map { "/tls/$_" } sort keys %tls],
+             ['J23', '/abort', '/slow', '/ok'], ['J23', '/kill'])
+{
+    my ($name, @paths) = @$row;
+
+    is(join(' ', map { "$_:" . ($lines{$_} // 0) } @paths),
+       join(' ', map { "$_:" . ($refused{$_} // 0) } @paths),
+       "$name: the audit log has one line for each refusal");
+}
+
+cmp_ok($lines{'/flood'}, '>=', 400, 'J19: those of the flood too');
+
 unlike($nginx->error_log, qr/eyJ/, 'no token in the log');
 done_testing();

@@ -10,6 +10,7 @@ use MIME::Base64 qw(encode_base64url);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use lib 't/lib';
+use MlsecTest::Audit;
 use MlsecTest::Instance;
 use MlsecTest::Token;
 use MlsecTest::Until;
@@ -24,7 +25,7 @@ $t->write('api_keys', $line);
 $t->write('revoked', '');
 
 my $nginx = MlsecTest::Instance->start(workers => 2,
-    http => 'mlsec_jwt_cache tokens:64k;', server => <<"END");
+    http => 'mlsec_jwt_cache tokens:64k; mlsec_audit_log $DIR/logs/audit.log flush=0;', server => <<"END");
     location / {
         mlsec_auth jwt api_key;
         mlsec_jwt_key_file @{[$t->dir]}/jwks.json;
@@ -52,13 +53,15 @@ END
 my @workers = $nginx->worker_clients;
 
 # What all workers say: one status, or "200 401".
+my %all;
 sub status {
     my ($header, $path) = (@_, '/');
     my %said;
     for my $client (@workers) {
         $client->request($path, headers => [$header]);
-        $said{ ($client->response(20) // {})->{status} // 'none' } = 1;
+        $said{ ($client->response(20) // {})->{status} // 'none' }++;
     }
+    $all{$_} += $said{$_} for keys %said;
     return join ' ', sort keys %said;
 }
 
@@ -176,5 +179,9 @@ is(status($old), 401, 'J23: revocations stay');
 
 $nginx->finish;
 is(complaints(), 6, 'said once each');
+my @denied = grep { $_->{event} eq 'deny' && $_->{status} == 401 }
+    MlsecTest::Audit->new($nginx->dir . '/logs/audit.log')->requests;
+is(scalar grep({ $_->{reason} } @denied), $all{401} + @workers,
+   'J23: the audit log has one line, and why, for each refusal');
 unlike($nginx->error_log, qr/eyJ|secret-of/, 'no token and no key in the log');
 done_testing();
