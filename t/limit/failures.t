@@ -26,7 +26,7 @@ plan skip_all => MlsecTest::Redis->missing if MlsecTest::Redis->missing;
 # What a request may wait; what a machine that is busy may add to that; what
 # may pass until a lost Redis is used again.
 use constant BUDGET => 0.1;    # s
-use constant SLACK  => 1;      # s
+use constant SLACK  => 4;      # s
 use constant BACK   => 2;      # s
 use constant WORKERS => 4;
 
@@ -125,12 +125,11 @@ sub crowd {
 sub state { return JSON::PP::decode_json($nginx->get('/state')->{body})->{sync} }
 
 
-# In touch, and each worker has its connection.
+# In touch: whichever worker is so first is so for all of them.
 sub until_shared {
     my $start = time;
 
-    sleep 0.02 while time < $start + 20
-        && (state()->{state} ne 'shared' || grep { get('/closed', user())->{status} != 200 } 1 .. 2 * WORKERS);
+    sleep 0.02 while time < $start + 20 && state()->{state} ne 'shared';
 
     return time - $start;
 }
@@ -245,24 +244,23 @@ sub row {
     @workers = $nginx->worker_pids if $more{meanwhile};
     $mend->();
     my $took = until_shared();
+    is_deeply(crowd(7, '/exact', user()), { 200 => 6, 429 => 1 }, "$name: exact again, at once");
     cmp_ok($took, '<=', BACK + SLACK, sprintf '%s: shared again after %d ms', $name, $took * 1000);
     my @waits = (waits(), 0);
     cmp_ok($waits[0], '<=', BUDGET + SLACK, "$name: nobody waited longer than he may, $waits[0] s");
     cmp_ok($waits[@waits / 2], '<=', BUDGET + 0.15, "$name: nor did most");
     cmp_ok(scalar @waits, '<=', 1 + 12, "$name: and few have waited at all, $#waits");
 
-    # the last worker may be back after the first one was
-    my ($all, $n);
+    # the last worker says so, which may have nothing to ask
+    my $n;
 
-    $until = time + 5;
+    $until = time + 20;
 
     do {
-        sleep 0.02 if $all;
-        $all = crowd(7, '/exact', user());
+        crowd(7, '/exact', user()) if defined $n;
         $n = join ' ', lines();
-    } while (time < $until && !(($all->{200} // 0) == 6 && $n =~ /^1 1 (\d) \1$/));
+    } while (time < $until && $n !~ /^1 1 (\d) \1$/);
 
-    is_deeply($all, { 200 => 6, 429 => 1 }, "$name: and exact again");
     like($n, qr/^1 1 (?:$more{lines})$/, "$name: one line for each transition, of @{[WORKERS]} workers");
 
     my ($why) = substr($nginx->error_log, $nginx->{read}) =~ /mlsec limit: redis is out of reach[^\n]*error: "([^"]*)"/;
