@@ -264,12 +264,7 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     ngx_mlsec_redis_count(client, error);
 
     if (call == MLSEC_CALL_OK) {
-        ngx_mlsec_redis_shared_now(&client->conf->shared->heard);
-
-        if (slot->parts[0].script != NULL) {
-            ngx_mlsec_redis_shared_now(&client->conf->shared->worked);
-        }
-
+        ngx_mlsec_redis_answered(client, slot);
         client->latency += elapsed - client->latency / 8;
         ngx_mlsec_metrics_observe(client->conf->metrics,
                                   NGX_MLSEC_REDIS_WORD_LATENCY, elapsed);
@@ -303,6 +298,18 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     }
 
     ngx_post_event(&client->settle, &ngx_posted_events);
+}
+
+
+void
+ngx_mlsec_redis_answered(ngx_mlsec_redis_client_t *client,
+    const ngx_mlsec_redis_slot_t *slot)
+{
+    ngx_mlsec_redis_shared_now(&client->conf->shared->heard);
+
+    if (slot->parts[0].script != NULL) {
+        ngx_mlsec_redis_shared_now(&client->conf->shared->worked);
+    }
 }
 
 

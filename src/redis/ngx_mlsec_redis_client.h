@@ -192,6 +192,12 @@ void ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     ngx_msec_t elapsed);
 
 /*
+ * A call was answered, in time or not: all workers may know.
+ */
+void ngx_mlsec_redis_answered(ngx_mlsec_redis_client_t *client,
+    const ngx_mlsec_redis_slot_t *slot);
+
+/*
  * Tells it that the owner has gone.
  */
 void ngx_mlsec_redis_unjudged(ngx_mlsec_redis_client_t *client,
