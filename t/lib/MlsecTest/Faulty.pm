@@ -15,6 +15,7 @@
 #
 #   [out => BYTES]             send
 #   [wait => SECONDS]          do nothing
+#   [until => FILE]            do nothing until there is such a file
 #   [drip => BYTES, SECONDS]   send a byte each SECONDS
 #   [loop => BYTES]            send for ever
 #   [hang]                     do nothing for ever
@@ -394,6 +395,9 @@ sub _advance {
             $step->[2] //= time + $bytes;
             return if time < $step->[2];
 
+        } elsif ($what eq 'until') {
+            return unless -e $bytes;
+
         } elsif ($what eq 'drip') {
             $step->[3] //= time;
 
@@ -454,7 +458,7 @@ sub _next_time {
 
         my $due = $step->[0] eq 'wait'  ? $step->[2]
                 : $step->[0] eq 'drip'  ? $step->[3]
-                : $step->[0] eq 'watch' ? $now + 0.01
+                : $step->[0] =~ /^(?:watch|until)$/ ? $now + 0.01
                 :                         undef;
 
         next unless defined $due;
