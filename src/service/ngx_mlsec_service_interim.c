@@ -212,6 +212,12 @@ ngx_mlsec_interim_skip(ngx_http_request_t *r, ngx_mlsec_peer_t *mp)
     u->keepalive = 0;
     u->upgrade = 0;
 
+    /* $upstream_status is the first that is set */
+
+    if (u->state) {
+        u->state->status = 0;
+    }
+
     ngx_memzero(&u->headers_in, sizeof(ngx_http_upstream_headers_in_t));
 
     u->headers_in.content_length_n = -1;

@@ -58,7 +58,7 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
 }, server => qq{
     include \$CONF/mlsec_parts.conf;
     mlsec_errors on;
-    location /plain/ { proxy_pass http://u/; }
+    location /plain/ { proxy_pass http://u/; add_header X-Status \$upstream_status; }
     location /short/ { proxy_pass http://u/; proxy_read_timeout 300ms; }
     location /raw/ { proxy_pass http://u/; proxy_buffering off; }
     location /again/ { proxy_pass http://again/; }
@@ -88,6 +88,7 @@ for my $path (qw(at-once later split chunked)) {
 
         is("$r->{status} $r->{body}", '200 {"ok":1}', "$way, $path");
         is($r->{headers}{'set-cookie'} // $r->{headers}{link}, undef, "$way, $path: its own headers");
+        is($r->{headers}{'x-status'} // 200, 200, "$way, $path: \$upstream_status");
     }
 
     is(ask("/$_/$path")->{body}, '{"a":{"ok":1},"b":1}', "$_, $path") for qw(part parts);
