@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_compat.h>
 #include <service/ngx_mlsec_service_peer.h>
 
 
@@ -33,6 +34,9 @@ static ngx_int_t ngx_mlsec_interim_process_header(ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_interim_is(const ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_interim_wrong(ngx_http_request_t *r,
     const ngx_mlsec_peer_t *mp);
+static ngx_int_t ngx_mlsec_interim_hints(ngx_http_request_t *r,
+    ngx_mlsec_peer_t *mp, ngx_int_t rc);
+static void ngx_mlsec_interim_status(ngx_http_upstream_t *u);
 static ngx_int_t ngx_mlsec_interim_skip(ngx_http_request_t *r,
     ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_interim_note(ngx_http_request_t *r,
@@ -118,10 +122,8 @@ ngx_mlsec_interim_process_header(ngx_http_request_t *r)
         mp->process_header = u->process_header;
         u->process_header = ngx_mlsec_interim_process_header;
 
-        /* a newer nginx sees to 103 by itself, and comes back */
-
-        if (rc != NGX_OK && rc != NGX_AGAIN) {
-            mp->header = NULL;
+        if (ngx_mlsec_early_hints(rc)) {
+            return ngx_mlsec_interim_hints(r, mp, rc);
         }
 
         /* an answer out of a cache comes this way too */
@@ -181,6 +183,40 @@ ngx_mlsec_interim_wrong(ngx_http_request_t *r, const ngx_mlsec_peer_t *mp)
 }
 
 
+/*
+ * A newer nginx passes 103 on, or skips it, and comes back.
+ */
+
+static ngx_int_t
+ngx_mlsec_interim_hints(ngx_http_request_t *r, ngx_mlsec_peer_t *mp,
+    ngx_int_t rc)
+{
+    if (mp->interim == NGX_MLSEC_INTERIM_MAX) {
+        return ngx_mlsec_interim_wrong(r, mp);
+    }
+
+    mp->interim++;
+    mp->header = NULL;
+
+    ngx_mlsec_interim_status(mp->upstream);
+
+    return rc;
+}
+
+
+/*
+ * $upstream_status is the first one that is set.
+ */
+
+static void
+ngx_mlsec_interim_status(ngx_http_upstream_t *u)
+{
+    if (u->state) {
+        u->state->status = 0;
+    }
+}
+
+
 static ngx_int_t
 ngx_mlsec_interim_skip(ngx_http_request_t *r, ngx_mlsec_peer_t *mp)
 {
@@ -212,11 +248,7 @@ ngx_mlsec_interim_skip(ngx_http_request_t *r, ngx_mlsec_peer_t *mp)
     u->keepalive = 0;
     u->upgrade = 0;
 
-    /* $upstream_status is the first that is set */
-
-    if (u->state) {
-        u->state->status = 0;
-    }
+    ngx_mlsec_interim_status(u);
 
     ngx_memzero(&u->headers_in, sizeof(ngx_http_upstream_headers_in_t));
 
