@@ -33,7 +33,6 @@ static ngx_int_t ngx_mlsec_call_body(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_header(ngx_conf_t *cf,
     ngx_mlsec_call_t *call, ngx_str_t *value);
-static u_char *ngx_mlsec_call_header_colon(const ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_args(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_str_t *value);
 static ngx_int_t ngx_mlsec_call_ok(ngx_conf_t *cf, ngx_mlsec_call_t *call,
@@ -322,7 +321,7 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     ngx_mlsec_call_header_t  *header;
 
     last = value->data + value->len;
-    colon = ngx_mlsec_call_header_colon(value);
+    colon = ngx_mlsec_conf_header_colon(value);
 
     if (colon == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -388,30 +387,6 @@ ngx_mlsec_call_header(ngx_conf_t *cf, ngx_mlsec_call_t *call,
     header->hash = ngx_hash_strlow(header->lowcase, name.data, name.len);
 
     return NGX_OK;
-}
-
-
-/*
- * The colon after a name that is a token (RFC 9110, 5.6.2), or NULL.
- */
-
-static u_char *
-ngx_mlsec_call_header_colon(const ngx_str_t *value)
-{
-    u_char  *p, *last;
-
-    last = value->data + value->len;
-
-    for (p = value->data; p < last && *p != ':'; p++) {
-
-        if (*p <= ' ' || *p >= 0x7f
-            || ngx_strchr("\"(),/;<=>?@[\\]{}", *p) != NULL)
-        {
-            return NULL;
-        }
-    }
-
-    return (p == last || p == value->data) ? NULL : p;
 }
 
 

@@ -291,6 +291,26 @@ ngx_mlsec_conf_is_word(const ngx_str_t *value)
 }
 
 
+u_char *
+ngx_mlsec_conf_header_colon(const ngx_str_t *value)
+{
+    u_char  *p, *last;
+
+    last = value->data + value->len;
+
+    for (p = value->data; p < last && *p != ':'; p++) {
+
+        if (*p <= ' ' || *p >= 0x7f
+            || ngx_strchr("\"(),/;<=>?@[\\]{}", *p) != NULL)
+        {
+            return NULL;
+        }
+    }
+
+    return (p == last || p == value->data) ? NULL : p;
+}
+
+
 ngx_int_t
 ngx_mlsec_conf_read_file(ngx_conf_t *cf, const char *directive,
     const ngx_str_t *path, size_t max, ngx_str_t *text)

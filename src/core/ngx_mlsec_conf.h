@@ -117,6 +117,12 @@ ngx_int_t ngx_mlsec_conf_check_handler(ngx_conf_t *cf, const char *directive,
 ngx_uint_t ngx_mlsec_conf_is_word(const ngx_str_t *value);
 
 /*
+ * The colon of "Name: value", if that begins with the name of a header, a token
+ * (RFC 9110, 5.6.2); else NULL.
+ */
+u_char *ngx_mlsec_conf_header_colon(const ngx_str_t *value);
+
+/*
  * Reads a file that a directive names, of at most max bytes.
  *
  * path: relative to the folder of nginx.conf.

@@ -93,6 +93,7 @@ typedef struct {
     mlsec_health_conf_t            rule;
     ngx_str_t                      uri;      /* empty: connect only */
     ngx_str_t                      host;     /* empty: that of the service */
+    ngx_str_t                      headers;  /* further ones, with CRLF */
     ngx_str_t                      request;  /* the bytes of it */
     ngx_array_t                   *expect;   /* NULL: 2xx */
     ngx_str_t                      match;    /* a program, or empty */
@@ -106,6 +107,7 @@ typedef struct {
     unsigned                       jitter;   /* %, of the interval */
     unsigned                       port;     /* 0: the peer's */
     unsigned                       secure;   /* 1: "tls" */
+    unsigned                       named;    /* 1: by a User-Agent of headers */
 } ngx_mlsec_health_t;
 
 

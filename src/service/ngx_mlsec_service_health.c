@@ -74,7 +74,7 @@ ngx_mlsec_health_prepare(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
 
     len = sizeof("GET  HTTP/1.1\r\nHost: \r\nUser-Agent: mlsec_health\r\n"
                  "Connection: close\r\n\r\n")
-          + health->uri.len + host->len;
+          + health->uri.len + host->len + health->headers.len;
 
     p = ngx_pnalloc(cf->pool, len);
     if (p == NULL) {
@@ -85,9 +85,13 @@ ngx_mlsec_health_prepare(ngx_conf_t *cf, ngx_mlsec_service_conf_t *conf)
     health->request.len = ngx_snprintf(p, len,
                                        "GET %V HTTP/1.1\r\n"
                                        "Host: %V\r\n"
-                                       "User-Agent: mlsec_health\r\n"
+                                       "%s"
+                                       "%V"
                                        "Connection: close\r\n\r\n",
-                                       &health->uri, host)
+                                       &health->uri, host,
+                                       health->named ? ""
+                                       : "User-Agent: mlsec_health\r\n",
+                                       &health->headers)
                           - p;
 
     return NGX_OK;

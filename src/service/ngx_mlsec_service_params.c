@@ -17,6 +17,9 @@ static ngx_int_t ngx_mlsec_param_number(ngx_conf_t *cf,
     const ngx_mlsec_param_t *param, ngx_str_t *value, unsigned *field);
 static ngx_int_t ngx_mlsec_health_check(ngx_conf_t *cf,
     const ngx_mlsec_health_t *health);
+static ngx_int_t ngx_mlsec_health_header(ngx_conf_t *cf, ngx_str_t *value,
+    void *field);
+static ngx_uint_t ngx_mlsec_health_own(const ngx_str_t *name);
 static ngx_uint_t ngx_mlsec_health_text(const ngx_str_t *text, u_char first);
 
 
@@ -67,6 +70,8 @@ static const ngx_mlsec_param_t  ngx_mlsec_health_params[] = {
       offsetof(ngx_mlsec_service_conf_t, health.uri), 0, NULL },
     { "host=", NGX_MLSEC_PARAM_TEXT,
       offsetof(ngx_mlsec_service_conf_t, health.host), 0, NULL },
+    { "header=", NGX_MLSEC_PARAM_OWN,
+      offsetof(ngx_mlsec_service_conf_t, health), 0, ngx_mlsec_health_header },
     { "port=", NGX_MLSEC_PARAM_NUMBER,
       offsetof(ngx_mlsec_service_conf_t, health.port), 65535, NULL },
     { "interval=", NGX_MLSEC_PARAM_TIME,
@@ -253,8 +258,8 @@ ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     health->jitter = 20;
 
     rv = ngx_mlsec_params(cf, scf, 1, ngx_mlsec_health_params,
-                          "\"uri=\", \"host=\", \"port=\", \"interval=\", "
-                          "\"jitter=\", \"timeout=\", \"fails=\", "
+                          "\"uri=\", \"host=\", \"header=\", \"port=\", "
+                          "\"interval=\", \"jitter=\", \"timeout=\", \"fails=\", "
                           "\"passes=\", \"expect=\", \"match=\", "
                           "\"match_file=\", \"tls\", \"sni=\" or "
                           "\"trusted=\"");
@@ -306,7 +311,8 @@ ngx_mlsec_health_check(ngx_conf_t *cf, const ngx_mlsec_health_t *health)
         return NGX_ERROR;
     }
 
-    only = health->host.len ? "host=" : health->expect ? "expect="
+    only = health->host.len ? "host=" : health->headers.len ? "header="
+           : health->expect ? "expect="
            : health->match.len ? "match="
            : health->match_file.len ? "match_file=" : NULL;
 
@@ -327,6 +333,92 @@ ngx_mlsec_health_check(ngx_conf_t *cf, const ngx_mlsec_health_t *health)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Its value may be a secret, and is not told.
+ */
+
+static ngx_int_t
+ngx_mlsec_health_header(ngx_conf_t *cf, ngx_str_t *value, void *field)
+{
+    ngx_mlsec_health_t *health = field;
+
+    u_char     *p, *text, *last;
+    ngx_str_t   name;
+
+    last = value->data + value->len;
+    p = ngx_mlsec_conf_header_colon(value);
+
+    name.data = value->data;
+    name.len = p ? (size_t) (p - name.data) : 0;
+
+    for (text = p; p && p < last; p++) {
+
+        if (*p < ' ' || *p == 0x7f) {
+            text = NULL;
+        }
+    }
+
+    if (text == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid header in \"mlsec_health\", "
+                           "expected \"header=Name: value\"");
+        return NGX_ERROR;
+    }
+
+    if (ngx_mlsec_health_own(&name)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "header \"%V\" in \"mlsec_health\" is the "
+                           "probe's own, see \"host=\"", &name);
+        return NGX_ERROR;
+    }
+
+    do {
+        text++;
+    } while (text < last && *text == ' ');
+
+    p = ngx_pnalloc(cf->pool, health->headers.len + name.len
+                              + sizeof(": \r\n") - 1 + (last - text));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_sprintf(p, "%V%V: %*s\r\n", &health->headers, &name,
+                       (size_t) (last - text), text);
+
+    health->headers.data = p;
+    health->headers.len = last - p;
+    health->named |= (name.len == sizeof("User-Agent") - 1
+                      && ngx_strncasecmp(name.data, (u_char *) "User-Agent",
+                                         name.len)
+                         == 0);
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_health_own(const ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    static const char * const  own[] = {
+        "Host", "Connection", "Content-Length", "Transfer-Encoding",
+        "Expect", "Upgrade", "TE", NULL
+    };
+
+    for (i = 0; own[i]; i++) {
+
+        if (name->len == ngx_strlen(own[i])
+            && ngx_strncasecmp(name->data, (u_char *) own[i], name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

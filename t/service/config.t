@@ -686,7 +686,69 @@ GET /x
 --- must_die
 --- error_log
 [emerg]
-unknown parameter "colour=red" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=", "expect=", "match=", "match_file=", "tls", "sni=" or "trusted="
+unknown parameter "colour=red" in "mlsec_health", expected "uri=", "host=", "header=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=", "expect=", "match=", "match_file=", "tls", "sni=" or "trusted="
+
+
+
+=== health, a header without a name
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h header=x; }
+--- must_die
+--- error_log
+[emerg]
+invalid header in "mlsec_health", expected "header=Name: value"
+
+
+
+=== health, a header with a blank in its name
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h 'header=X Y: z'; }
+--- must_die
+--- error_log
+[emerg]
+invalid header in "mlsec_health", expected "header=Name: value"
+
+
+
+=== health, a header that is its own
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h header=content-length:0; }
+--- must_die
+--- error_log
+[emerg]
+header "content-length" in "mlsec_health" is the probe's own, see "host="
+
+
+
+=== health, Host as a header
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h header=Host:x; }
+--- must_die
+--- error_log
+[emerg]
+header "Host" in "mlsec_health" is the probe's own, see "host="
+
+
+
+=== health, a header without uri=
+--- http_config
+    mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health header=X:y; }
+--- must_die
+--- error_log
+[emerg]
+"header=" without "uri=" in "mlsec_health", a probe without it only connects
+
+
+
+=== health, a header of two lines
+--- http_config eval
+qq{mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health uri=/h "header=X: secret\r\nZ: z"; }}
+--- must_die
+--- error_log
+[emerg]
+invalid header in "mlsec_health", expected "header=Name: value"
+--- no_error_log
+secret
 
 
 
@@ -753,7 +815,7 @@ qr/cannot open ".*none.jq" of "mlsec_health"/
     mlsec_zone m:64k; upstream u { server 127.0.0.1:1; mlsec_health tls=on; }
 --- must_die
 --- error_log
-unknown parameter "tls=on" in "mlsec_health", expected "uri=", "host=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=", "expect=", "match=", "match_file=", "tls", "sni=" or "trusted="
+unknown parameter "tls=on" in "mlsec_health", expected "uri=", "host=", "header=", "port=", "interval=", "jitter=", "timeout=", "fails=", "passes=", "expect=", "match=", "match_file=", "tls", "sni=" or "trusted="
 
 
 

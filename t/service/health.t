@@ -61,7 +61,7 @@ my $hosts = File::Temp->new;
 my $host  = sub {
     open my $out, '>>', "$hosts" or die "$hosts: $!";
     print $out join(' ', @{ $_[0] }{qw(method path)},
-                    map { $_[0]{headers}{$_} // '-' } qw(host user-agent connection)), "\n";
+                    map { $_[0]{headers}{$_} // '-' } qw(host user-agent connection x-token)), "\n";
     close $out;
     return $json->('{}');
 };
@@ -360,15 +360,16 @@ for my $block ('zone u 64k;', '', 'least_conn; zone u 64k;') {
 
     state_is($nginx, 'up', 'request: up');
     open my $in, '<', "$hosts" or die "$hosts: $!";
-    is(scalar <$in>, "GET /host u.example mlsec_health close\n", 'request');
+    is(scalar <$in>, "GET /host u.example mlsec_health close -\n", 'request');
     $nginx->finish('request');
 
     $nginx = MlsecTest::Instance->start(options(
         servers => ['127.0.0.1:1'],
-        health => 'uri=/other host=other:81 interval=50ms port=' . $moody->port));
+        health => q{uri=/other host=other:81 interval=50ms 'header=X-Token:  a b' header=user-agent:me port=}
+            . $moody->port));
     state_is($nginx, 'up', 'port=: up', '127.0.0.1:1');
     open $in, '<', "$hosts" or die "$hosts: $!";
-    is((grep { m{/other} } <$in>)[0], "GET /other other:81 mlsec_health close\n", 'host=');
+    is((grep { m{/other} } <$in>)[0], "GET /other other:81 me close a b\n", 'host=, header=');
     $nginx->finish('port=');
 
     $nginx = MlsecTest::Instance->start(options(
