@@ -259,7 +259,8 @@ ngx_mlsec_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = ngx_mlsec_params(cf, scf, 1, ngx_mlsec_health_params,
                           "\"uri=\", \"host=\", \"header=\", \"port=\", "
-                          "\"interval=\", \"jitter=\", \"timeout=\", \"fails=\", "
+                          "\"interval=\", \"jitter=\", \"timeout=\", "
+                          "\"fails=\", "
                           "\"passes=\", \"expect=\", \"match=\", "
                           "\"match_file=\", \"tls\", \"sni=\" or "
                           "\"trusted=\"");
