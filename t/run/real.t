@@ -10,6 +10,7 @@ use warnings;
 
 use FindBin '$Bin';
 use lib $Bin;
+use IO::Socket::IP;
 use Run;
 use Test::More;
 
@@ -223,5 +224,21 @@ unlike(join('', map { slurp($_) } glob "$dir/conf/*.conf"), qr/"service":"other"
        'and the one that answers stays where it is');
 is(slurp("$dir/conf/nginx.conf"), $conf, 'all of it');
 is(scalar(grep { -e } map { "$dir/conf.$_" } qw(new old kept)), 0, 'and nothing beside');
+
+# ---- every address ----
+
+SKIP: {
+    my $six = eval { IO::Socket::IP->new(LocalAddr => '::1', Listen => 1) };
+    skip 'this machine has no IPv6', 5 if !$six;
+    gateway('stop');
+    ($status, $out, $err) = gateway('start', SERVICE_HOST => '::');
+    is($status, 0, 'SERVICE_HOST=::') or diag($out, $err);
+    for my $address ('127.0.0.1', '::1') {
+        my $s = IO::Socket::IP->new(PeerHost => $address, PeerPort => $port, Timeout => 10);
+        ok($s, "$address: there") or next;
+        like(ask($s, "GET /services/model-api/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+             qr/"for":"\Q$address\E"/, 'and the service is told who it is');
+    }
+}
 
 done_testing();
