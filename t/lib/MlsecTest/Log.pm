@@ -20,7 +20,6 @@ use Time::HiRes qw(sleep time);
 use MlsecTest::Expand qw(expand);
 
 use constant {
-    PATIENCE => 10,      # s, for a line that has to come
     POLL     => 0.005,   # s
     SHOWN    => 20,      # lines of a log in a diagnostic
 };
@@ -103,8 +102,8 @@ sub regex {
 sub _text {
     my ($self, $path, $patterns) = @_;
 
-    my $deadline = time + ($ENV{TEST_NGINX_PATIENCE} // PATIENCE)
-                          * $self->{settings}->slowness;
+    my $settings = $self->{settings};
+    my $deadline = time + $settings->{patience} * $settings->slowness;
     my $from     = $self->{at}{$path} // 0;
     my $text;
 
