@@ -213,7 +213,7 @@ ngx_mlsec_redis_hope(ngx_mlsec_redis_client_t *client)
         return;
     }
 
-    lost = (client->link.state == NGX_MLSEC_REDIS_WAITING
+    lost = (client->link.state != NGX_MLSEC_REDIS_READY
             && client->link.failures != 0);
 
     ngx_mlsec_redis_breaker(client, &view);

@@ -285,8 +285,8 @@ void ngx_mlsec_redis_link_forget(ngx_mlsec_redis_link_t *link);
 void ngx_mlsec_redis_link_expect(ngx_mlsec_redis_link_t *link, ngx_uint_t on);
 
 /*
- * Waits no longer for the next attempt, which is as good as a first one: there
- * is reason to think that it succeeds.
+ * Waits no longer for the next attempt, which, or the one that is under way, is
+ * as good as a first one: there is reason to think that it succeeds.
  */
 void ngx_mlsec_redis_link_hope(ngx_mlsec_redis_link_t *link);
 

@@ -33,9 +33,9 @@ my $redis = MlsecTest::Redis->start;
 my @gateways = map {
     MlsecTest::Instance->start(workers => 2, http => sprintf(q{
         keepalive_requests 1000000;
-        mlsec_redis unix:%s;
+        mlsec_redis unix:%s timeout=5s;
         mlsec_limit_zone user:256k key=$http_x_user;
-        mlsec_limit_sync timeout=250ms;
+        mlsec_limit_sync timeout=5s;
     }, $redis->socket), server => sprintf(q{
         location = /x { mlsec_limit zone=user rate=%dr/s burst=%d; mlsec_respond 1; }
         location = /state { mlsec_limit_status; }
