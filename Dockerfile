@@ -16,7 +16,7 @@ FROM ${BASE} AS nginx
 
 RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -q -y install \
-           --no-install-recommends ca-certificates gettext-base \
+           --no-install-recommends ca-certificates \
            libhiredis0.14 libjansson4 libjwt0 nginx \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 

@@ -18,8 +18,13 @@ red-team RED_TEAM_URL -'
 
 # ---- words --------------------------------------------------------------
 
+# value_of NAME VARIABLE: without a process, of which a start would need a hundred.
+# The newline at the end of a secret that was made with "echo" is none of it.
 value_of() {
-    eval "printf '%s' \"\${$1-}\""
+    eval "$2=\${$1-}
+    case \$$2 in
+        *\"\$NL\") $2=\${$2%\"\$NL\"}; $1=\$$2 ;;
+    esac"
 }
 
 # What may be shown of a value: no user, password or query, one line.
@@ -42,13 +47,14 @@ shown() {
 bad() {
     case $1 in
         POSTGRES_URL|DATABASE_URL|REDIS_URL)
-            v=$(value_of "$1")
+            value_of "$1" v
             case $v in
                 *://*) die "$1=\"$(shown "${v%%://*}")://***\": expected $2" ;;
                 *)     die "$1=\"***\": expected $2" ;;
             esac ;;
     esac
-    die "$1=\"$(shown "$(value_of "$1")")\": expected $2"
+    value_of "$1" v
+    die "$1=\"$(shown "$v")\": expected $2"
 }
 
 # ---- checks -------------------------------------------------------------
@@ -210,7 +216,7 @@ each() {
 # check_store NAME SCHEMES EXPECTED: the URL of a store:
 # scheme://[user[:password]@]host[:port][/path][?query]
 check_store() {
-    url=$(value_of "$1")
+    value_of "$1" url
     case $url in
         *[!!-~]*) bad "$1" "$3" ;;
         *://*) ;;
@@ -249,8 +255,8 @@ END
 
 # An empty variable is an unset one: compose files pass those.
 alias_of() {        # first second
-    first=$(value_of "$1")
-    second=$(value_of "$2")
+    value_of "$1" first
+    value_of "$2" second
     if [ -n "$first" ] && [ -n "$second" ] && [ "$first" != "$second" ]; then
         say "$1 and $2 differ, $1 counts"
     fi
@@ -293,7 +299,7 @@ check_environment() {
     esac
 
     for name in ENABLE_WEBSOCKET PROMETHEUS_ENABLED JAEGER_ENABLED; do
-        v=$(value_of "$name")
+        value_of "$name" v
         [ -z "$v" ] || is_boolean "$v" || bad "$name" 'true or false'
     done
     case ${LIMITS-} in
@@ -303,7 +309,7 @@ check_environment() {
     for name in LIMIT_ADDRESS LIMIT_IDENTITY LIMIT_PREDICTIONS \
                 LIMIT_TRAINING LIMIT_CHANGES LIMIT_FAILURES
     do
-        v=$(value_of "$name")
+        value_of "$name" v
         [ -z "$v" ] || is_rate "$v" \
             || bad "$name" 'a rate such as 100r/s (r/m, r/h, r/d), or off'
     done
@@ -368,7 +374,7 @@ check_environment() {
     for name in JWT_KEY_FILE JWT_REVOKED_FILE API_KEYS_FILE UPSTREAM_CA_FILE \
                 UPSTREAM_CERT_FILE UPSTREAM_KEY_FILE UPSTREAM_TOKEN_KEY_FILE
     do
-        v=$(value_of "$name")
+        value_of "$name" v
         [ -z "$v" ] || { [ -f "$v" ] && [ -r "$v" ]; } \
             || bad "$name" 'a file that can be read'
     done
@@ -381,12 +387,13 @@ check_environment() {
     for name in JWT_ISSUER JWT_AUDIENCE UPSTREAM_TOKEN_ISSUER \
                 UPSTREAM_TOKEN_AUDIENCE
     do
-        case $(value_of "$name") in
+        value_of "$name" v
+        case $v in
             *[!!-~]*|*[\"\\]*) bad "$name" 'printable characters, no blanks' ;;
         esac
     done
     for name in DASHBOARD_URL JWT_JWKS_URL OTEL_EXPORTER_OTLP_ENDPOINT; do
-        v=$(value_of "$name")
+        value_of "$name" v
         [ -z "$v" ] || split_url "$v" \
             || bad "$name" 'http(s)://host[:port][/path]'
     done
@@ -410,7 +417,7 @@ check_environment() {
     while read -r service first second; do
         for name in "$first" "$second"; do
             [ "$name" != - ] || continue
-            v=$(value_of "$name")
+            value_of "$name" v
             [ -z "$v" ] || split_url "$v" \
                 || bad "$name" 'http(s)://host[:port][/path]'
         done

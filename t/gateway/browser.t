@@ -32,7 +32,7 @@ END {
 }
 
 my ($status, $out, $err) = run(\%env, 'util/gateway', 'start');
-is($status, 0, 'the gateway runs') or BAIL_OUT("$out$err");
+is($status, 0, 'the gateway runs') or die("$out$err");
 
 sub shows {
     my ($title, $pattern, $name) = @_;
@@ -50,7 +50,11 @@ sub shows {
 my ($address) = $out =~ m{^mlsec: open (\S+)$}m;
 $browser->go("$root/");
 shows('Overview', qr/^401\s+Unauthorized$/m, 'nobody is signed in');
-like(join("\n", $browser->console), qr/status of 401/, 'and it says so');
+my $complaints = '';
+ok($browser->wait_for(sub {
+    $complaints .= join "\n", $browser->console;
+    return $complaints =~ /status of 401/;
+}), 'and it says so') or diag $complaints;
 $browser->go($address);
 shows('Overview', qr/^jobs\s+ok$/m, 'the page calls the API and shows it');
 is($browser->address, "$root/", 'the token is not in the address any more');

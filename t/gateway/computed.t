@@ -47,7 +47,7 @@ my $recorder = MlsecTest::Recorder->start("$dir/calls", $seed,
 my ($status, $out, $err) = run({ RUN_DIR => $dir, SERVICE_PORT => $port,
                                  LIMITS => 'off', MLSEC_DEMO => 'open' },
                                'util/render');
-is($status, 0, 'rendered') or BAIL_OUT($err);
+is($status, 0, 'rendered') or die($err);
 # A machine that has other things to do is not what is tried here, nor what
 # becomes of a service that fails again and again (probes.t does that): each case
 # fails a service twice, so that the shipped breaker would open for the next.
@@ -70,7 +70,7 @@ spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
       "$dir/logs/error.log", '-c', "$dir/conf/nginx.conf", '-g',
       'daemon off;');
 ok(until_true(sub { http($port, 'GET', '/health')->{status} == 200 }),
-   'the gateway is up') or BAIL_OUT(slurp("$dir/logs/error.log"));
+   'the gateway is up') or die(slurp("$dir/logs/error.log"));
 
 # ---- services ----
 

@@ -35,7 +35,7 @@ END {
 sub gateway {
     my ($command, %more) = @_;
     my ($status, $out, $err) = run({ %env, %more }, 'util/gateway', $command);
-    is("$status|$err", '0|', "gateway $command") or BAIL_OUT($out);
+    is("$status|$err", '0|', "gateway $command") or die($out);
 }
 
 my $address = 0;

@@ -45,12 +45,24 @@ sub render {
     my ($status, $out, $err) = run({ RUN_DIR => $dir, SERVICE_PORT => $port,
                                      MLSEC_DEMO => 'open', %env },
                                    'util/render');
-    is($status, 0, 'rendered') or BAIL_OUT($err);
+    is($status, 0, 'rendered') or die($err);
     my $text = slurp("$dir/conf/upstreams.conf");
+    # one that opens stays open while it is looked at
+    is(scalar($text =~ s{mlsec_breaker;}{mlsec_breaker open=60s;}g), 9, 'each has a breaker');
     is(scalar($text =~ s{(mlsec_health \S+) interval=5s}{$1 interval=100ms}g), 9,
        'each service is probed');
-    open my $f, '>:raw', "$dir/conf/upstreams.conf" or die $!;
+    write_conf('upstreams.conf', $text);
+    # nor is it here that a client is too slow
+    $text = slurp("$dir/conf/http.conf");
+    is($text =~ s{client_header_timeout +\d+s}{client_header_timeout 60s}, 1, 'time to send');
+    write_conf('http.conf', $text);
+}
+
+sub write_conf {
+    my ($name, $text) = @_;
+    open my $f, '>:raw', "$dir/conf/$name" or die $!;
     print {$f} $text;
+    close $f or die $!;
 }
 
 sub get {
@@ -70,12 +82,22 @@ sub until_status {
     return $json;
 }
 
+# Whether the other side has accepted a connection and read what there was: its
+# line in /proc/net/tcp has no bytes that wait, and an inode.
+sub is_read {
+    my ($s) = @_;
+    my $ends = sprintf ' [0-9A-F]{8}:%04X [0-9A-F]{8}:%04X ', $s->peerport, $s->sockport;
+    my ($waits, $inode) = slurp('/proc/net/tcp')
+        =~ /$ends\S+ [0-9A-F]+:([0-9A-F]+) \S+ \S+ +\d+ +\d+ (\d+)/;
+    return defined $inode && $inode && !hex $waits;
+}
+
 ill();
 render();
 my $pid = spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
     "$dir/logs/error.log", '-c', "$dir/conf/nginx.conf", '-g', 'daemon off;');
 ok(until_true(sub { http($port, 'GET', '/livez')->{status} == 200 }),
-   '/livez: a worker answers') or BAIL_OUT(slurp("$dir/logs/error.log"));
+   '/livez: a worker answers') or die(slurp("$dir/logs/error.log"));
 
 # ---- well ----
 
@@ -129,8 +151,13 @@ until_status('/readyz', 200, '/readyz: well again');
 my (undef, $before) = get('/monitoring/performance');
 $before = $before->{performance_metrics}{business_metrics};
 get('/kpis') for 1 .. 5;
-my (undef, $after) = get('/monitoring/performance');
-$after = $after->{performance_metrics}{business_metrics};
+# a call is counted when it has ended, which the client need not wait for
+my $after;
+until_true(sub {
+    (undef, my $json) = get('/monitoring/performance');
+    $after = $json->{performance_metrics}{business_metrics};
+    return $after->{calls}{ok} - $before->{calls}{ok} >= 5;
+});
 is($after->{calls}{ok} - $before->{calls}{ok}, 5, 'calls are counted, probes are none');
 is($after->{circuit_breaker}{state}, 'closed', 'closed');
 cmp_ok($after->{latency_ms}, '>', 0, 'their time');
@@ -207,7 +234,11 @@ is(join(' ', sort map { "$_->{service} $_->{decision}" } @{ $json->{parts} }),
 
 (undef, my $one) = get('/analytics/system/performance');
 get('/models') for 1 .. 4;
-(undef, my $two) = get('/analytics/system/performance');
+my $two;
+until_true(sub {
+    (undef, $two) = get('/analytics/system/performance');
+    return $two->{performance}{total_calls} - $one->{performance}{total_calls} >= 4;
+});
 is($two->{performance}{total_calls} - $one->{performance}{total_calls}, 4,
    '/analytics/system/performance: calls');
 (undef, $json) = get('/system/info');
@@ -233,9 +264,10 @@ unlink "$dir/drain";
 is((get('/readyz'))[0]{status}, 200, 'drain: over');
 
 # a worker that a reload has told to end answers what it has begun to read
+render(CRITICAL_SERVICES => 'training');
 my $s = connect_to($port);
 syswrite $s, "GET /readyz HTTP/1.1\r\nHost: a\r\n";
-render(CRITICAL_SERVICES => 'training');
+ok(until_true(sub { is_read($s) }), 'a worker has read half of a request');
 kill 'HUP', $pid;
 ok(until_true(sub {
     $workers <= (() = slurp("$dir/logs/error.log") =~ /gracefully shutting down/g);

@@ -56,7 +56,7 @@ sub passed {
 
 for (0, 1) {
     my ($status, $out, $err) = gateway($_, 'start');
-    is("$status|$err", '0|', 'a gateway starts') or BAIL_OUT($out);
+    is("$status|$err", '0|', 'a gateway starts') or die($out);
 }
 ok(until_true(sub { sync(0)->{gateways} == 2 && sync(1)->{gateways} == 2 }), 'they know of each other');
 

@@ -31,7 +31,7 @@ sub gateway_up {
     # thousands of requests of one client: limits.t has the limits
     my ($status, $out, $err) = run({ LIMITS => 'off', MLSEC_DEMO => 'open',
                                      %env, RUN_DIR => $where }, 'util/render');
-    is($status, 0, 'rendered') or BAIL_OUT($err);
+    is($status, 0, 'rendered') or die($err);
     # a variable NGINX would be a list of sockets to nginx
     spawn({}, "$where/out", 'env', '-u', 'NGINX', $nginx, '-e', "$where/logs/error.log", '-c',
           "$where/conf/nginx.conf", '-g', 'daemon off;');
@@ -44,7 +44,7 @@ mkdir "$dir/demo";
 my $recorder = MlsecTest::Recorder->start(
     "$dir/calls", $seed, { map { $_ => "$dir/demo/$_.sock" } @services });
 ok(gateway_up($dir, SERVICE_PORT => $port), 'the gateway is up')
-    or BAIL_OUT(slurp("$dir/logs/error.log"));
+    or die(slurp("$dir/logs/error.log"));
 
 # ---- what has to happen ----
 

@@ -29,12 +29,12 @@ my $recorder = MlsecTest::Recorder->start(
 my ($status, $out, $err) = run({ LIMITS => 'off', MLSEC_DEMO => 'open',
                                  SERVICE_PORT => $port,
                                  RUN_DIR => $dir }, 'util/render');
-is($status, 0, 'rendered') or BAIL_OUT($err);
+is($status, 0, 'rendered') or die($err);
 spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
       "$dir/logs/error.log", '-c', "$dir/conf/nginx.conf", '-g',
       'daemon off;');
 ok(until_true(sub { http($port, 'GET', '/health')->{status} == 200 }),
-   'the gateway is up') or BAIL_OUT(slurp("$dir/logs/error.log"));
+   'the gateway is up') or die(slurp("$dir/logs/error.log"));
 
 # METHOD PATH [PATH...], then lines of "good BODY", "bad BODY => LOC TYPE, ..."
 my (%covered, $method, @paths);

@@ -21,9 +21,7 @@ use constant MANY => 2000;
 
 my @services = qw(model-api training analytics business-metrics data-privacy
                   model-cache tracing mlflow red-team);
-my ($dir, $port) = (run_dir(), free_port());
 my $nginx = $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
-my ($seen, @log) = (0);
 
 # Test, services and server hold thousands of descriptors; children inherit.
 my $limit = `sh -c 'ulimit -Hn'` + 0;
@@ -31,6 +29,9 @@ if ($limit < 16_384 || `sh -c 'ulimit -Sn'` < MANY + 200) {
     exec 'sh', '-c', 'ulimit -Sn "$(ulimit -Hn)"; exec "$@"', 'sh', $^X, $0
         if !$ENV{MLSEC_RAISED}++;
 }
+
+my ($dir, $port) = (run_dir(), free_port());
+my $seen = 0;
 
 mkdir "$dir/demo";
 spawn({}, "$dir/service.out", '/usr/bin/python3',
@@ -44,7 +45,7 @@ sub render {
                                      MLSEC_DEMO => 'open',
                                      SERVICE_PORT => $port, %env },
                                    'util/render');
-    is($status, 0, 'rendered') or BAIL_OUT($err);
+    is($status, 0, 'rendered') or die($err);
 }
 
 sub reload {
@@ -68,7 +69,7 @@ sub workers {
 
 # New lines of the services' log.
 sub events {
-    my @lines = split /\n/, slurp("$dir/calls");
+    my @lines = slurp("$dir/calls") =~ /^(.*)\n/mg;
     my @new = map { json($_) } @lines[$seen .. $#lines];
     $seen = @lines;
     return @new;
@@ -89,9 +90,11 @@ render();
 spawn({}, "$dir/out", 'env', '-u', 'NGINX', $nginx, '-e',
       "$dir/logs/error.log", '-c', "$dir/conf/nginx.conf", '-g', 'daemon off;');
 ok(until_true(sub { http($port, 'GET', '/health')->{status} == 200 }),
-   'the gateway is up') or BAIL_OUT(slurp("$dir/logs/error.log"));
-ok(until_true(sub { -S "$dir/demo/red-team.sock" }), 'the services are up')
-    or BAIL_OUT(slurp("$dir/service.out"));
+   'the gateway is up') or die(slurp("$dir/logs/error.log"));
+ok(until_true(sub {
+    9 == grep { -S && (stat)[2] & 2 } map { "$dir/demo/$_.sock" } @services;
+}), 'the services are up')
+    or die(slurp("$dir/service.out"));
 
 # ---- every service: the handshake, an echo, a close ----
 

@@ -193,7 +193,7 @@ sub page {
     my ($what, $from, $to, @expected) = @_;
 
     my $at = index $text, $from;
-    BAIL_OUT("$what: not in the page") if $at < 0;
+    die("$what: not in the page") if $at < 0;
     my $new = $text;
     substr($new, $at, length $from, $to);
     finds($what, { $page => $new }, map { "$page:$_" } @expected);
@@ -203,7 +203,7 @@ sub source {
     my ($what, $from, $to, @expected) = @_;
 
     my $at = index $source, $from;
-    BAIL_OUT("$what: not in the source") if $at < 0;
+    die("$what: not in the source") if $at < 0;
     my $new = $source;
     substr($new, $at, length $from, $to);
     finds($what, { $c => $new }, @expected);

@@ -59,7 +59,7 @@ my $dir = tree({ 'a' => "1\n" });
 sub git {
     my ($code, @lines) = run($dir, 'git', '-C', $dir, '-c', 'user.name=t',
                              '-c', 'user.email=t@localhost', @_);
-    BAIL_OUT("git @_: @lines") if $code;
+    die("git @_: @lines") if $code;
     return $lines[0];
 }
 

@@ -20,8 +20,12 @@ use JSON::PP;
 use POSIX ();
 use Socket 'SOCK_STREAM';
 
+use lib dirname(__FILE__) . '/../lib';
+use MlsecTest::Ports;
+
 our @EXPORT = qw(top run_dir run free_port connect_to ask http until_true
-                 sign_in spawn slurp json processes with_module);
+                 sign_in spawn slurp json processes with_module
+                 conf_without_programs);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
 my $dir;
@@ -64,6 +68,15 @@ sub environment {
 sub with_module {
     my %env = environment();
     return -f ($env{MODULE} // "$top/build/ngx_mlsec_module.so");
+}
+
+# A copy of conf without the hundred programs that the environment does not
+# change: for tests that render it again and again. No nginx takes it.
+sub conf_without_programs {
+    my $copy = run_dir() . '/light';
+    system('cp', '-r', "$top/conf", $copy) == 0 or die 'no copy of conf';
+    unlink glob "$copy/filters/*.jq $copy/validate/*.jq";
+    return $copy;
 }
 
 # run({ENV => value}, command...): (exit status, stdout, stderr)
@@ -117,16 +130,12 @@ sub slurp {
     return <$f> // '';
 }
 
-my %given_ports;
+# A port that no other test has, as long as this one runs.
+my ($ports, $ports_given);
 
 sub free_port {
-    for (1 .. 100) {
-        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-            or die "no free port: $!";
-        my $port = $s->sockport;
-        return $port if !$given_ports{$port}++;
-    }
-    die 'no free port';
+    $ports //= MlsecTest::Ports->claim_block;
+    return $ports->named(++$ports_given);
 }
 
 # A unix socket (a path) or a port of 127.0.0.1.

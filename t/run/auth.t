@@ -47,7 +47,7 @@ END {
 }
 
 my ($status, $out, $err) = run({%env}, 'util/gateway', 'start');
-is($status, 0, 'start') or BAIL_OUT("$out$err");
+is($status, 0, 'start') or die("$out$err");
 unlike(slurp("$dir/logs/error.log"), qr/refuses everything/,
     'every location says who may use it');
 

@@ -32,7 +32,7 @@ sub get {
 }
 
 my ($status, $out, $err) = control('start');
-is("$status|$out|$err", '0||', 'start') or BAIL_OUT('no demo services');
+is("$status|$out|$err", '0||', 'start') or die('no demo services');
 
 END {
     my $code = $?;

@@ -54,7 +54,7 @@ END
 my $none_there = "exit 1\n";
 my %root = (id => "echo 0\n");
 my %user = (id => "echo 1000\n");
-my $run = 'nginx gettext-base curl python3 ca-certificates';
+my $run = 'nginx curl python3 ca-certificates';
 
 # ---- nothing is missing ----
 

@@ -48,7 +48,7 @@ sub plain {
 }
 
 my ($status, $out, $err) = run(\%env, 'util/gateway', 'start');
-is($status, 0, 'make start') or BAIL_OUT("$out$err");
+is($status, 0, 'make start') or die("$out$err");
 
 my $before = '';
 for my $step (@steps) {

@@ -25,7 +25,7 @@ my ($status, $out, $err) = run({}, 'openssl', 'req', '-x509', '-newkey', 'rsa:20
     '-nodes', '-days', '2', '-subj', '/CN=localhost',
     '-addext', 'subjectAltName=DNS:localhost',
     '-keyout', "$dir/service/key.pem", '-out', "$dir/service/cert.pem");
-is($status, 0, 'a certificate') or BAIL_OUT($err);
+is($status, 0, 'a certificate') or die($err);
 
 my $user = $> == 0 ? 'user root;' : '';
 open my $f, '>', "$dir/service/nginx.conf" or die;
@@ -60,7 +60,7 @@ http {
 END
 close $f;
 is((run({}, 'nginx', '-e', "$dir/service/error.log", '-c', "$dir/service/nginx.conf"))[0],
-   0, 'the service runs') or BAIL_OUT(slurp("$dir/service/error.log"));
+   0, 'the service runs') or die(slurp("$dir/service/error.log"));
 
 my %env = (
     SERVICE_HOST => '127.0.0.1', SERVICE_PORT => $port,
@@ -93,7 +93,7 @@ sub ask_for {
 }
 
 ($status, $out, $err) = gateway('start');
-is($status, 0, 'the gateway runs') or BAIL_OUT("$out$err");
+is($status, 0, 'the gateway runs') or die("$out$err");
 like($out, qr/^mlsec: MLFLOW_URL="[^"]*": host "no-such-host\.invalid" does not resolve now; /m,
      'a name that does not resolve is said');
 like($out, qr/^mlsec: not configured, these answer 503: business-metrics data-privacy model-cache tracing red-team$/m,
@@ -214,5 +214,14 @@ is($reply->{status}, 502, 'https: a certificate that nobody vouches for is refus
 like("$status|$err", qr/^1\|mlsec: MODEL_API_URL="nonsense": expected /,
      'a reload with a bad variable is refused');
 is((ask_for('/services/tracing/x'))[0]{status}, 200, 'and changes nothing');
+my $conf = slurp("$dir/conf/nginx.conf");
+($status, $out, $err) = gateway('reload', SERVICE_NAME => 'other',
+                                JWT_KEY_FILE => "$dir/service/nginx.conf");
+is($status, 1, 'one that nginx does not take');
+like($out . $err, qr/^mlsec: nginx does not take \Q$dir\E/m, 'is refused as well');
+unlike(join('', map { slurp($_) } glob "$dir/conf/*.conf"), qr/"service":"other"|mlsec_jwt_key_file/,
+       'and the one that answers stays where it is');
+is(slurp("$dir/conf/nginx.conf"), $conf, 'all of it');
+is(scalar(grep { -e } map { "$dir/conf.$_" } qw(new old kept)), 0, 'and nothing beside');
 
 done_testing();

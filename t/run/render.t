@@ -18,9 +18,11 @@ my $stub = "$dir/module.so";
 open my $f, '>', $stub or die;
 close $f;
 
+my $conf = conf_without_programs();
+
 sub render {
     my (%env) = @_;
-    return run({ MODULE => $stub, %env }, 'util/render');
+    return run({ MODULE => $stub, CONF_DIR => $conf, %env }, 'util/render');
 }
 
 my $url = 'http(s)://host[:port][/path]';
@@ -131,12 +133,16 @@ for (['MODEL_API_URL', 'http://127.0.0.1:1'], ['MODEL_API_URL', 'http://[::1]:80
      ['POSTGRES_URL', 'postgresql://u:p%40@db:5432/x?sslmode=disable'],
      ['REDIS_URL', 'redis://:p@redis:6379/0'], ['REDIS_URL', 'rediss://redis'],
      ['ENABLE_WEBSOCKET', 'FALSE'], ['SERVICE_PORT', '65535'],
-     ['MODEL_API_URL', ''], ['SERVICE_PORT', ''])
+     ['MODEL_API_URL', ''], ['SERVICE_PORT', ''],
+     ['MODEL_API_URL', "http://127.0.0.1:1\n", JWT_KEY_FILE => "$ca\n", JWT_ISSUER => "me\n"])
 {
     my ($status, $out, $err) = render(@$_);
     is("$status|$err", '0|', "$_->[0]: takes \"$_->[1]\"");
     unlike($out, qr/p%40|:p@/, 'no password is shown') if $_->[1] =~ /:p/;
 }
+
+like(slurp("$dir/conf/auth.conf"), qr/^mlsec_jwt_key_file "\Q$ca\E";\nmlsec_jwt_issuer   "me";$/m,
+     'a newline at the end is no part of a value');
 
 # ---- which name wins, what is said ----
 

@@ -175,7 +175,7 @@ GET /t
 --- more_headers
 Connection: keep-alive
 --- abort
---- timeout: 0.2
+--- timeout: 1
 --- response_body: open
 
 

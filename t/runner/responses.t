@@ -252,7 +252,7 @@ Upgrade: x
 --- error_code: 101
 --- response_body
 --- abort
---- timeout: 0.1
+--- timeout: 1
 
 
 === TEST 22: a connection that is closed without a response

@@ -20,6 +20,7 @@ my $Lib = abs_path('t/lib');
 
 $ENV{TEST_NGINX_BUILTIN}   = 1;
 $ENV{TEST_NGINX_RANDOMIZE} = 1;
+$ENV{TEST_NGINX_PATIENCE}  = 0.5;           # s: most lines here never come
 $ENV{TEST_NGINX_SERVROOT}  = "$Dir/servroot";
 delete @ENV{qw(TEST_NGINX_USE_HUP TEST_NGINX_USE_VALGRIND MLSEC_SANITIZER_LOG
                TEST_NGINX_LD_PRELOAD TEST_NGINX_LOAD_MODULES
@@ -256,8 +257,33 @@ fails('a binary that is not there', ['T - nginx'], qr/cannot run \/no\/nginx/,
 fails('no config to begin with', ['T - block'], qr/no --- config/,
       "=== T\n--- request\nGET /t\n", '');
 
-my $pid = 'sub pid { open my $f, "<", server_root() . "/logs/nginx.pid";'
-          . ' my $n = <$f>; chomp $n; $n }';
+my $pid = <<'EOS';
+sub slurp { open my $f, '<', shift or return ''; local $/; <$f> // '' }
+sub pid { return slurp(server_root() . '/logs/nginx.pid') + 0 }
+
+sub until_true {
+    for (1 .. 3000) {
+        return 1 if $_[0]->();
+        select undef, undef, undef, 0.01;
+    }
+}
+
+# killed, and so far gone that it has nothing open
+sub end_it {
+    my $n = pid();
+    kill KILL => $n;
+    until_true(sub { !-e "/proc/$n" || slurp("/proc/$n/stat") =~ /\) Z / });
+    return shift;
+}
+
+# the workers, and the master has said so
+sub end_workers {
+    my $n = pid();
+    kill SEGV => split ' ', slurp("/proc/$n/task/$n/children");
+    until_true(sub { slurp(server_root() . '/logs/error.log') =~ /signal 11/ });
+    return shift;
+}
+EOS
 
 fails('nginx that crashes', ['T - nginx'], qr/killed by signal 11/,
       "$G--- response_body_filters eval\n\\&main::crash\n",
@@ -266,21 +292,14 @@ fails('a request to an nginx that is dead',
       ['T - connection', 'T - nginx', 'T, request 1 - status code'],
       qr/cannot connect.*killed by signal 9/s,
       "$T--- request eval\n['GET /t', 'GET /t']\n"
-      . "--- response_body_filters eval\n\\&main::crash\n",
-      "$pid\nsub crash { kill KILL => pid(); select undef, undef, undef, 0.05;"
-      . " shift }\n");
+      . "--- response_body_filters eval\n\\&main::end_it\n", $pid);
 fails('a worker that crashes', ['T - faults in the error log'],
       qr/worker process \d+ exited on signal 11/,
-      "$G--- response_body_filters eval\n\\&main::crash\n--- wait: 0.2\n",
-      "$pid\nmaster_on();\nsub crash { my \$m = pid();"
-      . " open my \$f, '<', \"/proc/\$m/task/\$m/children\";"
-      . " kill SEGV => split ' ', <\$f>; shift }\n");
+      "$G--- response_body_filters eval\n\\&main::end_workers\n",
+      "$pid\nmaster_on();\n");
 passes('a worker that is expected to crash',
-       "$G--- response_body_filters eval\n\\&main::crash\n--- wait: 0.2\n"
-       . "--- error_log\nexited on signal 11\n",
-       "$pid\nmaster_on();\nsub crash { my \$m = pid();"
-       . " open my \$f, '<', \"/proc/\$m/task/\$m/children\";"
-       . " kill SEGV => split ' ', <\$f>; shift }\n");
+       "$G--- response_body_filters eval\n\\&main::end_workers\n"
+       . "--- error_log\nexited on signal 11\n", "$pid\nmaster_on();\n");
 fails('a worker left behind', ['T - nginx'], qr/process \d+ .* was left behind/,
       "$G--- response_body_filters eval\n\\&main::orphan\n",
       "$pid\nmaster_on();\nsub orphan { kill KILL => pid(); shift }\n");
@@ -359,7 +378,7 @@ for my $signal (qw(INT TERM KILL)) {
 
     my $running = 1;
 
-    for (1 .. 200) {
+    for (1 .. 2000) {
         $running = grep { text_of($_) =~ /nginx.*\Q$Dir\E\/servroot/ }
             glob '/proc/[0-9]*/cmdline';
         last if !$running;

@@ -5,7 +5,9 @@
 #
 # A log is read from where the last check stopped, so each request sees its
 # own lines.  nginx may still be writing when the response is complete: the
-# reader waits a settling time, and for lines that have to come a while more.
+# reader waits a settling time, and for lines that have to come a while more,
+# TEST_NGINX_PATIENCE seconds at most, which costs something only where they do
+# not come.
 
 package MlsecTest::Log;
 
@@ -18,7 +20,6 @@ use Time::HiRes qw(sleep time);
 use MlsecTest::Expand qw(expand);
 
 use constant {
-    PATIENCE => 0.5,     # s, for a line that has to come
     POLL     => 0.005,   # s
     SHOWN    => 20,      # lines of a log in a diagnostic
 };
@@ -101,7 +102,8 @@ sub regex {
 sub _text {
     my ($self, $path, $patterns) = @_;
 
-    my $deadline = time + PATIENCE * $self->{settings}->slowness;
+    my $settings = $self->{settings};
+    my $deadline = time + $settings->{patience} * $settings->slowness;
     my $from     = $self->{at}{$path} // 0;
     my $text;
 

@@ -70,11 +70,12 @@ sub start {
 sub serve {
     my ($listen, $out, $bodies) = @_;
     my $select = IO::Select->new(map { $_->[1] } values %$listen);
-    my %client;
+    my (%client, @later);
     local $SIG{PIPE} = 'IGNORE';
 
     while (1) {
-        for my $s ($select->can_read) {
+        my $next = @later ? $later[0]{due} - Time::HiRes::time() : undef;
+        for my $s ($select->can_read(defined $next && $next < 0 ? 0 : $next)) {
             if (my $at = $listen->{ fileno $s }) {
                 my $new = $at->[1]->accept or next;
                 $client{ fileno $new } = { name => $at->[0], text => '' };
@@ -93,15 +94,26 @@ sub serve {
                 next;
             }
             while (my $call = take($state, $out)) {
-                my $bytes = answer($call, $bodies);
-                select undef, undef, undef, $call->{headers}{'x-want-delay'}
-                    if $call->{headers}{'x-want-delay'};
-                print {$out} $json->encode({ event => 'call', %$call }), "\n"
-                    if !is_probe($call);
-                send_all($s, $bytes);
+                my $wait = $call->{headers}{'x-want-delay'} // 0;
+                my @reply = ($s, $call, answer($call, $bodies));
+                if (!$wait) {
+                    reply($out, @reply);
+                    next;
+                }
+                @later = sort { $a->{due} <=> $b->{due} } @later,
+                    { due => Time::HiRes::time() + $wait, reply => \@reply };
             }
         }
+        reply($out, @{ shift(@later)->{reply} })
+            while @later && $later[0]{due} <= Time::HiRes::time();
     }
+}
+
+sub reply {
+    my ($out, $s, $call, $bytes) = @_;
+    print {$out} $json->encode({ event => 'call', %$call }), "\n"
+        if !is_probe($call);
+    send_all($s, $bytes) if $s->opened;
 }
 
 # mlsec_health asks whenever it likes; no request of a client has caused it

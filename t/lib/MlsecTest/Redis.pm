@@ -19,10 +19,11 @@ use strict;
 use warnings;
 
 use File::Temp ();
-use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX ();
 use Time::HiRes qw(time sleep);
+
+use MlsecTest::Ports;
 
 use constant START_LIMIT => 20;     # s
 
@@ -39,9 +40,11 @@ sub start {
     my $dir = File::Temp->newdir('mlsec-redis-XXXXXXXX', TMPDIR => 1);
     chmod 0755, $dir;
 
-    my $self = bless {
+    my $ports = MlsecTest::Ports->claim_block;
+    my $self  = bless {
         dir => $dir, owner => $$, args => $o{args} // [], tls => $o{tls},
-        port => _free(), tls_port => $o{tls} ? _free() : undef,
+        ports => $ports, port => $ports->main,
+        tls_port => $o{tls} ? $ports->named('tls') : undef,
     }, $class;
 
     $self->restart;
@@ -55,15 +58,6 @@ sub socket   { return "$_[0]{dir}/redis.sock" }
 sub port     { return $_[0]{port} }
 sub tls_port { return $_[0]{tls_port} }
 sub pid      { return $_[0]{pid} }
-
-
-# A port that was free a moment ago.
-sub _free {
-    my $sock = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        or die "no free port: $!";
-
-    return $sock->sockport;
-}
 
 
 # Starts the server; with what it had is gone.

@@ -22,10 +22,10 @@ use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
 use constant {
-    START_LIMIT => 10,        # s, until the pid file is there
-    QUIT_LIMIT  => 5,         # s, from QUIT to the exit
+    START_LIMIT => 30,        # s, until the pid file is there
+    QUIT_LIMIT  => 15,        # s, from QUIT to the exit
     QUIT_AGAIN  => 0.5,       # s, from QUIT to QUIT
-    TERM_LIMIT  => 2,         # s, from TERM to the exit
+    TERM_LIMIT  => 5,         # s, from TERM to the exit
     POLL        => 0.001,     # s
     PR_SET_PDEATHSIG => 1,
 };

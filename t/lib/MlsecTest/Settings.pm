@@ -47,8 +47,9 @@ sub new {
         shuffle            => !$ENV{TEST_NGINX_NO_SHUFFLE},
         keep_root          => !!$ENV{TEST_NGINX_NO_CLEAN},
         verbose            => !!$ENV{TEST_NGINX_VERBOSE},
-        timeout            => $ENV{TEST_NGINX_TIMEOUT} || 3,          # s
+        timeout            => $ENV{TEST_NGINX_TIMEOUT} || 10,         # s
         settle             => 3 * ($ENV{TEST_NGINX_SLEEP} || 0.015),  # s
+        patience           => $ENV{TEST_NGINX_PATIENCE} || 10,        # s
         log_level          => $ENV{TEST_NGINX_LOG_LEVEL} || 'debug',
         master             => $ENV{TEST_NGINX_MASTER_PROCESS} || 'off',
         workers            => 1,

@@ -56,14 +56,18 @@ sub talk {
 
         $deadline = $due + $timeout if @queue && $due > $now;
 
-        if ($now >= $deadline) {
+        # one look when the time is up: this process may have been asleep
+        # while the response came
+        my $late  = $now >= $deadline;
+        my $until = @queue && !$writing ? $due : $deadline;
+        my ($readable, $writable) = IO::Select->select(
+            $watch, $writing ? $watch : undef, undef,
+            $late ? 0 : $until - $now);
+
+        if ($late && !grep { @{ $_ // [] } } $readable, $writable) {
             $result{timed_out} = 1;
             last;
         }
-
-        my $until = @queue && !$writing ? $due : $deadline;
-        my ($readable, $writable) = IO::Select->select(
-            $watch, $writing ? $watch : undef, undef, $until - $now);
 
         if ($writable && @$writable) {
             $deadline = time + $timeout if _write($socket, \@queue, \%result);
