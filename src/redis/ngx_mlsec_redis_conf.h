@@ -162,6 +162,8 @@ struct ngx_mlsec_redis_link_s {
     ngx_uint_t                            failures;  /* in a row */
     ngx_msec_t                            since;     /* of being ready */
     ngx_msec_t                            due;       /* the next attempt */
+    ngx_msec_t                            begun;     /* the one under way; what
+                                                      * it was lost by */
     ngx_uint_t                            epoch;     /* of the connection */
 
     ngx_uint_t                            greetings; /* replies to come */
