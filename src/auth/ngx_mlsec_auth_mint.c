@@ -12,6 +12,7 @@
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_variables.h>
+#include <lib/auth/mlsec_sha256.h>
 #include <lib/auth/mlsec_token_cache.h>
 
 #include <jwt.h>
@@ -325,7 +326,7 @@ ngx_int_t
 ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
     const ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token)
 {
-    u_char        digest[32];
+    u_char        digest[MLSEC_SHA256_SIZE];
     size_t        len;
     uint64_t      now;
     mlsec_str_t   text;
@@ -377,29 +378,22 @@ static ngx_int_t
 ngx_mlsec_mint_digest(const ngx_mlsec_mint_t *mint,
     const ngx_mlsec_auth_ctx_t *ctx, u_char *digest)
 {
-    int          ok;
     uint64_t     head[4];
-    EVP_MD_CTX  *md;
+    mlsec_str_t  parts[3];
 
     head[0] = mint->line;
     head[1] = ctx->roles;
     head[2] = ctx->identity.len;
     head[3] = ctx->tenant.len;
 
-    md = EVP_MD_CTX_new();
-    if (md == NULL) {
-        return NGX_ERROR;
-    }
+    parts[0].data = (u_char *) head;
+    parts[0].len = sizeof(head);
+    parts[1].data = ctx->identity.data;
+    parts[1].len = ctx->identity.len;
+    parts[2].data = ctx->tenant.data;
+    parts[2].len = ctx->tenant.len;
 
-    ok = EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
-         && EVP_DigestUpdate(md, head, sizeof(head)) == 1
-         && EVP_DigestUpdate(md, ctx->identity.data, ctx->identity.len) == 1
-         && EVP_DigestUpdate(md, ctx->tenant.data, ctx->tenant.len) == 1
-         && EVP_DigestFinal_ex(md, digest, NULL) == 1;
-
-    EVP_MD_CTX_free(md);
-
-    return ok ? NGX_OK : NGX_ERROR;
+    return mlsec_sha256_of(parts, 3, digest) == MLSEC_OK ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -23,6 +23,8 @@ static ngx_int_t ngx_mlsec_limit_batch_fill(ngx_mlsec_limit_batch_t *batch,
 static ngx_int_t ngx_mlsec_limit_batch_question(
     ngx_mlsec_limit_batch_t *batch, ngx_mlsec_limit_ctx_t *ctx,
     ngx_uint_t first, ngx_uint_t last, ngx_mlsec_limit_item_t *dry);
+static void ngx_mlsec_limit_batch_note(
+    const ngx_mlsec_limit_batch_key_t *key, int64_t units);
 static void ngx_mlsec_limit_batch_merge(ngx_mlsec_limit_batch_t *batch,
     ngx_mlsec_limit_batch_key_t *key, uint64_t owed);
 static void ngx_mlsec_limit_batch_verdict(
@@ -131,6 +133,7 @@ ngx_mlsec_limit_batch_correct(ngx_mlsec_limit_batch_t *batch,
         *own = *key;
         own->corrected = 0;
         own->told.used = 0;
+        own->ticket.told = 0;
         *slot = (u_char) ++batch->nkeys;
     }
 
@@ -148,7 +151,9 @@ ngx_mlsec_limit_batch_fill(ngx_mlsec_limit_batch_t *batch,
     key->entry = item->entry;
     key->terms = item->terms;
     key->lease = item->lease;
-
+    key->every = item->sync->every;
+    key->ticket.round = 0;
+    key->ticket.told = 0;
     key->corrected = 0;
 
     ngx_memzero(&key->told, sizeof(mlsec_script_terms_t));
@@ -271,7 +276,9 @@ ngx_mlsec_limit_batch_report(ngx_mlsec_limit_batch_t *batch)
 
         if (key->entry != NULL) {
             key->told.used = mlsec_lease_report(&key->entry->lease,
-                                                &key->lease);
+                                                &key->lease,
+                                                ngx_current_msec / 1000,
+                                                &key->ticket);
         }
 
         key->told.used += key->corrected;
@@ -279,6 +286,71 @@ ngx_mlsec_limit_batch_report(ngx_mlsec_limit_batch_t *batch)
     }
 
     return any;
+}
+
+
+void
+ngx_mlsec_limit_batch_untold(const ngx_mlsec_limit_batch_t *batch)
+{
+    ngx_uint_t                         i, j;
+    const ngx_mlsec_limit_part_t      *part;
+    const ngx_mlsec_limit_question_t  *question;
+
+    /* what was used before an outage is told to nobody */
+
+    if (batch->generation != mlsec_sync_generation(batch->main->store.sync)) {
+        return;
+    }
+
+    for (i = 0; i < batch->nkeys; i++) {
+        ngx_mlsec_limit_batch_note(&batch->keys[i],
+                                   batch->keys[i].told.used);
+    }
+
+    /* those that did not wait for it, and were admitted here */
+
+    for (i = 0; i < batch->nquestions; i++) {
+        question = &batch->questions[i];
+
+        for (j = 0; question->admitted && j < question->n; j++) {
+            part = &batch->parts[question->first + j];
+
+            if (part->charge) {
+                ngx_mlsec_limit_batch_note(&batch->keys[part->key],
+                                           (int64_t) part->cost);
+            }
+        }
+    }
+}
+
+
+void
+ngx_mlsec_limit_batch_release(const ngx_mlsec_limit_batch_t *batch)
+{
+    ngx_uint_t                          i;
+    const ngx_mlsec_limit_batch_key_t  *key;
+
+    for (i = 0; i < batch->nkeys; i++) {
+        key = &batch->keys[i];
+
+        if (key->entry != NULL && mlsec_limit_still(key->entry, &key->id)) {
+            mlsec_lease_release(&key->entry->lease, &key->lease,
+                                &key->ticket);
+        }
+    }
+}
+
+
+static void
+ngx_mlsec_limit_batch_note(const ngx_mlsec_limit_batch_key_t *key,
+    int64_t units)
+{
+    if (units > 0 && key->entry != NULL
+        && mlsec_limit_still(key->entry, &key->id))
+    {
+        (void) mlsec_lease_note(&key->entry->lease, &key->lease,
+                                (uint64_t) units);
+    }
 }
 
 
@@ -395,6 +467,7 @@ ngx_mlsec_limit_batch_merge(ngx_mlsec_limit_batch_t *batch,
     }
 
     answer.nodes = mlsec_sync_nodes(sync, batch->main->store.nodes);
+    answer.ticket = key->ticket;
 
     if (key->id.kind == MLSEC_LIMIT_QUOTA) {
         answer.owed = owed;

@@ -35,6 +35,8 @@ typedef struct {
     ngx_mlsec_limit_terms_t        terms;
     mlsec_lease_t                  lease;
     mlsec_script_terms_t           told;
+    mlsec_lease_ticket_t           ticket;
+    ngx_msec_t                     every;
     int64_t                        corrected;    /* units, to be told too */
     u_char                         text[MLSEC_SHARED_KEY_SIZE];
     size_t                         len;
@@ -115,6 +117,18 @@ ngx_int_t ngx_mlsec_limit_batch_ask(ngx_mlsec_limit_batch_t *batch,
  * say or to ask, 0.
  */
 ngx_uint_t ngx_mlsec_limit_batch_report(ngx_mlsec_limit_batch_t *batch);
+
+/*
+ * It was not sent: what was taken over is given back for another batch to
+ * tell, and what was admitted without waiting for it.
+ */
+void ngx_mlsec_limit_batch_untold(const ngx_mlsec_limit_batch_t *batch);
+
+/*
+ * There is no answer, or it came too late: what was told is on its way no
+ * longer.
+ */
+void ngx_mlsec_limit_batch_release(const ngx_mlsec_limit_batch_t *batch);
 
 /* Writes the arguments of the script. */
 void ngx_mlsec_limit_batch_write(const ngx_mlsec_limit_batch_t *batch,

@@ -374,8 +374,11 @@ void ngx_mlsec_limit_sync_forget(ngx_mlsec_limit_waiter_t *waiter);
 /*
  * What has become of a request that has not waited for the answer, which may
  * still come.  refused: 1 or 0.
+ *
+ * 1: the question is on its way, and what it does there is put right when the
+ * answer comes.  0: nobody was asked, nobody knows of the request.
  */
-void ngx_mlsec_limit_sync_decided(ngx_mlsec_limit_waiter_t *waiter,
+ngx_uint_t ngx_mlsec_limit_sync_decided(ngx_mlsec_limit_waiter_t *waiter,
     ngx_uint_t refused);
 
 /* A worker begins: heartbeats.  NGX_OK or NGX_ERROR. */

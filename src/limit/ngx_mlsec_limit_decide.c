@@ -174,7 +174,8 @@ ngx_mlsec_limit_look_word(ngx_mlsec_limit_item_t *item, mlsec_atomic_t *word,
  * A bucket that was filled while there was nobody to ask is not what all
  * gateways owe, and is not looked at: the store has to say.  It is not thrown
  * away either, since the store may not answer.  Nor is one believed of which
- * this gateway takes its part now, when there is somebody again.
+ * this gateway takes its part now, when there is somebody again; if there is,
+ * and it was only late, what was used before is still to be told.
  */
 
 static ngx_uint_t
@@ -185,7 +186,14 @@ ngx_mlsec_limit_stale(const ngx_mlsec_limit_item_t *item)
     }
 
     if (item->who == NGX_MLSEC_LIMIT_HERE) {
-        mlsec_lease_distrust(&item->entry->lease);
+
+        if (item->how == MLSEC_SYNC_LATE) {
+            mlsec_lease_doubt(&item->entry->lease, &item->lease);
+
+        } else {
+            mlsec_lease_distrust(&item->entry->lease);
+        }
+
         return 0;
     }
 

@@ -20,6 +20,8 @@ static ngx_uint_t ngx_mlsec_limit_asks(const ngx_mlsec_limit_ctx_t *ctx,
     ngx_uint_t first);
 static ngx_mlsec_limit_item_t *ngx_mlsec_limit_resume(ngx_http_request_t *r,
     ngx_mlsec_limit_ctx_t *ctx);
+static void ngx_mlsec_limit_owe(const ngx_mlsec_limit_main_conf_t *mcf,
+    ngx_mlsec_limit_ctx_t *ctx);
 static ngx_mlsec_limit_ctx_t *ngx_mlsec_limit_ctx(ngx_http_request_t *r);
 static ngx_mlsec_limit_ctx_t *ngx_mlsec_limit_ctx_create(
     ngx_http_request_t *r);
@@ -167,7 +169,7 @@ ngx_mlsec_limit_asks(const ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first)
 static ngx_mlsec_limit_item_t *
 ngx_mlsec_limit_resume(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
 {
-    ngx_uint_t                    i, late;
+    ngx_uint_t                    i, late, owed;
     mlsec_limit_clock_t           clock;
     ngx_mlsec_limit_item_t       *item, *refused;
     ngx_mlsec_limit_main_conf_t  *mcf;
@@ -210,15 +212,43 @@ ngx_mlsec_limit_resume(ngx_http_request_t *r, ngx_mlsec_limit_ctx_t *ctx)
         }
     }
 
-    if (late) {
-        ngx_mlsec_limit_sync_decided(&ctx->waiter, refused != NULL);
-    }
+    owed = late && !ngx_mlsec_limit_sync_decided(&ctx->waiter,
+                                                 refused != NULL);
 
     if (refused != NULL) {
         ngx_mlsec_limit_give_back(ctx, ctx->waiter.since, ctx->nitems);
+
+    } else if (owed) {
+        ngx_mlsec_limit_owe(mcf, ctx);
     }
 
     return refused;
+}
+
+
+/*
+ * Admitted, and nobody was asked, since this worker has no connection: the
+ * next one who asks for the key tells it.
+ */
+
+static void
+ngx_mlsec_limit_owe(const ngx_mlsec_limit_main_conf_t *mcf,
+    ngx_mlsec_limit_ctx_t *ctx)
+{
+    ngx_uint_t               i;
+    ngx_mlsec_limit_item_t  *item;
+
+    for (i = ctx->waiter.since; i < ctx->nitems; i++) {
+        item = ctx->items[i];
+
+        if (item->sync != NULL && item->how == MLSEC_SYNC_LATE
+            && item->taken && !mlsec_sync_alone(mcf->store.sync))
+        {
+            ngx_mlsec_limit_generation(mcf, item);
+            (void) mlsec_lease_note(&item->entry->lease, &item->lease,
+                                    item->terms.cost);
+        }
+    }
 }
 
 

@@ -14,7 +14,10 @@
  * There is one batch that is being filled.  It is sent at the end of the turn
  * of the event loop if a request waits or a lease runs short, after "every" if
  * not, and when it is full.  While it is on its way the next one is filled;
- * there may be some on their way.
+ * there may be some on their way.  When there are many, the store is what is
+ * slow: the next one stays open until an answer has come, or it is full, so
+ * that whoever comes meanwhile waits with the others and is not turned away
+ * for want of a batch.
  */
 
 
@@ -26,6 +29,7 @@
 
 
 #define NGX_MLSEC_LIMIT_BATCHES     32           /* of a worker, at most */
+#define NGX_MLSEC_LIMIT_FLYING      8            /* sent before they are full */
 
 #define NGX_MLSEC_LIMIT_TICK        100          /* ms, beats are looked at */
 #define NGX_MLSEC_LIMIT_BEAT        1000         /* ms, between beats */
@@ -52,6 +56,9 @@ typedef struct {
     ngx_mlsec_limit_batch_t      *free;
     ngx_mlsec_limit_batch_t      *unsent;        /* were refused at once */
     ngx_uint_t                    made;          /* batches */
+    ngx_uint_t                    flying;        /* sent, an answer may come
+                                                  * in time */
+    ngx_uint_t                    held;          /* 1: "open" is to be sent */
     ngx_event_t                   turn;          /* "every" is over */
     ngx_event_t                   now;           /* posted: send it */
     ngx_event_t                   end;           /* posted: of "unsent" */
@@ -67,6 +74,7 @@ static ngx_mlsec_limit_batch_t *ngx_mlsec_limit_batch(
     const ngx_mlsec_limit_main_conf_t *mcf, ngx_uint_t room);
 static void ngx_mlsec_limit_batch_free(ngx_mlsec_limit_batch_t *batch);
 static void ngx_mlsec_limit_send_event(ngx_event_t *ev);
+static void ngx_mlsec_limit_landed(void);
 static void ngx_mlsec_limit_send(void);
 static void ngx_mlsec_limit_unsent(ngx_event_t *ev);
 static mlsec_redis_error_e ngx_mlsec_limit_call(
@@ -77,8 +85,9 @@ static void ngx_mlsec_limit_batch_late(void *owner,
     const ngx_mlsec_redis_result_t *result);
 static void ngx_mlsec_limit_correct(const ngx_mlsec_limit_batch_t *batch,
     const mlsec_redis_reply_t *reply);
+static void ngx_mlsec_limit_again(const ngx_mlsec_limit_batch_t *batch);
 static void ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
-    mlsec_redis_error_e error);
+    mlsec_redis_error_e error, ngx_uint_t late);
 static void ngx_mlsec_limit_tick(ngx_event_t *ev);
 static void ngx_mlsec_limit_beat(ngx_mlsec_limit_main_conf_t *mcf);
 static void ngx_mlsec_limit_beat_done(void *owner,
@@ -252,7 +261,32 @@ ngx_mlsec_limit_sync_ask(const ngx_mlsec_limit_main_conf_t *mcf,
 static void
 ngx_mlsec_limit_send_event(ngx_event_t *ev)
 {
+    ngx_mlsec_limit_worker_t  *worker;
+
+    worker = &ngx_mlsec_limit_worker;
+
+    if (worker->flying >= NGX_MLSEC_LIMIT_FLYING) {
+        worker->held = 1;
+        return;
+    }
+
     ngx_mlsec_limit_send();
+}
+
+
+/* A batch has come back, or is late. */
+
+static void
+ngx_mlsec_limit_landed(void)
+{
+    ngx_mlsec_limit_worker_t  *worker;
+
+    worker = &ngx_mlsec_limit_worker;
+    worker->flying--;
+
+    if (worker->held) {
+        ngx_post_event(&worker->now, &ngx_posted_events);
+    }
 }
 
 
@@ -275,6 +309,7 @@ ngx_mlsec_limit_send(void)
     }
 
     worker->open = NULL;
+    worker->held = 0;
 
     if (worker->turn.timer_set) {
         ngx_del_timer(&worker->turn);
@@ -296,6 +331,7 @@ ngx_mlsec_limit_send(void)
 
         if (batch->error == MLSEC_REDIS_OK) {
             batch->sent = 1;
+            worker->flying++;
             return;
         }
     }
@@ -320,7 +356,7 @@ ngx_mlsec_limit_unsent(ngx_event_t *ev)
         worker->unsent = batch->next;
 
         if (batch->error != MLSEC_REDIS_OK) {
-            ngx_mlsec_limit_batch_failed(batch, batch->error);
+            ngx_mlsec_limit_batch_failed(batch, batch->error, 0);
             ngx_mlsec_limit_batch_free(batch);
             continue;
         }
@@ -377,8 +413,10 @@ ngx_mlsec_limit_batch_done(void *owner,
 
     mlsec_sync_t  *sync;
 
+    ngx_mlsec_limit_landed();
+
     if (result->error != MLSEC_REDIS_OK) {
-        ngx_mlsec_limit_batch_failed(batch, result->error);
+        ngx_mlsec_limit_batch_failed(batch, result->error, result->late);
 
         if (!result->late) {
             ngx_mlsec_limit_batch_free(batch);
@@ -388,12 +426,13 @@ ngx_mlsec_limit_batch_done(void *owner,
     }
 
     if (ngx_mlsec_limit_batch_answer(batch, &result->replies[0]) != NGX_OK) {
-        ngx_mlsec_limit_batch_failed(batch, MLSEC_REDIS_PROTOCOL);
+        ngx_mlsec_limit_batch_failed(batch, MLSEC_REDIS_PROTOCOL, 0);
         ngx_mlsec_limit_batch_free(batch);
         return;
     }
 
     ngx_mlsec_limit_correct(batch, &result->replies[0]);
+    ngx_mlsec_limit_again(batch);
 
     sync = batch->main->store.sync;
 
@@ -423,7 +462,48 @@ ngx_mlsec_limit_batch_late(void *owner,
         ngx_mlsec_limit_correct(batch, &result->replies[0]);
     }
 
+    ngx_mlsec_limit_batch_release(batch);
     ngx_mlsec_limit_batch_free(batch);
+}
+
+
+/* What was used while another report was on its way may be worth one now. */
+
+static void
+ngx_mlsec_limit_again(const ngx_mlsec_limit_batch_t *batch)
+{
+    ngx_uint_t                          i;
+    mlsec_lease_due_e                   due;
+    ngx_mlsec_limit_batch_t            *next;
+    ngx_mlsec_limit_worker_t           *worker;
+    const ngx_mlsec_limit_batch_key_t  *key;
+
+    worker = &ngx_mlsec_limit_worker;
+
+    for (i = 0; i < batch->nkeys; i++) {
+        key = &batch->keys[i];
+
+        if (key->entry == NULL || !mlsec_limit_still(key->entry, &key->id)) {
+            continue;
+        }
+
+        due = mlsec_lease_due(&key->entry->lease, &key->lease);
+        next = due != MLSEC_LEASE_QUIET
+               ? ngx_mlsec_limit_batch(batch->main, 1) : NULL;
+
+        if (next == NULL) {
+            continue;
+        }
+
+        ngx_mlsec_limit_batch_correct(next, key, 0);
+
+        if (due == MLSEC_LEASE_SHORT || key->every == 0) {
+            ngx_post_event(&worker->now, &ngx_posted_events);
+
+        } else if (!worker->turn.timer_set) {
+            ngx_add_timer(&worker->turn, key->every);
+        }
+    }
 }
 
 
@@ -479,7 +559,7 @@ ngx_mlsec_limit_sync_late(ngx_mlsec_limit_waiter_t *waiter,
 
 /* The batch may be another one by now, which knows nothing of the waiter. */
 
-void
+ngx_uint_t
 ngx_mlsec_limit_sync_decided(ngx_mlsec_limit_waiter_t *waiter,
     ngx_uint_t refused)
 {
@@ -490,8 +570,12 @@ ngx_mlsec_limit_sync_decided(ngx_mlsec_limit_waiter_t *waiter,
     batch = waiter->late;
     waiter->late = NULL;
 
-    if (batch == NULL || batch->serial != waiter->serial) {
-        return;
+    if (batch == NULL) {
+        return 0;
+    }
+
+    if (batch->serial != waiter->serial) {
+        return 1;
     }
 
     for (i = waiter->first; i < waiter->first + waiter->n; i++) {
@@ -500,12 +584,16 @@ ngx_mlsec_limit_sync_decided(ngx_mlsec_limit_waiter_t *waiter,
         question->admitted = !(question->item ? question->item->refused
                                               : refused);
     }
+
+    return 1;
 }
 
 
+/* late: 1: the store may still do it, and say so */
+
 static void
 ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
-    mlsec_redis_error_e error)
+    mlsec_redis_error_e error, ngx_uint_t late)
 {
     mlsec_sync_t  *sync;
 
@@ -518,11 +606,19 @@ ngx_mlsec_limit_batch_failed(ngx_mlsec_limit_batch_t *batch,
 
     /*
      * One worker without a connection is not a gateway without a store: what
-     * was not sent says nothing of the store, and nobody has waited for it.
+     * was not sent says nothing of the store, which knows nothing of it.
      */
 
     if (error > MLSEC_REDIS_TLS) {
         ngx_mlsec_limit_failed(batch->main, error);
+
+    } else {
+        batch->sent = 0;
+        ngx_mlsec_limit_batch_untold(batch);
+    }
+
+    if (!late) {
+        ngx_mlsec_limit_batch_release(batch);
     }
 
     ngx_mlsec_limit_batch_lost(batch);

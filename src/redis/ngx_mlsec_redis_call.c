@@ -552,6 +552,9 @@ ngx_mlsec_redis_finish(ngx_mlsec_redis_client_t *client,
 
     if (!given_up) {
         ngx_mlsec_redis_judge(client, slot, told.error, told.elapsed);
+
+    } else if (mlsec_redis_group(told.error) != MLSEC_REDIS_DOWN) {
+        ngx_mlsec_redis_answered(client, slot);
     }
 
     if (slot->sent) {

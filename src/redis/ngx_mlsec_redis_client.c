@@ -23,13 +23,19 @@
  * full memory) would answer PING all the time, so the next real call is the
  * trial.
  *
+ * That it is well all workers know together: who has failed goes by an answer
+ * that another one has had since, and neither waits nor is careful any longer.
+ * That it is ill each finds out.
+ *
  * A replica was perhaps made one a moment ago: the address is asked for anew.
  */
 
 #define NGX_MLSEC_REDIS_QUIET  10000         /* ms without a call: PING */
 #define NGX_MLSEC_REDIS_RETRY  500           /* ms, a trial was not made */
+#define NGX_MLSEC_REDIS_HOPE   100           /* ms, of others' answers */
 
 
+static void ngx_mlsec_redis_hope(ngx_mlsec_redis_client_t *client);
 static void ngx_mlsec_redis_ready(ngx_mlsec_redis_link_t *link);
 static void ngx_mlsec_redis_lost(ngx_mlsec_redis_link_t *link,
     mlsec_redis_error_e error);
@@ -157,6 +163,8 @@ ngx_mlsec_redis_send(ngx_mlsec_redis_t *redis,
         return MLSEC_REDIS_REFUSED;
     }
 
+    ngx_mlsec_redis_hope(client);
+
     if ((client->link.state != NGX_MLSEC_REDIS_READY
          && !ngx_mlsec_redis_link_hopeful(&client->link))
         || mlsec_breaker_admit(&client->breaker, &ngx_mlsec_redis_breaker_conf,
@@ -186,6 +194,56 @@ ngx_mlsec_redis_send(ngx_mlsec_redis_t *redis,
 }
 
 
+/*
+ * This worker has failed, and another one has had an answer since, or while
+ * this one was still waiting: the server is there.  A call waits for its
+ * connection then instead of being refused for the rest of a wait, or of an
+ * open breaker.  One that has refused something may answer PING and still
+ * refuse it: of that a script has to be the proof.
+ */
+
+static void
+ngx_mlsec_redis_hope(ngx_mlsec_redis_client_t *client)
+{
+    ngx_uint_t                 open, lost;
+    mlsec_breaker_view_t       view;
+    ngx_mlsec_redis_shared_t  *shared;
+
+    if (client->standing == NGX_MLSEC_REDIS_UP) {
+        return;
+    }
+
+    lost = (client->link.state == NGX_MLSEC_REDIS_WAITING
+            && client->link.failures != 0);
+
+    ngx_mlsec_redis_breaker(client, &view);
+
+    open = (view.state != MLSEC_BREAKER_CLOSED);
+    shared = client->conf->shared;
+
+    if ((!lost && !open)
+        || ngx_current_msec - client->hoped_at < NGX_MLSEC_REDIS_HOPE
+        || !ngx_mlsec_redis_shared_since(open && client->opened_by
+                                                 >= MLSEC_REDIS_AUTH
+                                         ? &shared->worked : &shared->heard,
+                                         client->failed_at))
+    {
+        return;
+    }
+
+    client->hoped_at = ngx_current_msec;
+
+    if (lost) {
+        ngx_mlsec_redis_link_hope(&client->link);
+    }
+
+    if (open) {
+        mlsec_breaker_force(&client->breaker, MLSEC_FORCE_NONE);
+        ngx_post_event(&client->settle, &ngx_posted_events);
+    }
+}
+
+
 void
 ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     const ngx_mlsec_redis_slot_t *slot, mlsec_redis_error_e error,
@@ -206,6 +264,7 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     ngx_mlsec_redis_count(client, error);
 
     if (call == MLSEC_CALL_OK) {
+        ngx_mlsec_redis_answered(client, slot);
         client->latency += elapsed - client->latency / 8;
         ngx_mlsec_metrics_observe(client->conf->metrics,
                                   NGX_MLSEC_REDIS_WORD_LATENCY, elapsed);
@@ -218,6 +277,7 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
 
         client->cause = error;
         client->opened_by = error;
+        client->failed_at = ngx_current_msec - elapsed;
         client->trial_timeout = slot->timeout;
         client->renew = (error == MLSEC_REDIS_READONLY
                          || error == MLSEC_REDIS_CLUSTER);
@@ -238,6 +298,18 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     }
 
     ngx_post_event(&client->settle, &ngx_posted_events);
+}
+
+
+void
+ngx_mlsec_redis_answered(ngx_mlsec_redis_client_t *client,
+    const ngx_mlsec_redis_slot_t *slot)
+{
+    ngx_mlsec_redis_shared_now(&client->conf->shared->heard);
+
+    if (slot->parts[0].script != NULL) {
+        ngx_mlsec_redis_shared_now(&client->conf->shared->worked);
+    }
 }
 
 
@@ -285,6 +357,8 @@ ngx_mlsec_redis_ready(ngx_mlsec_redis_link_t *link)
     client = link->owner;
     client->connects++;
 
+    ngx_mlsec_redis_shared_now(&client->conf->shared->heard);
+
     ngx_mlsec_metrics_add(client->conf->metrics,
                           NGX_MLSEC_REDIS_WORD_CONNECTS, 1);
 
@@ -311,6 +385,7 @@ ngx_mlsec_redis_lost(ngx_mlsec_redis_link_t *link, mlsec_redis_error_e error)
     }
 
     client->renew = 0;
+    client->failed_at = ngx_current_msec;
     client->last_error = error;
     client->last_error_at = ngx_current_msec;
 

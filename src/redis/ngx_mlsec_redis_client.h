@@ -108,6 +108,11 @@ struct ngx_mlsec_redis_client_s {
     unsigned                     renew:1;        /* another connection */
     ngx_array_t                  watchers;       /* ngx_mlsec_redis_watcher_t */
 
+    ngx_msec_t                   failed_at;      /* the link; the call that
+                                                  * opened the breaker: when
+                                                  * it began */
+    ngx_msec_t                   hoped_at;
+
     mlsec_redis_error_e          last_error;
     ngx_msec_t                   last_error_at;
     ngx_msec_t                   latency;        /* ms * 8 */
@@ -185,6 +190,12 @@ void ngx_mlsec_redis_client_end(ngx_mlsec_redis_t *redis);
 void ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     const ngx_mlsec_redis_slot_t *slot, mlsec_redis_error_e error,
     ngx_msec_t elapsed);
+
+/*
+ * A call was answered, in time or not: all workers may know.
+ */
+void ngx_mlsec_redis_answered(ngx_mlsec_redis_client_t *client,
+    const ngx_mlsec_redis_slot_t *slot);
 
 /*
  * Tells it that the owner has gone.

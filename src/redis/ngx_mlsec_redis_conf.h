@@ -46,9 +46,14 @@ typedef struct ngx_mlsec_redis_link_s    ngx_mlsec_redis_link_t;
 typedef struct ngx_mlsec_redis_pubsub_s  ngx_mlsec_redis_pubsub_t;
 
 
-/* of all workers: whether it has been said that it is lost */
+/*
+ * Of all workers: when it has answered any of them, ms, and has run a script,
+ * which says more than PING; whether it has been said that it is lost.
+ */
 
 typedef struct {
+    mlsec_atomic_t             heard;
+    mlsec_atomic_t             worked;
     mlsec_standing_t           calls;
     mlsec_standing_t           messages;     /* subscriptions */
 } ngx_mlsec_redis_shared_t;
@@ -210,6 +215,17 @@ ngx_int_t ngx_mlsec_redis_shared_zone(ngx_conf_t *cf,
 void ngx_mlsec_redis_shared_leave(const ngx_mlsec_redis_t *redis);
 
 /*
+ * The server has answered this worker, or run a script for it: now.
+ */
+void ngx_mlsec_redis_shared_now(mlsec_atomic_t *when);
+
+/*
+ * Whether that was later than "since" (ms) for any worker: 1 or 0.
+ */
+ngx_uint_t ngx_mlsec_redis_shared_since(const mlsec_atomic_t *when,
+    ngx_msec_t since);
+
+/*
  * This worker cannot use it.  telling: 1: a cause that somebody has to know.
  * 1: this is the worker that has to say so; 0.
  */
@@ -267,6 +283,12 @@ void ngx_mlsec_redis_link_forget(ngx_mlsec_redis_link_t *link);
  * Each reply begins the time anew.  Past it the link is lost.
  */
 void ngx_mlsec_redis_link_expect(ngx_mlsec_redis_link_t *link, ngx_uint_t on);
+
+/*
+ * Waits no longer for the next attempt, which is as good as a first one: there
+ * is reason to think that it succeeds.
+ */
+void ngx_mlsec_redis_link_hope(ngx_mlsec_redis_link_t *link);
 
 /*
  * Gives up the connection for another one, which the address is asked anew

@@ -663,6 +663,17 @@ ngx_mlsec_redis_link_expect(ngx_mlsec_redis_link_t *link, ngx_uint_t on)
 
 
 void
+ngx_mlsec_redis_link_hope(ngx_mlsec_redis_link_t *link)
+{
+    if (link->state == NGX_MLSEC_REDIS_WAITING) {
+        link->failures = 0;
+        link->due = ngx_current_msec + 1;
+        ngx_add_timer(&link->timer, 1);
+    }
+}
+
+
+void
 ngx_mlsec_redis_link_renew(ngx_mlsec_redis_link_t *link,
     mlsec_redis_error_e error)
 {

@@ -95,6 +95,28 @@ ngx_mlsec_redis_shared_leave(const ngx_mlsec_redis_t *redis)
 }
 
 
+/* A line that all workers look at is not written for nothing. */
+
+void
+ngx_mlsec_redis_shared_now(mlsec_atomic_t *when)
+{
+    if (mlsec_atomic_load(when) != ngx_current_msec) {
+        mlsec_atomic_store(when, ngx_current_msec);
+    }
+}
+
+
+ngx_uint_t
+ngx_mlsec_redis_shared_since(const mlsec_atomic_t *when, ngx_msec_t since)
+{
+    ngx_msec_t  then;
+
+    then = (ngx_msec_t) mlsec_atomic_load(when);
+
+    return then != 0 && (ngx_msec_int_t) (then - since) > 0;
+}
+
+
 ngx_uint_t
 ngx_mlsec_redis_shared_lost(mlsec_standing_t *standing,
     mlsec_redis_error_e cause, ngx_uint_t telling)

@@ -14,6 +14,7 @@
  * ngx_mlsec_service_masks.c   what nginx reads about another attempt
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
+ * ngx_mlsec_service_nobody.c  whether any peer takes requests
  * ngx_mlsec_service_admit.c   leave for a call: breaker, place
  * ngx_mlsec_service_gate.c    places of mlsec_max_inflight, who waits for one
  * ngx_mlsec_service_via.c     mlsec_via
@@ -207,6 +208,8 @@ typedef struct {
     uint64_t                       asked;    /* slot->asked, as it was seen */
 
     unsigned                       looked:1;
+    unsigned                       doubt:1;  /* it may be that no peer takes
+                                                requests */
     unsigned                       full:1;   /* the zone; it was logged */
 } ngx_mlsec_service_live_t;
 
@@ -442,6 +445,25 @@ ngx_int_t ngx_mlsec_service_collect(const ngx_mlsec_service_conf_t *conf,
  */
 ngx_int_t ngx_mlsec_service_take_over(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf);
+
+
+/* ngx_mlsec_service_nobody.c */
+
+/*
+ * Whether nginx's balancers would choose a peer now, 1 or 0.  group: of the
+ * peer; its lock is the caller's.
+ */
+ngx_uint_t ngx_mlsec_service_takes(const ngx_http_upstream_rr_peers_t *group,
+    const ngx_http_upstream_rr_peer_t *peer);
+
+/*
+ * Whether an upstream has peers, and none of them takes requests: they are
+ * marked as down, drained, left out, paused by max_fails, or have as many
+ * connections as they may have.  1 or 0; if 1, *retry_after is when that may
+ * change, s, at least 1.
+ */
+ngx_uint_t ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
+    time_t *retry_after);
 
 
 /* ngx_mlsec_service_resolve.c */

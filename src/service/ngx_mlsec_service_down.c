@@ -146,6 +146,7 @@ ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
     }
 
     live->looked = 1;
+    live->doubt = 1;
     live->seen = changes;
     live->due = ngx_current_msec + NGX_MLSEC_DOWN_INTERVAL;
 

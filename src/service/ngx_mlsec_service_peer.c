@@ -168,6 +168,8 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
     if (rc == NGX_ERROR || rc == NGX_BUSY) {
         ngx_mlsec_retry_unmade(mp);
 
+        conf->live->doubt = 1;
+
         /* with a peer that has failed before, that is the better reason */
 
         if (rc == NGX_BUSY && mp->peer == NULL) {
@@ -339,6 +341,10 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     }
 
     mp->free(pc, mp->data, state);
+
+    if (state & NGX_PEER_FAILED) {
+        mp->conf->live->doubt = 1;
+    }
 
     if (mp->running) {
         mp->running = 0;

@@ -48,8 +48,6 @@ static ngx_uint_t ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry);
 static ngx_uint_t ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
     const ngx_str_t *name);
 static ngx_uint_t ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry);
-static ngx_uint_t ngx_mlsec_retry_usable(
-    const ngx_http_upstream_rr_peer_t *peer);
 static ngx_uint_t ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp, ngx_uint_t on);
 static ngx_uint_t ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r, ngx_uint_t on);
@@ -414,7 +412,7 @@ ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry)
         ngx_http_upstream_rr_peers_rlock(peers);
 
         for (peer = peers->peer; peer && !found; peer = peer->next) {
-            found = ngx_mlsec_retry_usable(peer)
+            found = ngx_mlsec_service_takes(peers, peer)
                     && !ngx_mlsec_retry_tried(retry, &peer->name);
         }
 
@@ -422,22 +420,6 @@ ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry)
     }
 
     return found;
-}
-
-
-/*
- * As nginx's balancers see it.
- */
-
-static ngx_uint_t
-ngx_mlsec_retry_usable(const ngx_http_upstream_rr_peer_t *peer)
-{
-    if (peer->down || (peer->max_conns && peer->conns >= peer->max_conns)) {
-        return 0;
-    }
-
-    return peer->max_fails == 0 || peer->fails < peer->max_fails
-           || ngx_time() - peer->checked > peer->fail_timeout;
 }
 
 

@@ -27,6 +27,8 @@ static ngx_int_t ngx_mlsec_via_find(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf, ngx_mlsec_via_t *via);
 static ngx_int_t ngx_mlsec_via_begin(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
+static ngx_int_t ngx_mlsec_via_refuses(const ngx_mlsec_via_t *via,
+    ngx_mlsec_service_ctx_t *ctx);
 static ngx_uint_t ngx_mlsec_via_has_body(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via);
 static void ngx_mlsec_via_body(ngx_http_request_t *r);
@@ -34,6 +36,8 @@ static ngx_int_t ngx_mlsec_via_ask(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
 static void ngx_mlsec_via_admitted(void *data, ngx_int_t rc,
     time_t retry_after);
+static void ngx_mlsec_via_look_again(ngx_http_request_t *r,
+    ngx_mlsec_service_ctx_t *ctx);
 static void ngx_mlsec_via_cancel(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_via_answer(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via, const ngx_mlsec_service_ctx_t *ctx);
@@ -145,10 +149,11 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
         }
     }
 
-    if (!conf->breaks && conf->max_inflight == 0 && !conf->follows
-        && !conf->retries)
+    if (!conf->breaks && !conf->probes && conf->max_inflight == 0
+        && !conf->ejects && !conf->follows && !conf->retries)
     {
-        what = "there is no \"mlsec_breaker\", \"mlsec_max_inflight\", "
+        what = "there is no \"mlsec_breaker\", \"mlsec_health\", "
+               "\"mlsec_max_inflight\", \"mlsec_outlier\", "
                "\"mlsec_resolve\" or \"mlsec_retry\" in the upstream of";
         goto failed;
     }
@@ -242,8 +247,7 @@ ngx_mlsec_via_begin(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
         return NGX_OK;
     }
 
-    ctx->rc = ngx_mlsec_service_refuses(ngx_mlsec_service_conf(via->upstream),
-                                        &ctx->retry_after);
+    ctx->rc = ngx_mlsec_via_refuses(via, ctx);
 
     if (ctx->rc != NGX_OK) {
         return NGX_OK;
@@ -260,6 +264,23 @@ ngx_mlsec_via_begin(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     ngx_http_finalize_request(r, NGX_DONE);
 
     return NGX_DONE;
+}
+
+
+/*
+ * As ngx_mlsec_service_refuses(); NGX_ERROR: no peer takes requests.
+ */
+
+static ngx_int_t
+ngx_mlsec_via_refuses(const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx)
+{
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = ngx_mlsec_service_conf(via->upstream);
+
+    return ngx_mlsec_service_nobody(conf, &ctx->retry_after)
+           ? NGX_ERROR
+           : ngx_mlsec_service_refuses(conf, &ctx->retry_after);
 }
 
 
@@ -327,6 +348,12 @@ ngx_mlsec_via_ask(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
 
     ctx->via = NGX_MLSEC_VIA_DECIDED;
 
+    if (ngx_mlsec_service_nobody(ngx_mlsec_service_conf(via->upstream),
+                                 &ctx->retry_after))
+    {
+        return NGX_ERROR;
+    }
+
     rc = ngx_mlsec_service_admit(&ask, &ctx->ticket, &ctx->retry_after);
 
     if (rc != NGX_AGAIN) {
@@ -372,10 +399,33 @@ ngx_mlsec_via_admitted(void *data, ngx_int_t rc, time_t retry_after)
 
     ngx_mlsec_capture_on_cancel(r, NULL);
 
+    ngx_mlsec_via_look_again(r, ctx);
+
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);
 
     ngx_http_run_posted_requests(c);
+}
+
+
+/*
+ * Peers may have gone while it waited.
+ */
+
+static void
+ngx_mlsec_via_look_again(ngx_http_request_t *r, ngx_mlsec_service_ctx_t *ctx)
+{
+    const ngx_mlsec_service_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_service_module);
+
+    if (ctx->rc == NGX_OK
+        && ngx_mlsec_service_nobody(ngx_mlsec_service_conf(lcf->via->upstream),
+                                    &ctx->retry_after))
+    {
+        ngx_mlsec_service_withdraw(ctx->ticket);
+        ctx->rc = NGX_ERROR;
+    }
 }
 
 
@@ -408,6 +458,11 @@ ngx_mlsec_via_answer(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     case NGX_ABORT:
         what = "no address";
         fault = NGX_MLSEC_FAULT_NOWHERE;
+        break;
+
+    case NGX_ERROR:
+        what = "no peer";
+        fault = NGX_MLSEC_FAULT_NO_PEER;
         break;
 
     case NGX_BUSY:

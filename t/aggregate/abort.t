@@ -98,7 +98,7 @@ sub left {
     my ($path, @gone) = @_;
 
     for my $gone (@gone) {
-        my $took = $faulty->wait_for('gone', $gone, 2);
+        my $took = $faulty->wait_for('gone', $gone, 10);
 
         ok(defined $took, "$path: $gone is stopped");
         note(sprintf '%.0f ms', 1000 * $took) if defined $took;
@@ -115,7 +115,7 @@ sub start {
 
     $client->request($path, %o);
 
-    ok(defined $faulty->wait_for('request', $_, 2), "$path: $_ has begun")
+    ok(defined $faulty->wait_for('request', $_, 10), "$path: $_ has begun")
         for @{ $o{begun} };
 
     return $client;
@@ -132,7 +132,7 @@ sub start {
     $client->close;
     left('/waiting', '/hang/1/a', '/half-header/1/b',
          '/half-body/1/c');
-    ok($hole->wait_for(0, 2), '/waiting: nobody is connecting any more');
+    ok($hole->wait_for(0, 10), '/waiting: nobody is connecting any more');
 }
 
 {
@@ -151,7 +151,7 @@ sub start {
 
     $client->send("POST /waiting?n=2 HTTP/1.1\r\nHost: a\r\n"
                   . "Content-Length: 100\r\n\r\n0123456789");
-    ok(defined $faulty->wait_for('request', '/hang/2/a', 2),
+    ok(defined $faulty->wait_for('request', '/hang/2/a', 10),
        'unread body: begun');
     $client->close;
     left('unread body', '/hang/2/a', '/half-body/2/c');
@@ -164,7 +164,7 @@ sub start {
 
     $client->send("POST /waiting?n=3 HTTP/1.1\r\nHost: a\r\n"
                   . "Content-Length: 20\r\n\r\n0123456789");
-    ok(defined $faulty->wait_for('request', '/hang/3/a', 2),
+    ok(defined $faulty->wait_for('request', '/hang/3/a', 10),
        'late body: begun');
     $client->send('0123456789');
     sleep 0.1;
@@ -209,7 +209,7 @@ sub start {
 
     $client->close;
     left('/lock', '/hang/lock');
-    is(($holder->response(5) // {})->{body}, '{"name":"locked"}',
+    is(($holder->response(10) // {})->{body}, '{"name":"locked"}',
        '/lock: the holder goes on');
     sleep 0.6;     # a waiter looks every 500 ms
     is($faulty->count('request', '/slow/1500/locked'), 1,
@@ -234,7 +234,7 @@ sub start {
 is($nginx->get('/ok')->{body}, '{"a":{"name":"a"}}', 'the gateway goes on');
 is(($nginx->worker_pids)[0], $worker, 'with the same worker');
 
-ok($nginx->wait_log(qr/client prematurely closed connection/, 1),
+ok($nginx->wait_log(qr/client prematurely closed connection/, 10),
    'the error log tells');
 
 $nginx->finish;

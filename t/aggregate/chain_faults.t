@@ -21,7 +21,7 @@ use MlsecTest::Instance;
 
 use constant {
     CLIENTS => 8,
-    ROUNDS  => 4,
+    ROUNDS  => 3,
 };
 
 my $list = '[' . join(',', 1 .. 50) . ']';
@@ -48,7 +48,7 @@ sub end_of { return $ends[$_[0] % @ends] }
 my $faulty = MlsecTest::Faulty->start(replies => {
     '/list'     => [MlsecTest::Faulty::json($list)],
     '/slowlist' => [[wait => 0.2], MlsecTest::Faulty::json($list)],
-    '/late500'  => [[wait => 0.3],
+    '/late500'  => [[wait => 1],
                     MlsecTest::Faulty::json('{}', status => 500)],
     map { my $n = $_; ("/mix/$n" => sub { $ends{ end_of($n) }->($n) }) }
         1 .. 50,
@@ -136,13 +136,13 @@ my $nginx = MlsecTest::Instance->start(
     }
 
     location = /outer {
-        mlsec_call in /hang timeout=800ms args=n;
+        mlsec_call in /hang timeout=1500ms args=n;
         mlsec_call z  http://faulty/ok/z after=in;
     }
 
     location = /outer-list {
         mlsec_call l /three;
-        mlsec_call i /hang foreach=l timeout=800ms args=n;
+        mlsec_call i /hang foreach=l timeout=1500ms args=n;
         mlsec_call z http://faulty/ok/z;
     }
 
@@ -156,7 +156,7 @@ my $nginx = MlsecTest::Instance->start(
 
     location = /mix {
         mlsec_call l http://faulty/list;
-        mlsec_call i http://faulty/mix/\$mlsec_item foreach=l timeout=1500ms
+        mlsec_call i http://faulty/mix/\$mlsec_item foreach=l timeout=2500ms
                      concurrency=20;
         mlsec_call j 'http://faulty/ok/{x.name}';
         mlsec_call x http://faulty/ok/x;
@@ -194,7 +194,7 @@ sub ask {
 sub gone {
     my ($name, @paths) = @_;
 
-    my $left = grep { !defined $faulty->wait_for('gone', $_, 3) } @paths;
+    my $left = grep { !defined $faulty->wait_for('gone', $_, 10) } @paths;
 
     is($left, 0, "$name: all are stopped");
 
@@ -247,20 +247,20 @@ for my $fault (sort keys %parent) {
     my $client = $nginx->client;
 
     $client->request('/hang?n=a');
-    ok(defined $faulty->wait_for('request', '/slowlist', 3), 'the list is asked');
+    ok(defined $faulty->wait_for('request', '/slowlist', 10), 'the list is asked');
     $client->close;
     gone('the client leaves while a part waits', '/slowlist');
 
     $client = $nginx->client;
     $client->request('/hang?n=b');
-    ok(defined $faulty->wait_for('request', "/hang/b-$_", 3), "item $_ has begun")
+    ok(defined $faulty->wait_for('request', "/hang/b-$_", 10), "item $_ has begun")
         for 1, 10;
-    ok(defined $faulty->wait_for('request', '/half-body/b-h', 3),
+    ok(defined $faulty->wait_for('request', '/half-body/b-h', 10),
        'the part after it has begun');
     $client->close;
     gone('the client leaves', '/half-body/b-h', map { "/hang/b-$_" } 1 .. 10);
     is($faulty->count('request', '/hang/b-11'), 0, 'no further item begins');
-    ok($nginx->wait_log(qr/client prematurely closed connection/, 2),
+    ok($nginx->wait_log(qr/client prematurely closed connection/, 10),
        'it is logged');
 }
 
@@ -276,7 +276,7 @@ for my $fault (sort keys %parent) {
     like($response->{body},
          qr/^\{"l":\[1,2,3\],"i":\[null,null,null\],"z":\{"name":"z"\},"errors":\[(?:\{"service":"i","part":"i","index":[012],"error_type":"timeout",[^}]+\},?){3}\]\}$/,
          'a list of aggregates with lists is out of time');
-    ok(defined $faulty->wait_for('gone', "/hang/p-$_", 3, 3),
+    ok(defined $faulty->wait_for('gone', "/hang/p-$_", 10, 3),
        "item $_ of all three is stopped") for 1, 10;
 }
 
@@ -286,7 +286,7 @@ for (1 .. 3) {
        'an item that limit_req delays');
 }
 
-ok($nginx->wait_log(qr/delaying request/, 2), 'it was delayed');
+ok($nginx->wait_log(qr/delaying request/, 10), 'it was delayed');
 
 {
     my $response = ask('/post', method => 'POST', body => 'x' x 30000);
@@ -316,7 +316,7 @@ SKIP: {
 
     my $id = $h2->request('/hang?n=h2');
 
-    ok(defined $faulty->wait_for('request', '/hang/h2-10', 3),
+    ok(defined $faulty->wait_for('request', '/hang/h2-10', 10),
        'HTTP/2: items have begun');
     $h2->reset($id);
     gone('HTTP/2: the stream is reset', '/half-body/h2-h',

@@ -67,12 +67,12 @@ my $nginx = MlsecTest::Instance->start(
 
     location ~ ^/at-once\$ {
         mlsec_call l /list/20;
-        mlsec_call i http://faulty/slow/40/d\$mlsec_item foreach=l;
+        mlsec_call i http://faulty/slow/200/d\$mlsec_item foreach=l;
     }
 
     location ~ ^/three\$ {
         mlsec_call l /list/20;
-        mlsec_call i http://faulty/slow/40/t\$mlsec_item foreach=l
+        mlsec_call i http://faulty/slow/100/t\$mlsec_item foreach=l
                      concurrency=3;
     }
 
@@ -106,33 +106,33 @@ my $nginx = MlsecTest::Instance->start(
 
     location = /timeout {
         mlsec_call l /list/4;
-        mlsec_call i http://faulty/t/\$mlsec_item foreach=l timeout=300ms
+        mlsec_call i http://faulty/t/\$mlsec_item foreach=l timeout=1s
                      concurrency=2;
     }
 
     location = /deadline {
-        mlsec_deadline 400ms;
+        mlsec_deadline 1200ms;
         mlsec_call l /list/4;
         mlsec_call i http://faulty/hang/dl\$mlsec_item foreach=l concurrency=2;
         mlsec_call x http://faulty/ok/x;
     }
 
     location = /deadline-late {
-        mlsec_deadline 700ms;
+        mlsec_deadline 1500ms;
         mlsec_call a http://faulty/slow/300/a;
         mlsec_call b http://faulty/hang/late after=a timeout=10s;
         mlsec_call c http://faulty/ok/c after=b;
     }
 
     location = /deadline-fallback {
-        mlsec_deadline 300ms;
+        mlsec_deadline 1s;
         mlsec_call a http://faulty/hang/fb fallback=json:1;
         mlsec_call b 'http://faulty/ok/never-{a}';
         mlsec_call c http://faulty/ok/c;
     }
 
     location = /soft {
-        mlsec_deadline 20s soft=300ms;
+        mlsec_deadline 20s soft=1s;
         mlsec_call l /list/4;
         mlsec_call i http://faulty/\$soft_mode/s\$mlsec_item foreach=l
                      concurrency=2;
@@ -222,7 +222,7 @@ for my $n (51, 60) {
        'not complete');
 }
 
-ok($nginx->wait_log(qr/\[error\].* mlsec aggregate: list is longer than max=50, part: "i"/, 2),
+ok($nginx->wait_log(qr/\[error\].* mlsec aggregate: list is longer than max=50, part: "i"/, 10),
    'it is logged');
 
 is(ask('/max3/3')->{body}, '{"l":[1,2,3],"i":["1","2","3"],"f":["1","2","3"]}',
@@ -241,10 +241,10 @@ is(ask('/max3/4')->{body},
 }
 
 is(() = ask('/at-once')->{body} =~ /"name":"d\d+"/g, 20, '20 items');
-is(peak(qr{^/slow/40/d}), 10, 'ten at once by default');
+is(peak(qr{^/slow/200/d}), 10, 'ten at once by default');
 
 is(() = ask('/three')->{body} =~ /"name":"t\d+"/g, 20, '20 items');
-is(peak(qr{^/slow/40/t}), 3, 'three at once');
+is(peak(qr{^/slow/100/t}), 3, 'three at once');
 
 is(() = ask('/one')->{body} =~ /"name":"o\d+"/g, 4, '4 items');
 is(peak(qr{^/slow/40/o}), 1, 'one after the other');
@@ -270,7 +270,7 @@ like(ask('/total-max')->{body},
        'timeout= is that of an item');
     cmp_ok($response->{time}, '<', 5, 'in time');
 
-    ok(defined $faulty->wait_for('gone', "/t/$_", 2), "item $_ is stopped")
+    ok(defined $faulty->wait_for('gone', "/t/$_", 10), "item $_ is stopped")
         for 2, 3;
 }
 
@@ -285,7 +285,7 @@ like(ask('/total-max')->{body},
     cmp_ok($response->{time}, '<', 5, 'in time');
 
     for my $n (1, 2) {
-        ok(defined $faulty->wait_for('gone', "/hang/dl$n", 2),
+        ok(defined $faulty->wait_for('gone', "/hang/dl$n", 10),
            "item $n is stopped");
     }
 
@@ -302,7 +302,7 @@ like(ask('/total-max')->{body},
        . entry('c', undef, 'dependency', 502, 0) . ']}',
        'a part that starts late has what is left of the deadline');
     cmp_ok($response->{time}, '<', 5, 'in time');
-    ok(defined $faulty->wait_for('gone', '/hang/late', 2), 'it is stopped');
+    ok(defined $faulty->wait_for('gone', '/hang/late', 10), 'it is stopped');
 }
 
 is(ask('/deadline-fallback')->{body},
@@ -319,7 +319,7 @@ is(ask('/soft')->{body},
    . entry('w', undef, 'timeout', 504, 0) . ']}',
    'soft: the items that have come, and nothing starts any more');
 is($faulty->count('request', '/ok/soft-never'), 0, 'it has not begun');
-ok(defined $faulty->wait_for('gone', '/hang/s4', 2), 'the late one is stopped');
+ok(defined $faulty->wait_for('gone', '/hang/s4', 10), 'the late one is stopped');
 
 is(ask('/soft-required')->{body},
    '{"a":{"name":"a"},"b":{"name":"sr"},"c":null,"n":[1,2,3],"errors":['

@@ -212,11 +212,11 @@ for my $end (1, 0) {
     my $one = $h2->request('/hang?n=one');
     my $two = $h2->request('/number?n=2');
 
-    ok(defined $faulty->wait_for('request', '/hang/one', 2), 'reset: begun');
+    ok(defined $faulty->wait_for('request', '/hang/one', 10), 'reset: begun');
     $h2->reset($one);
-    ok(defined $faulty->wait_for('gone', '/hang/one', 2),
+    ok(defined $faulty->wait_for('gone', '/hang/one', 10),
        'reset: the first part is stopped');
-    ok(defined $faulty->wait_for('gone', '/half-body/one', 2),
+    ok(defined $faulty->wait_for('gone', '/half-body/one', 10),
        'reset: so is the second');
     answers($two, 200, '{"a":{"name":"2"},"b":{"name":"2"}}',
             'the stream beside it');
@@ -228,14 +228,14 @@ for my $end (1, 0) {
     $h2->data($id, 'abc', 0);
     sleep 0.05;
     $h2->reset($id);
-    ok($h2->ping(2), 'reset in the body: the connection goes on');
+    ok($h2->ping(10), 'reset in the body: the connection goes on');
 }
 
 {
     my $id = $h2->request('/fails?n=f');
 
     answers($id, 502, undef, 'a required part fails');
-    ok(defined $faulty->wait_for('gone', '/hang/f', 2),
+    ok(defined $faulty->wait_for('gone', '/hang/f', 10),
        'its sibling is stopped');
 }
 
@@ -284,10 +284,10 @@ for my $end (1, 0) {
     my $other = MlsecTest::H2->new($nginx->dir . '/h2.sock');
 
     $other->request("/hang?n=c$_") for 1 .. 5;
-    ok(defined $faulty->wait_for('request', "/hang/c$_", 2),
+    ok(defined $faulty->wait_for('request', "/hang/c$_", 10),
        "close: stream $_ has begun") for 1 .. 5;
     $other->close;
-    ok(defined $faulty->wait_for('gone', "/hang/c$_", 2),
+    ok(defined $faulty->wait_for('gone', "/hang/c$_", 10),
        "close: stream $_ is stopped") for 1 .. 5;
 }
 

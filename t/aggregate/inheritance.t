@@ -109,7 +109,7 @@ GET /l
 
 === mlsec_deadline of http
 --- http_config eval
-$::Http . "mlsec_deadline 100ms;"
+$::Http . "mlsec_deadline 1s;"
 --- config
     location = /t { mlsec_call a http://mock/; mlsec_call b http://u/o; }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
@@ -153,7 +153,7 @@ GET /t
 
 === the soft deadline goes with the deadline: inherited
 --- config
-    mlsec_deadline 20s soft=100ms;
+    mlsec_deadline 20s soft=1s;
     location = /t { mlsec_call a http://mock/; mlsec_call b http://u/o required; }
 --- tcp_listen: $TEST_NGINX_RAND_PORT_1
 --- tcp_reply_delay: 5

@@ -90,7 +90,7 @@ is(() = $response->{body} =~ /"part":"p\d+","error_type":"timeout"/g,
 my $bad = 0;
 
 for (1 .. PARTS) {
-    $bad++ unless defined $faulty->wait_for('gone', "/hang/$_", 2);
+    $bad++ unless defined $faulty->wait_for('gone', "/hang/$_", 10);
 }
 
 is($bad, 0, 'all out of time: all are stopped');
@@ -103,7 +103,7 @@ is(() = $response->{body} =~ /"error_type":"canceled"/g, PARTS - 1,
 $bad = 0;
 
 for (grep { $_ != 50 } 1 .. PARTS) {
-    $bad++ unless defined $faulty->wait_for('gone', "/hang/c$_", 2);
+    $bad++ unless defined $faulty->wait_for('gone', "/hang/c$_", 10);
 }
 
 is($bad, 0, 'one fails: all are stopped');

@@ -77,7 +77,7 @@ sub n {
 
     $client->request("/n?n=$_") for 1 .. 50;
 
-    my @bodies = map { ($client->response(5) // {})->{body} } 1 .. 50;
+    my @bodies = map { ($client->response(10) // {})->{body} } 1 .. 50;
 
     is_deeply(\@bodies, [map { n($_) } 1 .. 50], '50 requests in one go');
 }
@@ -91,7 +91,7 @@ sub n {
     $client->request('/slow?n=2', method => 'HEAD');
     $client->request('/n?n=3');
 
-    my @got = map { $client->response(5) } 1 .. 5;
+    my @got = map { $client->response(10) } 1 .. 5;
 
     is($got[0]{body}, '{"a":{"name":"1"},"b":{"name":"1"}}', 'slow');
     is($got[1]{body}, 'plain', 'plain after it');
@@ -126,7 +126,7 @@ sub n {
     for my $n (1 .. 300) {
         $client->request("/n?n=$n");
 
-        my $response = $client->response(5);
+        my $response = $client->response(10);
 
         $bad++ unless $response && $response->{body} eq n($n);
     }
@@ -139,29 +139,29 @@ for my $version ('1.0') {
 
     $client->request('/slow?n=old', version => $version);
 
-    my $response = $client->response(5);
+    my $response = $client->response(10);
 
     is($response->{body}, '{"a":{"name":"old"},"b":{"name":"old"}}',
        'HTTP/1.0');
-    ok($client->is_closed(2), 'HTTP/1.0: closed after it');
+    ok($client->is_closed(10), 'HTTP/1.0: closed after it');
 
     $client = $nginx->client;
     $client->request('/slow?n=old', version => $version,
                      headers => ['Connection: keep-alive']);
-    $response = $client->response(5);
+    $response = $client->response(10);
     is($response->{headers}{connection}, 'keep-alive',
        'HTTP/1.0 with keep-alive');
     $client->request('/n?n=2', version => $version);
-    is(($client->response(5) // {})->{body}, n(2), 'and the next');
+    is(($client->response(10) // {})->{body}, n(2), 'and the next');
 }
 
 {
     my $client = $nginx->client;
 
     $client->request('/slow?n=bye', headers => ['Connection: close']);
-    is($client->response(5)->{body},
+    is($client->response(10)->{body},
        '{"a":{"name":"bye"},"b":{"name":"bye"}}', 'Connection: close');
-    ok($client->is_closed(2), 'is obeyed');
+    ok($client->is_closed(10), 'is obeyed');
 }
 
 my $echo = sub {
@@ -197,7 +197,7 @@ is($nginx->get('/post', method => 'POST', body => 'a' x 1_048_577)->{status},
     }
 
     $client->send("0\r\n\r\n");
-    is(($client->response(5) // {})->{body}, $echo->(1011, 98_067),
+    is(($client->response(10) // {})->{body}, $echo->(1011, 98_067),
        'POST in chunks, slowly');
 
     my $many = join '', map { "10\r\n" . 'a' x 16 . "\r\n" } 1 .. 5000;
@@ -205,9 +205,9 @@ is($nginx->get('/post', method => 'POST', body => 'a' x 1_048_577)->{status},
     $client->send("POST /post HTTP/1.1\r\nHost: a\r\n"
                   . "Transfer-Encoding: chunked\r\n\r\n${many}0\r\n\r\n");
     $client->request('/n?n=after');
-    is(($client->response(5) // {})->{body}, $echo->(80_000, 7_760_000),
+    is(($client->response(10) // {})->{body}, $echo->(80_000, 7_760_000),
        'POST in many chunks');
-    is(($client->response(5) // {})->{body}, n('after'),
+    is(($client->response(10) // {})->{body}, n('after'),
        'and a request right behind it');
 }
 
@@ -216,7 +216,7 @@ is($nginx->get('/post', method => 'POST', body => 'a' x 1_048_577)->{status},
 
     $client->send("POST /post HTTP/1.1\r\nHost: a\r\n"
                   . "Transfer-Encoding: chunked\r\n\r\nzz\r\n");
-    is(($client->response(5) // {})->{status}, 400, 'a bad chunk');
+    is(($client->response(10) // {})->{status}, 400, 'a bad chunk');
 }
 
 {
@@ -226,7 +226,7 @@ is($nginx->get('/post', method => 'POST', body => 'a' x 1_048_577)->{status},
                   . "Expect: 100-continue\r\n\r\n");
     sleep 0.1;
     $client->send('abc');
-    is(($client->response(5) // {})->{body}, $echo->(3, 294),
+    is(($client->response(10) // {})->{body}, $echo->(3, 294),
        'Expect: 100-continue');
 }
 
@@ -243,12 +243,12 @@ for my $expect (0, 1) {
     $client->send('b' x 100_000);
     $client->request('/n?n=behind');
 
-    my $response = $client->response(5);
+    my $response = $client->response(10);
 
     is($response && $response->{body}, '{"a":{"name":"u"},"b":{"name":"u"}}',
        "a body that no part wants, Expect: $expect");
 
-    $response = $client->response(5);
+    $response = $client->response(10);
     is($response && $response->{body}, n('behind'),
        "and a request right behind it, Expect: $expect");
 }
@@ -261,13 +261,13 @@ for my $expect (0, 1) {
     $client->send("POST /slow?n=l HTTP/1.1\r\nHost: a\r\n"
                   . "Content-Length: 10\r\n\r\n01234");
 
-    my $response = $client->response(5);
+    my $response = $client->response(10);
 
     is($response && $response->{body}, '{"a":{"name":"l"},"b":{"name":"l"}}',
        'the answer does not wait for a body that no part wants');
     $client->send('56789');
     $client->request('/n?n=late');
-    $response = $client->response(5);
+    $response = $client->response(10);
     is($response && $response->{body}, n('late'), 'whose rest is thrown away');
 }
 

@@ -16,6 +16,7 @@ use Time::HiRes qw(sleep time);
 use MlsecTest::Faulty;
 use MlsecTest::H2;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my $faulty = MlsecTest::Faulty->start;
 
@@ -190,7 +191,7 @@ sub load_stop {
     $nginx->configure(options(2));
     $nginx->signal('HUP');
 
-    my $until = time + 5;
+    my $until = time + 20;
     my $body  = '';
 
     while (time < $until && $body ne '{"version":2,"a":{"name":"a"}}') {
@@ -199,7 +200,7 @@ sub load_stop {
 
     is($body, '{"version":2,"a":{"name":"a"}}', 'reload: new configuration');
 
-    my @bodies = map { ($_->response(5) // {})->{body} } @clients;
+    my @bodies = map { ($_->response(10) // {})->{body} } @clients;
 
     is_deeply(\@bodies, [map { $slow->("r$_") } 0 .. $#clients],
               'reload: what was in flight ends well');
@@ -212,7 +213,7 @@ sub load_stop {
         $h2->close;
     }
 
-    ok(gone(5, @old), 'reload: the old workers end');
+    ok(gone(20, @old), 'reload: the old workers end');
     $nginx->finish('reload');
 }
 
@@ -248,7 +249,7 @@ sub load_stop {
 
     $nginx->signal('HUP');
     ok(gone(10, @old), 'shutdown timeout: the old workers end');
-    ok(defined $faulty->wait_for('gone', $_, 2),
+    ok(defined $faulty->wait_for('gone', $_, 10),
        "shutdown timeout: $_ is let go")
         for '/hang/s1', '/half-body/s1', '/hang/inner-s1';
     ok(!defined $stuck->response(1), 'shutdown timeout: no half answer');
@@ -264,7 +265,7 @@ sub load_stop {
     $faulty->wait_for('request', '/slow/1000/quit', 5);
     $nginx->signal('QUIT');
 
-    is(($client->response(5) // {})->{body}, $slow->('quit'),
+    is(($client->response(10) // {})->{body}, $slow->('quit'),
        'quit: waits for what is in flight');
     is($nginx->wait_exit(10), 0, 'quit: then ends');
     $nginx->finish('quit');
@@ -278,7 +279,7 @@ sub load_stop {
     $faulty->wait_for('request', '/hang/inner-term', 5);
     $nginx->signal('TERM');
     is($nginx->wait_exit(10), 0, 'term: ends at once');
-    ok(defined $faulty->wait_for('gone', '/hang/term', 2),
+    ok(defined $faulty->wait_for('gone', '/hang/term', 10),
        'term: services are let go');
     $nginx->finish('term');
 }
@@ -304,8 +305,8 @@ sub load_stop {
     # 4 kills cannot cost more than what 6 clients had in flight each time
     cmp_ok($bad, '<=', 4 * 6, 'killed workers: only what was in flight fails');
     is($nginx->get('/version')->{status}, 200, 'killed workers: goes on');
-    is(scalar(my @workers = $nginx->worker_pids), 2,
-       'killed workers: are there again');
+    until_ok(10, sub { $nginx->worker_pids == 2 },
+             'killed workers: are there again');
     $nginx->finish('killed workers');
 }
 

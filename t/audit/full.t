@@ -19,6 +19,7 @@ use Test::More;
 
 use MlsecTest::Audit;
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 use constant LIMIT => 65536;        # bytes of a file
 
@@ -72,13 +73,13 @@ my $nginx = do {
 sub post { return $nginx->get($_[0], method => 'POST', body => 'x') }
 
 
-# how often something has been done, which may be a moment later
+# how often something has been done, which is logged a moment later
 sub done {
     my ($want) = @_;
     my $have;
 
     for (1 .. 500) {
-        $have = () = $nginx->_read('logs/done.log') =~ /\n/g;
+        $have = () = $nginx->log_file('done.log') =~ /\n/g;
         last if $have == $want;
         select undef, undef, undef, 0.02;
     }
@@ -154,18 +155,17 @@ sub lines {
     return @lines;
 }
 
-for (1 .. 500) {
-    last if grep { $_->{event} eq 'dropped' } lines();
-    select undef, undef, undef, 0.02;
+# lines of what was asked for, which are written a moment later
+sub have {
+    return scalar grep { $_->{event} =~ /^(?:deny|write|intent)$/ } lines();
 }
 
-my ($lost) = grep { $_->{event} eq 'dropped' } @lines;
-lines();
-my $have = grep { $_->{event} =~ /^(?:deny|write|intent)$/ } @lines;
 my $dropped = dropped("$dir/audit.log");
 
 # an intent that could not be written has a place among the dropped ones
-is($have + $dropped, $asked + 1, 'all are there, or counted');
+until_ok(10, sub { have() + $dropped >= $asked + 1 }, 'all are there, or counted');
+is(have() + $dropped, $asked + 1, 'and none of them twice');
+my ($lost) = grep { $_->{event} eq 'dropped' } @lines;
 is($lost->{records}, $dropped, 'in the log');
 
 ($code, $said) = $audit->verify;
@@ -179,19 +179,15 @@ like($said, qr/note: $dropped records could not be written before this line/,
 
 is(post('/block')->{status}, 200, 'changes are taken again');
 is(done(3), 3, 'and happen');
-my $both;
-for (1 .. 500) {
-    ($both) = grep { $_ } map {
+until_ok(10, sub {
+    return grep { $_ } map {
         my $w = $_;
         $w->{event} eq 'write' && $w->{path} eq '/block'
             && (grep { $_->{event} eq 'intent'
                        && $_->{request_id} eq $w->{request_id}
                        && $_->{seq} < $w->{seq} } @lines)
     } lines();
-    last if $both;
-    select undef, undef, undef, 0.02;
-}
-ok($both, 'with an intent before and a result after it');
+}, 'with an intent before and a result after it');
 
 # a pipe: nobody reads, nobody waits; then what is read is whole lines
 

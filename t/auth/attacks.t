@@ -361,7 +361,9 @@ for (1 .. 3) {
     taken('a good one', $good);
 }
 
-$row = 'J24';  # no token in any log
+$nginx->finish;
+
+$row = 'J24';  # no token in any log: all of them are written when nginx has ended
 
 # but for what nginx writes itself about header lines that it does not take, at level info
 
@@ -369,11 +371,8 @@ my @lines = grep { /eyJ[\w-]{20}/ && !/ \[info\] .* client sent (?:duplicate|too
     split /\n/, $nginx->error_log;
 is(scalar @lines, 0, 'J24: no token in the error log');
 is($nginx->access_log =~ /eyJ[\w-]{20}/ ? 'there is one' : 'none', 'none', 'J24: no token in the access log');
-open my $lines, '<', $nginx->dir . '/logs/audit.log' or die $!;
-is(scalar(grep { /eyJ[\w-]{20}/ } <$lines>), 0, 'J24: no token in the audit log');
+is($nginx->log_file('audit.log') =~ /eyJ[\w-]{20}/ ? 'there is one' : 'none', 'none', 'J24: no token in the audit log');
 cmp_ok($requests, '>', 240, "$requests were refused");
 is($attack->rows, join(' ', map { "J$_" } 1 .. 11, 13 .. 17, 18, 22), 'rows J');
 $attack->finish;
-
-$nginx->finish;
 done_testing();

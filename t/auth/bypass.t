@@ -271,7 +271,7 @@ like($nginx->error_log, qr/reason: "a cookie came for a page of another origin, 
      'the log says why');
 
 is($attack->rows, 'P5 P6 P7 P9 P10 P11 J17 W1' =~ s/(.*)/join ' ', sort { ($a =~ m|(\d+)|)[0] <=> ($b =~ m|(\d+)|)[0] || $a cmp $b } split ' ', $1/er, 'rows');
+$nginx->finish;
 $attack->finish;
 unlike($nginx->error_log, qr/eyJ/, 'no token in the log');
-$nginx->finish;
 done_testing();

@@ -15,12 +15,14 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use MlsecTest::Audit;
 use MlsecTest::Dns;
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
 use MlsecTest::Metrics;
 use MlsecTest::Ports;
 use MlsecTest::Token;
+use MlsecTest::Until;
 
 my $t     = MlsecTest::Token->new;
 my $other = MlsecTest::Token->new;
@@ -160,6 +162,7 @@ my $locations = join '', map {
 my $nginx = MlsecTest::Instance->start(workers => 2, http => <<"HTTP", server => <<"SERVER");
     mlsec_errors on;
     mlsec_jwt_cache tokens:256k;
+    mlsec_audit_log \$DIR/logs/audit.log flush=0;
     $tls_http
 HTTP
     mlsec_auth jwt;
@@ -223,26 +226,26 @@ HTTP
     $tls_locations
 SERVER
 
+# refusals of each path, for the audit log
+my %refused;
+
 sub ask {
     my ($path, $token) = @_;
 
-    return $nginx->get($path, limit => 30,
-        headers => ["Authorization: Bearer $token"]) // { status => 0, headers => {} };
+    my $r = $nginx->get($path, limit => 30, headers => $token
+        ? ["Authorization: Bearer $token"] : []) // { status => 0, headers => {} };
+
+    $refused{$path}++ if $r->{status} =~ /^(?:401|503)$/;
+
+    return $r;
 }
 
 sub status { return ask(@_)->{status} }
 
-# Until it happens, at most 30 s.
 sub eventually {
     my ($name, $code) = @_;
-    my $until = time + 30;
 
-    while (time < $until) {
-        return pass($name) if $code->();
-        sleep 0.02;
-    }
-
-    return fail($name);
+    return until_ok(30, $code, $name);
 }
 
 sub signed {
@@ -262,7 +265,7 @@ is(status('/ok', $good), 200, 'a token of a fetched key');
 my $r = ask('/ok', $good);
 like($r->{headers}{'x-age'}, qr/^\d$/, '$mlsec_jwt_keys_age');
 is(status('/ok', signed('k1', $other)), 401, 'the same kid, another key');
-$r = $nginx->get('/ok');
+$r = ask('/ok');
 is($r->{status}, 401, 'no token');
 is($r->{headers}{'www-authenticate'}, 'Bearer realm="mlsec"', 'and its challenge');
 is(fetches('ok'), 1, 'one worker has fetched, once');
@@ -278,15 +281,16 @@ is($r->{headers}{'x-age'}, undef, 'no age');
 my $body = $r->{body} =~ s/$fixed/FIXED/r;
 is($body, '{"error":true,"status_code":503,"message":"Service Unavailable",'
    . '"path":"/late",FIXED,"detail":"Service Unavailable","details":{}}', 'the envelope');
-is($nginx->get('/late')->{status}, 401, 'J20: without a token 401 all the same');
+is(status('/late'), 401, 'J20: without a token 401 all the same');
 is(status('/late', 'x.y.z'), 401, 'J20: what is no token too');
 is(status('/late-or-key', $good), 503, 'J20: jwt or api_key: a token');
 is($nginx->get('/late-or-key', headers => ["X-API-Key: $api_key"])->{status}, 200,
    'jwt or api_key: a key');
 is(status('/late-and-file', $good), 200, 'J20: a key of a file does not wait');
 is(status('/late-and-file', signed('new')), 503, 'J20: another one might come');
-like($nginx->error_log, qr{mlsec auth: keys cannot be fetched, there are none yet, uri: "http://127.0.0.1:$late/ok", reason: "no connection", status: 0},
-     'it is said');
+eventually('it is said', sub {
+    $nginx->error_log =~ m{mlsec auth: keys cannot be fetched, there are none yet, uri: "http://127.0.0.1:$late/ok", reason: "no connection", status: 0};
+});
 
 my $late_issuer = MlsecTest::Faulty->start(port => $late, replies => { replies('ok') });
 eventually('it comes later', sub { status('/late', $good) == 200 });
@@ -412,6 +416,7 @@ for my $round (1 .. 50) {
 }
 
 is_deeply(\%answers, { 401 => 400 }, '400 made-up key ids');
+$refused{'/flood'} += $answers{401};
 is(fetches('flood') - $before, 0, 'J19: no fetch before its time');
 is(status('/flood', $good), 200, 'J19: good tokens are good meanwhile');
 
@@ -419,12 +424,14 @@ is(status('/flood', $good), 200, 'J19: good tokens are good meanwhile');
 
 is(status('/slow', $good), 200, 'before the issuer is slow');
 sleep 0.05;
-answer(slow => [wait => 0.7], keys_of($t->jwks('slow')));
+answer(slow => [until => $t->dir . '/slow-is-asked'], keys_of($t->jwks('slow')));
 my $slow = signed('slow');
 $before = fetches('slow');
 my @waiting = map { $nginx->client } 1 .. 20;
 $_->request('/slow', headers => ["Authorization: Bearer $slow"]) for @waiting[0 .. 18];
 $waiting[19]->request("/slow?token=$slow");
+eventually('the issuer is asked', sub { fetches('slow') > $before });
+$t->write('slow-is-asked', '');
 my @came = map { $_->response(30) // {} } @waiting;
 is(join(' ', map { $_->{status} // 0 } @came), join(' ', (200) x 20), '20 requests wait and are answered');
 is(fetches('slow') - $before, 1, 'by one fetch');
@@ -434,7 +441,7 @@ like($came[19]{body}, qr/"args":"token=\*+"/, 'a token of the query is found aga
 
 is(status('/abort', $good), 200, 'J23: before somebody goes away');
 sleep 0.05;
-answer(abort => [wait => 1.5], keys_of($t->jwks('abort')));
+answer(abort => [until => $t->dir . '/all-is-seen'], keys_of($t->jwks('abort')));
 my $abort = signed('abort');
 my @gone = map { $nginx->client } 1 .. 4;
 $_->request('/abort', headers => ["Authorization: Bearer $abort"]) for @gone;
@@ -447,6 +454,8 @@ eventually('clients that go away are seen', sub {
 });
 my @old = $nginx->worker_pids;
 $nginx->signal('HUP');
+eventually('a reload', sub { 2 == grep { my $new = $_; !grep { $_ == $new } @old } $nginx->worker_pids });
+$t->write('all-is-seen', '');
 is(($stays->response(30) // {})->{status}, 200, 'J23: a reload while a request waits: it is answered');
 eventually('the old workers end', sub { !grep { kill 0, $_ } @old });
 
@@ -489,7 +498,7 @@ sleep 0.05;
 $before = fetches('kill');
 answer(kill => ['hang']);
 is(status('/kill', signed('kill')), 401, 'J23: an issuer that hangs: the request does not');
-is(fetches('kill'), $before + 1, 'it was asked');
+eventually('it was asked', sub { fetches('kill') == $before + 1 });
 answer(kill => keys_of($t->jwks('kill')));
 $nginx->allow(qr/worker process \d+ exited on signal 9/);
 kill KILL => $nginx->worker_pids;
@@ -507,6 +516,29 @@ cmp_ok($m->value('mlsec_jwt_keys_fetches_total', uri => "$at/later", result => '
        'metrics: failed ones');
 like($m->value('mlsec_jwt_keys_age_seconds', uri => "$at/ok"), qr/^\d+(\.\d+)?$/, 'metrics: age');
 
-unlike($nginx->error_log, qr/eyJ/, 'no token in the log');
 $nginx->finish;
+
+# the lines of the audit log: one for each refusal, and none for what was a
+# question of time only
+
+my %lines;
+
+for my $record (MlsecTest::Audit->new($nginx->dir . '/logs/audit.log')->requests) {
+    $lines{ $record->{path} }++ if $record->{event} eq 'deny' && $record->{policy} eq 'mlsec_auth';
+}
+
+for my $row (['J19', '/flood'], ['J20', '/late', '/late-and-file', '/late-or-key', '/later',
+             (map { "/bad/$_" } sort keys %bad), map { "/tls/$_" } sort keys %tls],
+             ['J23', '/abort', '/slow', '/ok'], ['J23', '/kill'])
+{
+    my ($name, @paths) = @$row;
+
+    is(join(' ', map { "$_:" . ($lines{$_} // 0) } @paths),
+       join(' ', map { "$_:" . ($refused{$_} // 0) } @paths),
+       "$name: the audit log has one line for each refusal");
+}
+
+cmp_ok($lines{'/flood'}, '>=', 400, 'J19: those of the flood too');
+
+unlike($nginx->error_log, qr/eyJ/, 'no token in the log');
 done_testing();

@@ -10,13 +10,13 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
-use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use MlsecTest::Audit;
 use MlsecTest::Faulty;
 use MlsecTest::Instance;
+use MlsecTest::Ports;
 use MlsecTest::Token;
 use MlsecTest::WebSocket;
 
@@ -28,11 +28,9 @@ $t->write('api_keys', join '', map { $_->[0] } @keys);
 $t->write('revoked', '');
 $t->write('other.json', $other->jwks('k2'));
 
-# a port that nobody has: Instance is on unix sockets, the client on TCP
-my $port = do {
-    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die $!;
-    $s->sockport;
-};
+# Instance is on unix sockets, the client on TCP
+my $ports = MlsecTest::Ports->claim_block;
+my $port = $ports->main;
 
 my $ok = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
     . "Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n";
@@ -159,7 +157,7 @@ for my $name ('stays', 'API key stays', 'public') {
 # each once in the audit log, with who it was and why
 
 my %count;
-my $found = $audit->wait(sub {
+$audit->wait(sub {
     %count = ();
     $count{$_->{reason}}++ for grep { $_->{event} eq 'deny' && $_->{status} == 101 } @_;
     my $n = 0;

@@ -26,7 +26,7 @@ plan skip_all => MlsecTest::Redis->missing if MlsecTest::Redis->missing;
 # What a request may wait; what a machine that is busy may add to that; what
 # may pass until a lost Redis is used again.
 use constant BUDGET => 0.1;    # s
-use constant SLACK  => 1;      # s
+use constant SLACK  => 4;      # s
 use constant BACK   => 2;      # s
 use constant WORKERS => 4;
 
@@ -76,6 +76,7 @@ my $server = q{
     }
     location = /state { mlsec_limit_status; }
     location = /redis { mlsec_redis_status check=off; }
+    location = /metrics { mlsec_metrics; }
 };
 
 sub gateway {
@@ -125,12 +126,11 @@ sub crowd {
 sub state { return JSON::PP::decode_json($nginx->get('/state')->{body})->{sync} }
 
 
-# In touch, and each worker has its connection.
+# In touch: whichever worker is so first is so for all of them.
 sub until_shared {
     my $start = time;
 
-    sleep 0.02 while time < $start + 20
-        && (state()->{state} ne 'shared' || grep { get('/closed', user())->{status} != 200 } 1 .. 2 * WORKERS);
+    sleep 0.02 while time < $start + 20 && state()->{state} ne 'shared';
 
     return time - $start;
 }
@@ -140,7 +140,7 @@ sub until_shared {
 sub until_lost {
     my $start = time;
 
-    get('/local', user()) while time < $start + 10 && state()->{state} ne 'alone';
+    get('/local', user()) while time < $start + 20 && state()->{state} ne 'alone';
 
     return state()->{state} eq 'alone';
 }
@@ -163,15 +163,30 @@ sub waits {
 }
 
 
-# "lost found" of the two kinds of lines, since this was asked last.
+# "lost found" of limits, since this was asked last.
 sub lines {
     my $log = substr $nginx->error_log, $nginx->{read} // 0;
 
     my @n = map { my $n = () = $log =~ /$_/g; $n }
-        qr/\[error\] [^\n]*mlsec limit: redis is out of reach/, qr/\[notice\] [^\n]*mlsec limit: redis is back/,
-        qr/\[error\] [^\n]*mlsec redis: not in use/, qr/\[notice\] [^\n]*mlsec redis: in use/;
+        qr/\[error\] [^\n]*mlsec limit: redis is out of reach/, qr/\[notice\] [^\n]*mlsec limit: redis is back/;
 
-    return @n;
+    return "@n";
+}
+
+
+# The same of the client: causes of being lost, and "found", in their order.
+sub standings {
+    my $log = substr $nginx->error_log, $nginx->{read} // 0;
+
+    return map { /error: "(\w+)"/ ? $1 : 'found' } $log =~ /mlsec redis: ((?:not )?in use[^\n]*)/g;
+}
+
+
+# Batches that were sent in vain, so far.
+sub failed {
+    my ($n) = $nginx->get('/metrics')->{body} =~ /^mlsec_limit_sync_batches_total\{result="failed"\} (\d+)/m;
+
+    return $n;
 }
 
 
@@ -193,7 +208,7 @@ sub descriptors {
 
 # Each worker has its connection, and nothing else.
 sub all_connected {
-    my $until = time + 5;
+    my $until = time + 20;
 
     sleep 0.02 while time < $until && descriptors() != $nginx->{descriptors};
 
@@ -202,20 +217,16 @@ sub all_connected {
 
 
 # row NAME, GATEWAY, what it does, what undoes it; MORE: why (what the log says),
-# lines (of "not in use" and "in use"), meanwhile (what else happens)
+# meanwhile (what else happens)
 sub row {
     my ($name, $which, $break, $mend, %more) = (@_);
-
-    # A worker that has asked nothing meanwhile has not lost anything; one that
-    # is alone has lost it together with the others.  Two causes, two lines.
-    $more{lines} //= '0 0|1 1|2 1|2 2';
 
     $nginx = $gateway{$which};
 
     until_shared();
     all_connected();
 
-    my $until = time + 10;
+    my $until = time + 20;
 
     sleep 0.05 while time < $until
         && (state()->{gateways} != 2 || $nginx->error_log !~ /mlsec redis: in use(?!.*mlsec redis: not in use)/s);
@@ -223,6 +234,7 @@ sub row {
     waits();
 
     my @workers = $nginx->worker_pids;
+    my $failed = failed();
 
     $break->();
 
@@ -245,28 +257,35 @@ sub row {
     @workers = $nginx->worker_pids if $more{meanwhile};
     $mend->();
     my $took = until_shared();
+    is_deeply(crowd(7, '/exact', user()), { 200 => 6, 429 => 1 }, "$name: exact again, at once");
     cmp_ok($took, '<=', BACK + SLACK, sprintf '%s: shared again after %d ms', $name, $took * 1000);
     my @waits = (waits(), 0);
     cmp_ok($waits[0], '<=', BUDGET + SLACK, "$name: nobody waited longer than he may, $waits[0] s");
-    cmp_ok($waits[@waits / 2], '<=', BUDGET + 0.15, "$name: nor did most");
-    cmp_ok(scalar @waits, '<=', 1 + 12, "$name: and few have waited at all, $#waits");
+    $failed = failed() - $failed;
+    cmp_ok($failed, '<=', 12, "$name: and few have waited at all, $failed");
 
-    # the last worker may be back after the first one was
-    my ($all, $n);
+    # Of the client the last worker says it, which may have nothing to ask.  One
+    # that reads late what was said meanwhile loses it once more.
+    my @said;
 
-    $until = time + 5;
+    $until = time + 20;
 
-    do {
-        sleep 0.02 if $all;
-        $all = crowd(7, '/exact', user());
-        $n = join ' ', lines();
-    } while (time < $until && !(($all->{200} // 0) == 6 && $n =~ /^1 1 (\d) \1$/));
+    while (time < $until) {
+        @said = standings();
+        last if !@said || $said[-1] eq 'found';
+        crowd(7, '/exact', user());
+    }
 
-    is_deeply($all, { 200 => 6, 429 => 1 }, "$name: and exact again");
-    like($n, qr/^1 1 (?:$more{lines})$/, "$name: one line for each transition, of @{[WORKERS]} workers");
+    my $said = join ' ', @said;
+
+    is(lines(), '1 1', "$name: one line for each transition of limits, of @{[WORKERS]} workers");
+    like($said, qr/^(?:|[^f].*found)$/, "$name: the client says lost and found: $said");
+    unlike($said, qr/\b(\w+) \1\b/, "$name: and nothing twice");
 
     my ($why) = substr($nginx->error_log, $nginx->{read}) =~ /mlsec limit: redis is out of reach[^\n]*error: "([^"]*)"/;
 
+    # on a machine that is busy what comes at once may come too late
+    $more{why} .= '|timeout' if $waits[0] >= BUDGET;
     like($why // '', qr/^(?:$more{why})$/, "$name: the log says why");
     is(join(' ', $nginx->worker_pids), "@workers", "$name: no worker has died");
     all_connected();
@@ -329,9 +348,9 @@ row('SIGSTOP', 'network', sub { $redis->signal('STOP') }, sub { $redis->signal('
 row('SIGSTOP with TLS', 'tls', sub { $redis->signal('STOP') }, sub { $redis->signal('CONT') },
     why => 'timeout|closed|connect|tls');
 row('kill -9, restart empty', 'network', sub { $redis->kill }, sub { $redis->restart },
-    why => 'closed|connect', lines => '1 1');
+    why => 'closed|connect');
 row('kill -9, a worker too, and a reload', 'network', sub { $redis->kill }, sub { $redis->restart },
-    why => 'closed|connect', lines => '1 1', meanwhile => \&replace_workers);
+    why => 'closed|connect', meanwhile => \&replace_workers);
 row('another certificate', 'tls', sub { $redis->{tls} = tls('other'); $redis->restart },
     sub { $redis->{tls} = tls('good'); $redis->restart }, why => 'closed|tls|connect');
 row('blackhole', 'network', sub { $proxy->mode('blackhole') }, sub { $proxy->mode('pass') }, why => 'timeout|closed|connect');
@@ -406,7 +425,7 @@ answers(@$_) for
     $until_owes->($less, 5, 'late: counted once');
     is($slow->('/cost', $less), '429', 'late: refused here, and admitted by Redis');
     $until_owes->($less, 5, 'late: given back');
-    is(join(' ', (lines())[0, 1]), '0 0', 'late: is no outage');
+    is(lines(), '0 0', 'late: is no outage');
 }
 
 
@@ -436,7 +455,7 @@ answers(@$_) for
         like($got, qr/^(?:200 ){0,6}429(?: 429)*$/, "a key that is $name: no more than the limit");
     }
 
-    is("@{[lines()]}", '0 0 0 0', 'nothing of it is an outage');
+    is(lines() . " @{[standings()]}", '0 0 ', 'nothing of it is an outage');
 }
 
 

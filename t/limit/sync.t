@@ -25,7 +25,7 @@ plan skip_all => MlsecTest::Redis->missing if MlsecTest::Redis->missing;
 # machine that is busy does not make an answer late. What such a machine may add
 # to a time.
 use constant BUDGET => 0.3;    # s
-use constant SLACK  => 1;      # s
+use constant SLACK  => 4;      # s
 use constant BACK  => 2;       # s, until a lost Redis is used again
 
 my $http = q{
@@ -147,19 +147,12 @@ sub wait_state {
 }
 
 
-# In touch, and each worker has its connection: nobody is refused for want of it.
+# In touch, and so are all workers: whichever found Redis first has done so for
+# the others.
 sub shared {
     my ($name, @on) = @_;
 
-    @on = @gateways unless @on;
-
     my $took = wait_state('shared', @on);
-    my $start = time;
-
-    sleep 0.02 while time < $start + 20
-        && grep { my $g = $_; grep { get($g, '/closed', user())->{status} != 200 } 1 .. 6 } @on;
-
-    $took += time - $start;
 
     cmp_ok($took, '<=', BACK + SLACK, "$name: in touch again in " . int($took * 1000) . ' ms');
 
@@ -380,10 +373,8 @@ sub told {
     $redis->signal('CONT');
     shared('stopped');
     told('stopped');
-    is(series(3, '/closed', user(), @gateways[1, 2]), '200 200 200', 'fail=closed: and open again');
-    # (of the first gateway's two workers one may still be connecting)
-    is_deeply(crowd(24, '/exact', $user, @gateways[1, 2]), { 200 => 21, 429 => 3 },
-              'nothing of it is told afterwards');
+    is(series(3, '/closed', user()), '200 200 200', 'fail=closed: and open again');
+    is_deeply(crowd(24, '/exact', $user), { 200 => 21, 429 => 3 }, 'nothing of it is told afterwards');
 }
 
 # dead, and empty
@@ -397,16 +388,16 @@ sub told {
     $redis->restart;
     shared('killed');
     told('killed');
-    is(series(3, '/strict', user()), '200 200 200', 'restarted empty: goes on');
+    is_deeply(crowd(24, '/exact', user()), { 200 => 21, 429 => 3 }, 'restarted empty: exact again');
 }
 
 # FLUSHALL is no outage
 {
     my $user = user();
 
-    series(5, '/exact', $user, @gateways[1, 2]);
+    series(5, '/exact', $user);
     $redis->cli('FLUSHALL');
-    is_deeply(crowd(24, '/exact', $user, @gateways[1, 2]), { 200 => 21, 429 => 3 }, 'FLUSHALL: full buckets');
+    is_deeply(crowd(24, '/exact', $user), { 200 => 21, 429 => 3 }, 'FLUSHALL: full buckets');
 }
 
 # busy

@@ -63,6 +63,7 @@ if ($pid == 0) {
     open STDOUT, '>', "$dir/log" or POSIX::_exit(126);
     open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
     exec 'prometheus', "--config.file=$dir/prometheus.yml",
+        '--log.level=debug',
         "--storage.tsdb.path=$dir/data",
         "--web.listen-address=127.0.0.1:$asked" or POSIX::_exit(127);
 }
@@ -177,9 +178,16 @@ is("@types", 'mlsec_circuit_state gauge '
    . 'mlsec_http_requests counter mlsec_http_requests_in_flight gauge',
    'types, as OpenMetrics names them');
 
-is(join(' ', query('sum(scrape_samples_scraped) > bool 50')), 1,
-   'samples of a scrape');
-is(join(' ', query('min_over_time(up[1m])')), 1, 'no scrape has failed');
+answers('samples of a scrape',
+        'max_over_time(scrape_samples_scraped[1m]) > bool 50', undef, 1);
+answers('scrapes', 'sum_over_time(up[1m]) > bool 5', undef, 1);
+
+# a machine that stops for a moment is too late for one; nothing else may fail
+open my $log, '<', "$dir/log" or die "log: $!";
+
+my @failed = grep { /(?:Scrape|Append) failed/ && !/deadline exceeded/ } <$log>;
+
+is("@failed", '', 'no scrape has failed');
 
 $nginx->finish;
 

@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use IO::Select;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(time);
@@ -55,53 +56,69 @@ sub metrics {
 }
 
 
-# Clients that each make their requests on connections of their own, and exit
-# with the number of those that were not answered.
+# Clients that each make so many requests on connections of their own, and go on
+# until they are told to stop.
 sub clients {
     my ($nginx, $requests) = @_;
 
-    my @pids;
+    my @clients;
+
+    pipe my $stop, my $stopper or die "pipe: $!";
 
     for (1 .. CLIENTS) {
+        pipe my $in, my $out or die "pipe: $!";
+
         my $pid = fork // die "fork: $!";
 
         if ($pid) {
-            push @pids, $pid;
+            close $out;
+            push @clients, { pid => $pid, in => $in };
             next;
         }
 
-        my $lost = 0;
+        close $stopper;
 
-        for my $i (1 .. $requests) {
+        my ($made, $lost) = (0, 0);
+        my $select = IO::Select->new($stop);
+
+        while ($made < $requests || !$select->can_read(0)) {
             my $r = eval { $nginx->get('/page') };
+            $made++;
             $lost++ if !$r || ($r->{status} // 0) != 200;
         }
 
-        POSIX::_exit($lost > 250 ? 250 : $lost);
+        syswrite $out, "$made $lost\n";
+        POSIX::_exit(0);
     }
 
-    return @pids;
+    return { clients => \@clients, stopper => $stopper };
 }
 
 
+# Ends them; how many requests they have made, and how many were not answered.
 sub ends {
-    my (@pids) = @_;
+    my ($load) = @_;
 
-    my $lost = 0;
+    my ($made, $lost) = (0, 0);
 
-    for my $pid (@pids) {
-        waitpid $pid, 0;
-        $lost += $? >> 8;
+    close $load->{stopper};
+
+    for my $client (@{ $load->{clients} }) {
+        my ($n, $of_them) = split ' ', readline($client->{in}) // '0 1';
+
+        waitpid $client->{pid}, 0;
+        $made += $n;
+        $lost += $of_them;
     }
 
-    return $lost;
+    return ($made, $lost);
 }
 
 my $nginx = MlsecTest::Instance->start(options());
 
 # ---- reloads under load ----------------------------------------------------
 
-my @pids = clients($nginx, REQUESTS);
+my $load = clients($nginx, REQUESTS);
 my ($backwards, $scrapes, $reloads, $last, $odd) = (0, 0, 0, 0, 0);
 my $until = time + 60;
 
@@ -119,15 +136,16 @@ while (time < $until) {
         $reloads++;
     }
 
-    last if $n >= CLIENTS * REQUESTS;
+    last if $n >= CLIENTS * REQUESTS && $reloads == 5;
 }
 
-is(ends(@pids), 0, 'reloads: no request is lost');
+my ($all, $lost) = ends($load);
+
+is($lost, 0, 'reloads: no request is lost');
 is($reloads, 5, 'reloads: five of them, under load');
 is($backwards, 0, "reloads: never backwards, $scrapes scrapes");
 is($odd, 0, 'reloads: every scrape can be read');
 
-my $all = CLIENTS * REQUESTS;
 my %expected = (
     'requests' => ['mlsec_http_requests_total', route => '/page',
                    code => '2xx'],
@@ -178,13 +196,15 @@ until_ok(10, sub {
 
 is(metrics($nginx)->value('mlsec_http_requests_total', route => '/page'),
    $all, 'killed: what was counted stays');
-is(metrics($nginx)->value('mlsec_workers'), 4, 'killed: four workers');
+until_ok(10, sub { metrics($nginx)->value('mlsec_workers') == 4 },
+         'killed: four workers');
 
-@pids = clients($nginx, 100);
-is(ends(@pids), 0, 'killed: the new ones answer');
+(my $more_of_them, $lost) = ends(clients($nginx, 100));
+is($lost, 0, 'killed: the new ones answer');
+$all += $more_of_them;
 until_ok(10, sub {
     return metrics($nginx)->value('mlsec_http_requests_total',
-                                  route => '/page') == $all + CLIENTS * 100;
+                                  route => '/page') == $all;
 }, 'killed: and count on');
 
 # ---- other locations, another size -----------------------------------------
@@ -214,7 +234,7 @@ until_ok(10, sub {
                                    route => '/new') // 0) > 0;
 }, 'it is back: with its counts');
 is(metrics($nginx)->value('mlsec_http_requests_total', route => '/page'),
-   $all + CLIENTS * 100, 'the others have theirs');
+   $all, 'the others have theirs');
 
 $nginx->configure(options(size => '1m'));
 $nginx->signal('HUP');

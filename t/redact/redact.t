@@ -262,8 +262,8 @@ SKIP: {
     }
 }
 
+$nginx->finish;
 unlike($nginx->error_log =~ s/request: "[^"]*"//gr, qr/"x"|bob|4111/,
        'nothing of bodies in the log');
 
-$nginx->finish;
 done_testing();

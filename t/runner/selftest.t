@@ -20,8 +20,8 @@ my $Lib = abs_path('t/lib');
 
 $ENV{TEST_NGINX_BUILTIN}   = 1;
 $ENV{TEST_NGINX_RANDOMIZE} = 1;
+$ENV{TEST_NGINX_PATIENCE}  = 0.5;           # s: most lines here never come
 $ENV{TEST_NGINX_SERVROOT}  = "$Dir/servroot";
-$ENV{TEST_NGINX_PATIENCE}  = 0.5;        # s: lines that never come
 delete @ENV{qw(TEST_NGINX_USE_HUP TEST_NGINX_USE_VALGRIND MLSEC_SANITIZER_LOG
                TEST_NGINX_LD_PRELOAD TEST_NGINX_LOAD_MODULES
                TEST_NGINX_VERBOSE HARNESS_ACTIVE)};

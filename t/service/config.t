@@ -572,7 +572,7 @@ two services are called "v" in "mlsec_via" in
 --- must_die
 --- error_log
 [emerg]
-there is no "mlsec_breaker", "mlsec_max_inflight", "mlsec_resolve" or "mlsec_retry" in the upstream of "v" in "mlsec_via" in 
+there is no "mlsec_breaker", "mlsec_health", "mlsec_max_inflight", "mlsec_outlier", "mlsec_resolve" or "mlsec_retry" in the upstream of "v" in "mlsec_via" in 
 
 
 

@@ -43,10 +43,10 @@ my $nginx = MlsecTest::Instance->start(http => qq{
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_connect_timeout 300ms;
-    proxy_read_timeout 300ms;
     mlsec_errors on;
 
     location /faulty/ { proxy_pass http://faulty/; }
+    location /faulty/hang/ { proxy_pass http://faulty/hang/; proxy_read_timeout 300ms; }
     location /none/ { proxy_pass http://none/; }
     location /hole/ { proxy_pass http://hole/; }
     location /down/ { proxy_pass http://down/; }

@@ -57,11 +57,9 @@ my $nginx = MlsecTest::Instance->start(http => qq{
     upstream unknown { server @{[$faulty->address]}; }
 }, server => qq{
     include \$CONF/mlsec_parts.conf;
-    mlsec_deadline 5s;
+    mlsec_deadline 20s;
     proxy_http_version 1.1;
     proxy_set_header Connection "";
-    proxy_connect_timeout 300ms;
-    proxy_read_timeout 300ms;
 
     location = /state { mlsec_services; }
     location = /elsewhere { return 200 else; }
@@ -75,10 +73,17 @@ my $nginx = MlsecTest::Instance->start(http => qq{
         error_page 404 500 = /rescue;
     }
     location /pair/ { proxy_pass http://pair/; }
-    location /hole/ { proxy_pass http://hole/; }
+    location /hole/ { proxy_pass http://hole/; proxy_connect_timeout 300ms; }
     location /none/ { proxy_pass http://none/; }
     location /unknown/ { proxy_pass http://unknown/; }
-    location ~ ^/part(/.*) { mlsec_call a http://faulty\$1 timeout=300ms; }
+    location ~ ^/part(/.*) { mlsec_call a http://faulty\$1 timeout=20s; }
+
+    # for what never ends
+    location /short-buffered/ { proxy_pass http://faulty/; proxy_read_timeout 300ms; }
+    location /short-unbuffered/ {
+        proxy_pass http://faulty/; proxy_read_timeout 300ms; proxy_buffering off;
+    }
+    location ~ ^/short-part(/.*) { mlsec_call a http://faulty\$1 timeout=300ms; }
     location /part-none/ { mlsec_call a http://none/; }
     location /part-hole/ { mlsec_call a http://hole/ timeout=300ms; }
     location ~ ^/small(/.*) {
@@ -144,7 +149,9 @@ sub counts {
     is($got, $expected, $name // "$path: $expected");
 }
 
-for my $way ('/buffered', '/unbuffered', '/part') {
+for my $name ('buffered', 'unbuffered', 'part') {
+    my ($way, $short) = ("/$name", "/short-$name");
+
     counts("$way/ok/x", 'ok 1');
     counts("$way/204", 'ok 1');
     counts("$way/status/404", 'ok 1');
@@ -158,9 +165,9 @@ for my $way ('/buffered', '/unbuffered', '/part') {
     counts("$way/reset-body", 'reset 1');
     counts("$way/close-body", 'reset 1');
     counts("$way/close-chunk", 'reset 1');
-    counts("$way/hang/x", 'timeout 1');
-    counts("$way/half-header", 'timeout 1');
-    counts("$way/half-body/x", 'timeout 1');
+    counts("$short/hang/x", 'timeout 1');
+    counts("$short/half-header", 'timeout 1');
+    counts("$short/half-body/x", 'timeout 1');
 }
 
 counts('/buffered/size/300000', 'ok 1');

@@ -88,8 +88,8 @@ while (time < $until) {
 
 for my $name (sort keys %case) {
     is($is{$name}{state}, $case{$name}[2], "$name: $case{$name}[2]");
-    like($nginx->error_log, qr/peer down, service: "$name", .*probe: $case{$name}[3], status: 0/,
-         "$name: why") if $case{$name}[3];
+    ok($nginx->wait_log(qr/peer down, service: "$name", .*probe: $case{$name}[3], status: 0/, 5),
+       "$name: why") if $case{$name}[3];
 }
 is($is{verified}{last_status}, 200, 'the status is that of the peer');
 

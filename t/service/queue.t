@@ -41,6 +41,8 @@ my $server = qq{
         proxy_request_buffering off; }
     location /shop/ { mlsec_via w; proxy_pass http://w/; }
     location = /local { mlsec_call a /via/ok/local timeout=300ms; mlsec_call b /b; }
+    location = /patient { mlsec_call a /via/ok/local timeout=10s; mlsec_call b /b; }
+    location /wake/ { mlsec_via v; proxy_pass http://v/; }
     location = /required { mlsec_call a http://u/ok/required required; }
     location = /page { mlsec_call a http://u/ok/page; mlsec_call b /b; }
     location = /hurry { mlsec_call a http://u/ok/hurry timeout=200ms; mlsec_call b /b; }
@@ -52,6 +54,8 @@ my $http = qq{
     mlsec_zone mlsec:1m;
     upstream u { zone u 64k; server $address; mlsec_service u; mlsec_breaker;
         mlsec_max_inflight 2 queue=3 wait=4s; }
+    upstream v { zone v 64k; server $address; mlsec_service v;
+        mlsec_max_inflight 1 queue=100 wait=10s; }
     upstream w { zone w 64k; server $address; mlsec_service w;
         mlsec_max_inflight 1 queue=100 wait=600ms; }
 };
@@ -169,7 +173,7 @@ $start = time;
 $r = $nginx->get('/via/ok/deadline', headers => ['X-Request-Deadline-Ms: 200']);
 is($r->{status}, 504, 'deadline: 504');
 like($r->{body}, qr/"details":\{"service":"u","error_type":"timeout"\}/, 'deadline: envelope');
-cmp_ok(time - $start, '<', 2, 'deadline: before wait=');
+cmp_ok(time - $start, '<', 3.5, 'deadline: before wait=');
 my $client = asks('/via/echo', headers => ['X-Request-Deadline-Ms: 3000']);
 waiting(1);
 sleep 0.3;
@@ -178,13 +182,13 @@ $r = JSON::PP::decode_json($client->response(5)->{body});
 cmp_ok($r->{left}, '<=', 2700, 'deadline: what was waited is taken off');
 empty('deadline');
 @held = hold(2);
-$client = asks('/via/hang/left', headers => ['X-Request-Deadline-Ms: 1000']);
+$client = asks('/via/hang/left', headers => ['X-Request-Deadline-Ms: 2000']);
 waiting(1);
-sleep 0.5;
+sleep 1.5;
 $start = time;
 $held[0]->close;
 is($client->response(5)->{status}, 504, 'deadline: of a call that has waited');
-cmp_ok(time - $start, '<', 0.9, 'deadline: the rest of it');
+cmp_ok(time - $start, '<', 1.7, 'deadline: the rest of it');
 @held = ();
 empty('deadline');
 
@@ -226,7 +230,7 @@ like($r->{body}, qr/"part":"a","error_type":"timeout","status_code":504,"attempt
 $r = $nginx->get('/local');
 like($r->{body}, qr/"part":"a","error_type":"timeout"/, 'a local part that waits is stopped');
 waiting(0);
-$client = asks('/local');
+$client = asks('/patient');
 waiting(1);
 $held[0]->close;
 is($client->response(5)->{body}, '{"a":{"name":"local"},"b":1}', 'a local part that has waited');
@@ -337,10 +341,10 @@ my @took;
 for my $round (1 .. 15) {
     my $holder = pop @$here or last;
 
-    $holder->request("/shop/hang/w$round");
+    $holder->request("/wake/hang/w$round");
     until_ok(5, sub { $faulty->count('request', "/hang/w$round") }, "woken: $round");
-    $there->[0]->request("/shop/ok/woken-$round");
-    waiting(1, 'w');
+    $there->[0]->request("/wake/ok/woken-$round");
+    waiting(1, 'v');
     $start = time;
     $holder->close;
     is($there->[0]->response(5)->{status}, 200, "woken: $round, called");
@@ -351,7 +355,7 @@ for my $round (1 .. 15) {
 # busy machine makes some of the rounds slow, not all of them
 my $quarter = (sort { $a <=> $b } @took)[@took / 4];
 cmp_ok($quarter, '<', 0.05, sprintf 'woken: after %.1f ms', $quarter * 1000);
-is(state_of('w')->{inflight}, 0, 'woken: nothing is left');
+until_ok(5, sub { state_of('v')->{inflight} == 0 }, 'woken: nothing is left');
 
 # a worker that has stopped, with the one in front of all others: nobody waits
 # behind it for longer than it takes to see that
@@ -377,7 +381,7 @@ is(state_of('w')->{inflight}, 0, 'woken: nothing is left');
     empty('stopped');
 }
 
-like($nginx->get('/metrics')->{body}, qr/^mlsec_upstream_waits_total\{service="w",upstream="w",result="called"\} [1-9]/m,
+like($nginx->get('/metrics')->{body}, qr/^mlsec_upstream_waits_total\{service="v",upstream="v",result="called"\} [1-9]/m,
      'metrics: waits');
 
 $nginx->finish('queue');

@@ -91,7 +91,8 @@ sub addresses_are {
     my $got = '';
 
     until_ok(10, sub { ($got = addresses($name)) eq $expected }, $what)
-        or diag("$name: got \"$got\", expected \"$expected\"");
+        or diag("$name: got \"$got\", expected \"$expected\", ",
+                JSON::PP::encode_json(states()->{$name}{resolve}));
 
     return;
 }
@@ -125,7 +126,7 @@ while (time < $until) {
     $times{int(($resolve->{age_ms} + $resolve->{next_ms}) / 50)}++;
     sleep 0.02;
 }
-cmp_ok((sort { $a <=> $b } keys %times)[-1], '<', 40, 'a TTL of 0: min= is the time');
+cmp_ok((sort { $a <=> $b } keys %times)[-1], '<', 100, 'a TTL of 0: min= is the time');
 addresses_are('twice', '5 6', 'an address that is there more than once');
 addresses_are('all', join(' ', 2 .. 60), 'an answer that needs TCP');
 addresses_are('some', '10 11 12 13', 'more addresses than slots');

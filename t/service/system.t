@@ -63,7 +63,13 @@ sub until_true {
 }
 
 my $nginx = MlsecTest::Instance->start(options());
-my $s = system_of($nginx);
+
+# a worker that has begun knows of the next one a moment later, and figures are
+# kept for a second
+my $s;
+
+until_true(sub { $s = system_of($nginx); @{ $s->{processes} } == 2 });
+
 my ($version) = `$ENV{TEST_NGINX_BINARY} -v 2>&1` =~ m{nginx/([\d.]+)};
 
 is($s->{gateway}{nginx}, $version, 'the version of nginx');

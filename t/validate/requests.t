@@ -97,7 +97,7 @@ my $nginx = MlsecTest::Instance->start(
 EOT
     server => <<"EOT",
     $h2
-    access_log \$DIR/found.log found;
+    access_log \$DIR/logs/found.log found;
     include \$CONF/mlsec_parts.conf;
 
     location = /metrics { mlsec_metrics; }
@@ -542,9 +542,10 @@ like($metrics, qr/^mlsec_validations_total\{route="\/size",mode="refuse",result=
 like($metrics, qr/^mlsec_validations_total\{route="\/report",mode="report",result="rules"\} 1$/m, 'metrics: report');
 like($metrics, qr/^mlsec_validations_total\{route="\/p\/shape",mode="refuse",result="failed"\} 1$/m, 'metrics: failed');
 
-open my $in, '<', "$dir/found.log" or die;
-my $found = do { local $/; <$in> };
-close $in;
+# all of it is logged when nginx has ended
+
+$nginx->finish;
+my $found = $nginx->log_file('found.log');
 
 like($found, qr{^/plain 200 passed$}m, 'variable: passed');
 like($found, qr{^/plain 415 content_type$}m, 'variable: content_type');
@@ -556,5 +557,4 @@ like($found, qr{^/why.html 422 rules$}m, 'variable: after error_page');
 unlike($nginx->error_log, qr/abc|"name"|admin|n is 0/,
        'nothing of bodies in the log');
 
-$nginx->finish;
 done_testing();

@@ -20,6 +20,7 @@
 static mlsec_jwk_set_t *mlsec_jwk_set_new(void);
 static int mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text,
     unsigned flags, const char **why);
+static void mlsec_jwk_set_divide(mlsec_jwk_set_t *set);
 static int mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set);
 static int mlsec_jwk_set_pem(mlsec_jwk_set_t *set, mlsec_str_t text,
     const char **why);
@@ -148,6 +149,7 @@ mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text, unsigned flags,
     }
 
     json_decref(root);
+    mlsec_jwk_set_divide(set);
 
     if (rc == MLSEC_OK && mlsec_jwk_set_ambiguous(set)) {
         *why = "two secrets have the same \"kid\"";
@@ -159,6 +161,51 @@ mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text, unsigned flags,
     }
 
     return rc;
+}
+
+
+/*
+ * A set with public keys is there to be published, and then its secrets are
+ * none: whoever has read one signs whatever they like.  They are left out; a
+ * file of their own is where they belong.
+ */
+
+static void
+mlsec_jwk_set_divide(mlsec_jwk_set_t *set)
+{
+    size_t  i, n, secrets;
+
+    secrets = 0;
+
+    for (i = 0; i < set->n; i++) {
+        secrets += set->key[i].secret != NULL;
+    }
+
+    if (secrets == 0 || secrets == set->n) {
+        return;
+    }
+
+    set->kids = 0;
+
+    for (i = 0, n = 0; i < set->n; i++) {
+
+        if (set->key[i].secret != NULL) {
+            mlsec_jwk_free(&set->key[i]);
+            continue;
+        }
+
+        if (n != i) {
+            set->key[n] = set->key[i];
+            memset(&set->key[i], 0, sizeof(mlsec_jwk_t));
+        }
+
+        set->kids |= set->key[n].kid != NULL;
+        n++;
+    }
+
+    set->n = n;
+    set->skipped += secrets;
+    set->why = "it is a secret in a set that has public keys";
 }
 
 

@@ -38,6 +38,7 @@ static int mlsec_jwk_rsa_ok(EVP_PKEY *pkey, const char **why);
 static int mlsec_jwk_roca(EVP_PKEY *pkey);
 static unsigned mlsec_jwk_ec_algs(EVP_PKEY *pkey, const char **why);
 static int mlsec_jwk_small_order(const unsigned char *point);
+static int mlsec_jwk_beyond_prime(const unsigned char *point);
 static int mlsec_jwk_context(const mlsec_jwk_set_t *set, mlsec_jwk_t *key,
     unsigned alg);
 
@@ -275,14 +276,19 @@ mlsec_jwk_algs(EVP_PKEY *pkey, const char **why)
     if (EVP_PKEY_is_a(pkey, "ED25519")) {
         len = sizeof(point);
 
-        if (EVP_PKEY_get_raw_public_key(pkey, point, &len) == 1
-            && !mlsec_jwk_small_order(point))
+        if (EVP_PKEY_get_raw_public_key(pkey, point, &len) != 1
+            || mlsec_jwk_small_order(point))
         {
-            return mlsec_alg_bit(MLSEC_ALG_EDDSA);
+            *why = "it is a point of small order";
+            return 0;
         }
 
-        *why = "it is a point of small order";
-        return 0;
+        if (mlsec_jwk_beyond_prime(point)) {
+            *why = "its \"x\" is not spelled as RFC 8032 has it";
+            return 0;
+        }
+
+        return mlsec_alg_bit(MLSEC_ALG_EDDSA);
     }
 
     *why = "it is neither RSA nor EC nor Ed25519";
@@ -465,6 +471,26 @@ mlsec_jwk_small_order(const unsigned char *point)
     }
 
     return 0;
+}
+
+
+/*
+ * RFC 8032, 5.1.3: y of p = 2^255 - 19 and more is no point, where OpenSSL takes
+ * it for y - p, so that one key has two spellings.
+ */
+
+static int
+mlsec_jwk_beyond_prime(const unsigned char *point)
+{
+    size_t  i;
+
+    for (i = 1; i < MLSEC_ED25519_LEN - 1; i++) {
+        if (point[i] != 0xff) {
+            return 0;
+        }
+    }
+
+    return point[0] >= 0xed && (point[i] & 0x7f) == 0x7f;
 }
 
 

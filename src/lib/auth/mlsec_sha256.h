@@ -4,7 +4,7 @@
  */
 
 /*
- * SHA-256 of a text that is short.  OpenSSL 3 looks the algorithm up, under two
+ * SHA-256 of texts that are short.  OpenSSL 3 looks the algorithm up, under two
  * locks, each time that EVP_sha256() is used, which for a secret of 43 bytes
  * takes longer than the hash; here it is looked up once in a process.
  */
@@ -29,6 +29,14 @@
  * SHA-256: then digest is undefined and must not be compared with anything.
  */
 int mlsec_sha256(mlsec_str_t text, unsigned char *digest);
+
+/*
+ * The same of "n" texts one behind another, as if they were one.  Where one
+ * ends it does not say: put the lengths in front if that matters.
+ *
+ * Not for several threads at once.  Returns as mlsec_sha256() does.
+ */
+int mlsec_sha256_of(const mlsec_str_t *parts, size_t n, unsigned char *digest);
 
 
 #endif /* _MLSEC_SHA256_H_INCLUDED_ */

@@ -5,9 +5,18 @@
 
 
 #include <lib/limit/mlsec_lease.h>
+#include <string.h>
 
 
-#define MLSEC_LEASE_BITS     28
+#define MLSEC_LEASE_BITS     22
+#define MLSEC_LEASE_MASK     ((1ull << MLSEC_LEASE_BITS) - 1)
+#define MLSEC_LEASE_DOUBT    MLSEC_LEASE_MASK    /* in place of what is left */
+
+#define MLSEC_LEASE_SMALL    63u                 /* 6 bits: round, second */
+#define MLSEC_LEASE_ROUND    (2 * MLSEC_LEASE_BITS)
+#define MLSEC_LEASE_SECOND   (MLSEC_LEASE_ROUND + 6)
+#define MLSEC_LEASE_ERA      (MLSEC_LEASE_ROUND + 12)
+
 #define MLSEC_LEASE_NONE     255ull              /* a generation of nobody */
 
 /* what is used is told when it is this part of a lease */
@@ -18,6 +27,9 @@
 typedef struct {
     uint64_t    used;
     uint64_t    left;
+    unsigned    round;           /* odd: a report is on its way */
+    unsigned    second;          /* when it was made */
+    int         doubted;         /* its bucket: nothing is left then */
 } mlsec_lease_parts_t;
 
 
@@ -33,9 +45,13 @@ mlsec_lease_generation(const mlsec_lease_t *lease)
 static uint64_t
 mlsec_lease_pack(const mlsec_lease_t *lease, const mlsec_lease_parts_t *parts)
 {
-    return mlsec_lease_generation(lease) << (2 * MLSEC_LEASE_BITS)
+    return mlsec_lease_generation(lease) << MLSEC_LEASE_ERA
+           | (uint64_t) (parts->second & MLSEC_LEASE_SMALL)
+             << MLSEC_LEASE_SECOND
+           | (uint64_t) (parts->round & MLSEC_LEASE_SMALL)
+             << MLSEC_LEASE_ROUND
            | parts->used << MLSEC_LEASE_BITS
-           | parts->left;
+           | (parts->doubted ? MLSEC_LEASE_DOUBT : parts->left);
 }
 
 
@@ -43,14 +59,22 @@ static void
 mlsec_lease_unpack(const mlsec_lease_t *lease, uint64_t word,
     mlsec_lease_parts_t *parts)
 {
-    if (word >> (2 * MLSEC_LEASE_BITS) != mlsec_lease_generation(lease)) {
-        parts->used = 0;
+    if (word >> MLSEC_LEASE_ERA != mlsec_lease_generation(lease)) {
+        memset(parts, 0, sizeof(mlsec_lease_parts_t));
         parts->left = word == 0 ? lease->size : 0;
         return;
     }
 
-    parts->used = word >> MLSEC_LEASE_BITS & MLSEC_LEASE_MAX;
-    parts->left = word & MLSEC_LEASE_MAX;
+    parts->second = word >> MLSEC_LEASE_SECOND & MLSEC_LEASE_SMALL;
+    parts->round = word >> MLSEC_LEASE_ROUND & MLSEC_LEASE_SMALL;
+
+    parts->used = word >> MLSEC_LEASE_BITS & MLSEC_LEASE_MASK;
+    parts->left = word & MLSEC_LEASE_MASK;
+    parts->doubted = (parts->left == MLSEC_LEASE_DOUBT);
+
+    if (parts->doubted) {
+        parts->left = 0;
+    }
 }
 
 
@@ -102,14 +126,19 @@ static int
 mlsec_lease_foreign(uint64_t word, const mlsec_lease_t *lease)
 {
     return word != 0
-           && word >> (2 * MLSEC_LEASE_BITS) != mlsec_lease_generation(lease);
+           && word >> MLSEC_LEASE_ERA != mlsec_lease_generation(lease);
 }
 
 
 int
 mlsec_lease_stale(const mlsec_atomic_t *word, const mlsec_lease_t *lease)
 {
-    return mlsec_lease_foreign(mlsec_atomic_load(word), lease);
+    uint64_t  now;
+
+    now = mlsec_atomic_load(word);
+
+    return mlsec_lease_foreign(now, lease)
+           || (now & MLSEC_LEASE_MASK) == MLSEC_LEASE_DOUBT;
 }
 
 
@@ -117,7 +146,7 @@ int
 mlsec_lease_settle(mlsec_atomic_t *word, const mlsec_lease_t *lease)
 {
     uint64_t             old;
-    mlsec_lease_parts_t  none = { 0, 0 };
+    mlsec_lease_parts_t  none = { 0, 0, 0, 0, 0 };
 
     old = mlsec_atomic_load(word);
 
@@ -131,11 +160,33 @@ mlsec_lease_distrust(mlsec_atomic_t *word)
 {
     uint64_t  none;
 
-    none = MLSEC_LEASE_NONE << (2 * MLSEC_LEASE_BITS);
+    none = MLSEC_LEASE_NONE << MLSEC_LEASE_ERA;
 
     if (mlsec_atomic_load(word) != none) {
         mlsec_atomic_store(word, none);
     }
+}
+
+
+void
+mlsec_lease_doubt(mlsec_atomic_t *word, const mlsec_lease_t *lease)
+{
+    uint64_t             old;
+    mlsec_lease_parts_t  parts;
+
+    old = mlsec_atomic_load(word);
+
+    do {
+        mlsec_lease_unpack(lease, old, &parts);
+
+        if (mlsec_lease_foreign(old, lease) || parts.doubted) {
+            return;
+        }
+
+        parts.left = 0;
+        parts.doubted = 1;
+
+    } while (!mlsec_atomic_cas(word, &old, mlsec_lease_pack(lease, &parts)));
 }
 
 
@@ -188,7 +239,10 @@ mlsec_lease_give_back(mlsec_atomic_t *word, const mlsec_lease_t *lease,
 
         back = mlsec_lease_min(cost, parts.used);
         parts.used -= back;
-        parts.left = mlsec_lease_min(parts.left + back, lease->size);
+
+        if (!parts.doubted) {
+            parts.left = mlsec_lease_min(parts.left + back, lease->size);
+        }
 
     } while (!mlsec_atomic_cas(word, &old, mlsec_lease_pack(lease, &parts)));
 }
@@ -215,9 +269,16 @@ mlsec_lease_note(mlsec_atomic_t *word, const mlsec_lease_t *lease,
 }
 
 
+/*
+ * One report at a time: what is on its way neither the store knows nor the
+ * word, and a lease begun meanwhile would come on top of it.
+ */
+
 uint64_t
-mlsec_lease_report(mlsec_atomic_t *word, const mlsec_lease_t *lease)
+mlsec_lease_report(mlsec_atomic_t *word, const mlsec_lease_t *lease,
+    uint64_t second, mlsec_lease_ticket_t *ticket)
 {
+    int                  lost;
     uint64_t             old, used;
     mlsec_lease_parts_t  parts;
 
@@ -225,20 +286,38 @@ mlsec_lease_report(mlsec_atomic_t *word, const mlsec_lease_t *lease)
 
     do {
         mlsec_lease_unpack(lease, old, &parts);
-        used = parts.used;
-        parts.used = 0;
 
-    } while (used != 0
-             && !mlsec_atomic_cas(word, &old,
-                                  mlsec_lease_pack(lease, &parts)));
+        lost = (parts.round & 1)
+               && ((second - parts.second) & MLSEC_LEASE_SMALL)
+                  >= MLSEC_LEASE_LOST;
+
+        if (!lost && ((parts.round & 1) || parts.used == 0)) {
+            ticket->round = parts.round;
+            ticket->told = 0;
+            return 0;
+        }
+
+        used = parts.used;
+        parts.round += lost;
+
+        if (used != 0) {
+            parts.round++;
+            parts.second = (unsigned) (second & MLSEC_LEASE_SMALL);
+            parts.used = 0;
+        }
+
+        ticket->round = parts.round & MLSEC_LEASE_SMALL;
+        ticket->told = (used != 0);
+
+    } while (!mlsec_atomic_cas(word, &old, mlsec_lease_pack(lease, &parts)));
 
     return used;
 }
 
 
 void
-mlsec_lease_grant(mlsec_atomic_t *word, const mlsec_lease_t *lease,
-    uint64_t share)
+mlsec_lease_release(mlsec_atomic_t *word, const mlsec_lease_t *lease,
+    const mlsec_lease_ticket_t *ticket)
 {
     uint64_t             old;
     mlsec_lease_parts_t  parts;
@@ -247,7 +326,38 @@ mlsec_lease_grant(mlsec_atomic_t *word, const mlsec_lease_t *lease,
 
     do {
         mlsec_lease_unpack(lease, old, &parts);
-        parts.left = share - mlsec_lease_min(parts.used, share);
+
+        if (!ticket->told || parts.round != ticket->round) {
+            return;
+        }
+
+        parts.round++;
+
+    } while (!mlsec_atomic_cas(word, &old, mlsec_lease_pack(lease, &parts)));
+}
+
+
+void
+mlsec_lease_grant(mlsec_atomic_t *word, const mlsec_lease_t *lease,
+    uint64_t share, const mlsec_lease_ticket_t *ticket)
+{
+    uint64_t             old;
+    mlsec_lease_parts_t  parts;
+
+    old = mlsec_atomic_load(word);
+
+    do {
+        mlsec_lease_unpack(lease, old, &parts);
+        parts.doubted = 0;
+
+        /* the one who has told, or one who asked when all had been told */
+
+        if (parts.round == ticket->round
+            && (ticket->told || !(parts.round & 1)))
+        {
+            parts.left = share - mlsec_lease_min(parts.used, share);
+            parts.round += ticket->told;
+        }
 
     } while (!mlsec_atomic_cas(word, &old, mlsec_lease_pack(lease, &parts)));
 }
@@ -265,7 +375,8 @@ mlsec_lease_merge(mlsec_atomic_t *tat, mlsec_atomic_t *word,
            ? (gcra->tolerance - owed) / gcra->interval : 0;
 
     mlsec_lease_grant(word, lease,
-                      mlsec_lease_share(lease, left, answer->nodes));
+                      mlsec_lease_share(lease, left, answer->nodes),
+                      &answer->ticket);
 
     mlsec_atomic_store(tat, answer->now + owed
                             + mlsec_lease_used(word, lease) * gcra->interval);
@@ -282,10 +393,23 @@ mlsec_lease_merge_quota(mlsec_atomic_t *count, mlsec_atomic_t *word,
     left = answer->owed < quota->limit ? quota->limit - answer->owed : 0;
 
     mlsec_lease_grant(word, lease,
-                      mlsec_lease_share(lease, left, answer->nodes));
+                      mlsec_lease_share(lease, left, answer->nodes),
+                      &answer->ticket);
 
     mlsec_quota_set(count, quota, answer->now,
                     answer->owed + mlsec_lease_used(word, lease));
+}
+
+
+mlsec_lease_due_e
+mlsec_lease_due(const mlsec_atomic_t *word, const mlsec_lease_t *lease)
+{
+    mlsec_lease_parts_t  parts;
+
+    mlsec_lease_unpack(lease, mlsec_atomic_load(word), &parts);
+
+    return (parts.round & 1) || parts.used == 0
+           ? MLSEC_LEASE_QUIET : mlsec_lease_when(lease, &parts);
 }
 
 

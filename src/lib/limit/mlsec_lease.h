@@ -8,13 +8,20 @@
  * may admit before it has told the others.  One word for each key, shared by
  * the workers of a gateway, that changes in one exchange:
  *
- *   generation (8 bits) | used and not told (28) | left (28)
+ *   generation (8 bits) | second (6) | round (6) | used (22) | left (22)
  *
- * used + left is never more than the lease, which is what bounds how much all
- * gateways together admit too much: docs/internals/leases.md.  A word of 0 is
- * a key that nothing was said about yet: a whole lease.  One of another
- * generation has nothing left, and its bucket is not to be believed either:
- * mlsec_lease_stale().
+ * What is used and not told, what is told and not answered, and what is left
+ * are together never more than the lease, which is what bounds how much all
+ * gateways together admit too much: docs/internals/leases.md.  What is on its
+ * way is in no word.  So there is one report at a time, of all workers: the
+ * round is odd meanwhile, and nothing is added to what is left before its
+ * answer.  The second is when it was made: one that was never answered, its
+ * worker having been killed, is given up.
+ *
+ * A word of 0 is a key that nothing was said about yet: a whole lease.  One of
+ * another generation has nothing left, and its bucket is not to be believed
+ * either: mlsec_lease_stale().  Nor is that of a word with 2^22 - 1 left, which
+ * stands for a doubt: mlsec_lease_doubt().
  */
 
 
@@ -28,8 +35,9 @@
 #include <lib/mlsec_types.h>
 
 
-#define MLSEC_LEASE_MAX    ((1ull << 28) - 1)    /* units */
+#define MLSEC_LEASE_MAX    ((1ull << 22) - 2)    /* units */
 #define MLSEC_LEASE_WHOLE  10000ull              /* of a share: all */
+#define MLSEC_LEASE_LOST   10u                   /* s, a report is waited for */
 
 
 typedef struct {
@@ -39,12 +47,21 @@ typedef struct {
 } mlsec_lease_t;
 
 
+/* What was so when the store was asked, for its answer. */
+
+typedef struct {
+    unsigned    round;
+    unsigned    told;            /* 1: with what was used */
+} mlsec_lease_ticket_t;
+
+
 /* What the store has to say of a bucket. */
 
 typedef struct {
     uint64_t    owed;            /* ns, or units of a quota */
     uint64_t    now;             /* ns, or s of a quota */
     uint64_t    nodes;           /* gateways that are alive */
+    mlsec_lease_ticket_t  ticket;
 } mlsec_lease_answer_t;
 
 
@@ -64,7 +81,7 @@ typedef enum {
 uint64_t mlsec_lease_size(uint64_t limit, uint64_t share);
 
 /*
- * Before anything else: whether a word is of another generation.
+ * Before anything else: whether a word is of another generation, or doubted.
  *
  * 1: what the bucket says is of a time when there was nobody to ask.  The store
  * has to say, whatever it is; if it does not, the bucket is what this gateway
@@ -83,6 +100,13 @@ int mlsec_lease_settle(mlsec_atomic_t *word, const mlsec_lease_t *lease);
 
 /* Makes a word one of no generation: the bucket is filled without asking. */
 void mlsec_lease_distrust(mlsec_atomic_t *word);
+
+/*
+ * The same of a word of this generation, for a bucket that was filled without
+ * asking once, while there is somebody to ask: what was used stays there, to be
+ * told.  Until the next answer it is stale.
+ */
+void mlsec_lease_doubt(mlsec_atomic_t *word, const mlsec_lease_t *lease);
 
 /*
  * Takes "cost" units.  Whatever is left is enough for any cost: the last
@@ -106,16 +130,28 @@ mlsec_lease_due_e mlsec_lease_note(mlsec_atomic_t *word,
 
 /*
  * Takes over what was used and not told, which whoever calls this is going to
- * tell: once, whatever comes of it.  The units.
+ * tell: once, whatever comes of it.  While another report is on its way there
+ * is nothing to take over.
+ *
+ * second: of any clock that all workers have.
+ *
+ * The units, which may be 0; *ticket is for mlsec_lease_grant(), and if it says
+ * "told" either that or mlsec_lease_release() has to be called with it.
  */
-uint64_t mlsec_lease_report(mlsec_atomic_t *word, const mlsec_lease_t *lease);
+uint64_t mlsec_lease_report(mlsec_atomic_t *word, const mlsec_lease_t *lease,
+    uint64_t second, mlsec_lease_ticket_t *ticket);
+
+/* A report is not on its way any more, and there is no answer to it. */
+void mlsec_lease_release(mlsec_atomic_t *word, const mlsec_lease_t *lease,
+    const mlsec_lease_ticket_t *ticket);
 
 /*
  * Begins a new lease.  share: its units; what was used since the report that
- * this is the answer to goes off.
+ * this is the answer to goes off.  While something is told that the answer does
+ * not know of, the old one goes on.
  */
 void mlsec_lease_grant(mlsec_atomic_t *word, const mlsec_lease_t *lease,
-    uint64_t share);
+    uint64_t share, const mlsec_lease_ticket_t *ticket);
 
 /*
  * Takes the answer to a report: the bucket is what all gateways together owe,
@@ -131,6 +167,10 @@ void mlsec_lease_merge(mlsec_atomic_t *tat, mlsec_atomic_t *word,
 void mlsec_lease_merge_quota(mlsec_atomic_t *count, mlsec_atomic_t *word,
     const mlsec_lease_t *lease, const mlsec_quota_t *quota,
     const mlsec_lease_answer_t *answer);
+
+/* Whether there is something to be told now: an answer has come. */
+mlsec_lease_due_e mlsec_lease_due(const mlsec_atomic_t *word,
+    const mlsec_lease_t *lease);
 
 /* Units that were used and not told. */
 uint64_t mlsec_lease_used(const mlsec_atomic_t *word,

@@ -21,7 +21,7 @@
 
 
 #define MLSEC_LIMIT_MAGIC      0x6d6c7365636c696dull      /* "mlseclim" */
-#define MLSEC_LIMIT_VERSION    1
+#define MLSEC_LIMIT_VERSION    2
 #define MLSEC_LIMIT_WAYS       7
 #define MLSEC_LIMIT_POLICIES   32
 #define MLSEC_LIMIT_LANES      4               /* of a count, 16 bits each */

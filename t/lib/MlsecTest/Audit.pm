@@ -4,7 +4,7 @@
 # What is in an audit log, and what mlsec-audit says of it.
 #
 #   my $audit = MlsecTest::Audit->new("$dir/logs/audit.log");
-#   $audit->records             all of its lines, as hashes; dies of a bad one
+#   $audit->records             its whole lines, as hashes; dies of a bad one
 #   $audit->requests            those of requests
 #   $audit->wait(sub { ... })   until it is true of the records, 10 s at most
 #   $audit->verify(@arguments)  (exit code, what was printed)
@@ -43,10 +43,11 @@ sub text {
 }
 
 
+# The last line may be seen while it is being written: it is none yet.
 sub records {
     my ($self) = @_;
 
-    return map { $Json->decode($_) } split /\n/, $self->text;
+    return map { $Json->decode($_) } $self->text =~ /^(.*)\n/mg;
 }
 
 

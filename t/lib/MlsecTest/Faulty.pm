@@ -15,6 +15,7 @@
 #
 #   [out => BYTES]             send
 #   [wait => SECONDS]          do nothing
+#   [until => FILE]            do nothing until there is such a file
 #   [drip => BYTES, SECONDS]   send a byte each SECONDS
 #   [loop => BYTES]            send for ever
 #   [hang]                     do nothing for ever
@@ -22,7 +23,7 @@
 #   [reset]                    close with a TCP reset
 #
 # Ready-made paths are listed in %MODES.  /_wait/EVENT/PATH answers
-# {"EVENT":true} as soon as the log has that event (within 2 s, else false),
+# {"EVENT":true} as soon as the log has that event (within 10 s, else false),
 # for tests that can look at the log only by a request.
 
 package MlsecTest::Faulty;
@@ -40,7 +41,7 @@ use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time sleep);
 
 use constant {
-    WAIT_LIMIT => 2,            # s, of /_wait
+    WAIT_LIMIT => 10,           # s, of /_wait
     LOOP_ROOM  => 262_144,      # bytes that a loop keeps ready to be sent
 };
 
@@ -394,6 +395,9 @@ sub _advance {
             $step->[2] //= time + $bytes;
             return if time < $step->[2];
 
+        } elsif ($what eq 'until') {
+            return unless -e $bytes;
+
         } elsif ($what eq 'drip') {
             $step->[3] //= time;
 
@@ -454,7 +458,7 @@ sub _next_time {
 
         my $due = $step->[0] eq 'wait'  ? $step->[2]
                 : $step->[0] eq 'drip'  ? $step->[3]
-                : $step->[0] eq 'watch' ? $now + 0.01
+                : $step->[0] =~ /^(?:watch|until)$/ ? $now + 0.01
                 :                         undef;
 
         next unless defined $due;

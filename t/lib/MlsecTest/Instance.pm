@@ -12,6 +12,7 @@
 #   );
 #   $nginx->socket, $nginx->dir, $nginx->pid, $nginx->worker_pids
 #   $nginx->client               an MlsecTest::Client that is connected
+#   $nginx->worker_clients       one of each worker
 #   $nginx->finish               quits, checks exit status and logs: tests
 #
 # $CONF in a text is the directory of mlsec_parts.conf, $DIR the one of the
@@ -152,6 +153,11 @@ sub error_log  { return $_[0]->_read('logs/error.log') }
 sub access_log { return $_[0]->_read('logs/access.log') }
 
 
+# A file of logs/.  What is logged at the end of a request comes after its
+# answer: wait for it, or read it after finish(), when all of it is there.
+sub log_file { return $_[0]->_read("logs/$_[1]") }
+
+
 # Waits until the error log matches; true when it does.
 sub wait_log {
     my ($self, $pattern, $limit) = @_;
@@ -171,17 +177,66 @@ sub signal {
 sub worker_pids {
     my ($self) = @_;
 
-    my $pid = $self->{pid};
+    my @pids;
 
-    my $children;
-
-    # the pid file is there before the workers are
+    # a moment without any: all have been killed
     _wait_until(START_LIMIT, sub {
-        open my $in, '<', "/proc/$pid/task/$pid/children" or return 1;
-        return ($children = <$in>);
+        @pids = $self->_children;
+        return @pids || !-e "/proc/$self->{pid}";
     });
 
-    return split ' ', $children // '';
+    return @pids;
+}
+
+
+sub _children {
+    my ($self) = @_;
+
+    my $pid = $self->{pid};
+
+    open my $in, '<', "/proc/$pid/task/$pid/children" or return;
+
+    return split ' ', <$in> // '';
+}
+
+
+# A client of each worker, in the order of worker_pids: while one is asked for
+# its connection the others are stopped, so that none of them can take it.
+sub worker_clients {
+    my ($self, $name) = @_;
+
+    my @pids = $self->worker_pids;
+    my @clients;
+
+    for my $pid (@pids) {
+        my @others = grep { $_ != $pid } @pids;
+
+        for my $other (@others) {
+            kill STOP => $other;
+            _wait_until(START_LIMIT, sub { _state($other) =~ /[TZ]/ });
+        }
+
+        my $client = $self->client($name);
+
+        # an answer: it has been accepted
+        $client->request('/');
+        $client->response(START_LIMIT);
+        kill CONT => @others;
+
+        push @clients, $client;
+    }
+
+    return @clients;
+}
+
+
+# The state of a process as the kernel names it, "Z" when there is none.
+sub _state {
+    my ($pid) = @_;
+
+    open my $in, '<', "/proc/$pid/stat" or return 'Z';
+
+    return (<$in> // '') =~ /\) (\S)/ ? $1 : 'Z';
 }
 
 
@@ -315,6 +370,16 @@ sub _spawn {
         die "nginx did not start:\n", $self->_read('stderr'),
             $self->error_log;
     }
+
+    # the pid file is there before the workers are
+    my $workers = $self->{options}{workers} // 1;
+
+    return if ($self->{options}{main} // '') =~ /master_process\s+off/;
+
+    _wait_until(START_LIMIT, sub {
+        my @pids = $self->_children;
+        return @pids >= $workers;
+    });
 
     return;
 }

@@ -5,7 +5,9 @@
 #
 # A log is read from where the last check stopped, so each request sees its
 # own lines.  nginx may still be writing when the response is complete: the
-# reader waits a settling time, and for lines that have to come a while more.
+# reader waits a settling time, and for lines that have to come a while more,
+# TEST_NGINX_PATIENCE seconds at most, which costs something only where they do
+# not come.
 
 package MlsecTest::Log;
 

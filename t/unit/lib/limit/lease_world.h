@@ -87,6 +87,7 @@ typedef struct {
     uint64_t        sent;                        /* ms; 0: none */
     unsigned        applied;
     uint64_t        used;
+    mlsec_lease_ticket_t  ticket;
     unsigned        takes;
     unsigned        admitted;
     uint64_t        owed;                        /* ns */
@@ -338,6 +339,7 @@ world_answer(world_t *w, world_gateway_t *g)
     answer.owed = g->owed;
     answer.now = world_now(w);
     answer.nodes = mlsec_sync_nodes(&g->sync, w->conf->gateways);
+    answer.ticket = g->ticket;
 
     w->lease.generation = mlsec_sync_generation(&g->sync);
     mlsec_lease_merge(&g->tat, &g->lease, &w->lease, &w->gcra, &answer);
@@ -351,6 +353,8 @@ world_lost(world_t *w, world_gateway_t *g)
 
     g->sent = 0;
     (void) mlsec_sync_failed(&g->sync, w->ms);
+    mlsec_lease_release(&g->lease, &w->lease, &g->ticket);
+    g->ticket.told = 0;
 
     for (i = 0; i < g->takes; i++) {
         mlsec_gcra_give_back(&g->tat, &w->gcra, 1);
@@ -372,7 +376,8 @@ world_send(world_t *w, world_gateway_t *g)
     }
 
     w->lease.generation = mlsec_sync_generation(&g->sync);
-    g->used = mlsec_lease_report(&g->lease, &w->lease);
+    g->used = mlsec_lease_report(&g->lease, &w->lease, w->ms / 1000,
+                                 &g->ticket);
     g->sent = w->ms;
     g->applied = 0;
     w->result->messages++;

@@ -25,7 +25,7 @@ test_size(void)
         { 200, 1000, 20 }, { 200, 10000, 200 }, { 200, 0, 0 }, { 5, 1000, 1 },
         { 1, 1, 1 }, { 15, 1000, 1 }, { 12345, 1000, 1234 },
         { MLSEC_QUOTA_MAX, 10000, MLSEC_LEASE_MAX },
-        { MLSEC_GCRA_MAX_BURST, 1000, 100000000 }
+        { MLSEC_GCRA_MAX_BURST, 1, 100000 }
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -42,10 +42,11 @@ test_size(void)
 static void
 test_take(void)
 {
-    unsigned           i, n;
-    mlsec_lease_t      lease = { 20, 1 };
-    mlsec_atomic_t     w = { 0 };
-    mlsec_lease_due_e  due, first, half;
+    unsigned              i, n;
+    mlsec_lease_t         lease = { 20, 1 };
+    mlsec_atomic_t        w = { 0 };
+    mlsec_lease_due_e     due, first, half;
+    mlsec_lease_ticket_t  told, seen;
 
     for (i = 0, n = 0, first = half = MLSEC_LEASE_QUIET; i < 30; i++) {
         n += mlsec_lease_take(&w, &lease, 1, &due) == MLSEC_OK;
@@ -62,8 +63,10 @@ test_take(void)
 
     mlsec_lease_give_back(&w, &lease, 3);
     tap_is((long long) mlsec_lease_used(&w, &lease), 17, "give back: 17");
-    tap_is((long long) mlsec_lease_report(&w, &lease), 17, "report: 17");
-    tap_is((long long) mlsec_lease_report(&w, &lease), 0, "report: once");
+    tap_is((long long) mlsec_lease_report(&w, &lease, 100, &told), 17,
+           "report: 17");
+    tap_is((long long) mlsec_lease_report(&w, &lease, 100, &seen), 0,
+           "report: once");
 
     mlsec_lease_give_back(&w, &lease, 5);
     tap_is((long long) mlsec_lease_used(&w, &lease), 0,
@@ -73,7 +76,11 @@ test_take(void)
     tap_is(mlsec_lease_take(&w, &lease, 1, &due), MLSEC_DECLINED,
            "take: and nothing is left then");
 
-    mlsec_lease_grant(&w, &lease, 10);
+    mlsec_lease_grant(&w, &lease, 10, &seen);
+    tap_is(mlsec_lease_take(&w, &lease, 1, &due), MLSEC_DECLINED,
+           "grant: not while something is told that it does not know of");
+
+    mlsec_lease_grant(&w, &lease, 10, &told);
     for (n = 0; mlsec_lease_take(&w, &lease, 1, &due) == MLSEC_OK; n++) {
         /* what is left */
     }
@@ -92,7 +99,8 @@ test_take(void)
            "generation: who does not ask begins anew");
     tap_is(mlsec_lease_stale(&w, &lease), 0, "generation: for all");
     tap_is(mlsec_lease_settle(&w, &lease), 0, "generation: said once");
-    mlsec_lease_grant(&w, &lease, 5);
+    (void) mlsec_lease_report(&w, &lease, 100, &seen);
+    mlsec_lease_grant(&w, &lease, 5, &seen);
     tap_is(mlsec_lease_take(&w, &lease, 1, &due), MLSEC_OK,
            "generation: a new lease");
     mlsec_lease_distrust(&w);
@@ -128,6 +136,122 @@ test_take(void)
 }
 
 
+/* Units that can be taken now. */
+
+static unsigned
+left(mlsec_atomic_t *w, const mlsec_lease_t *lease)
+{
+    unsigned           n;
+    mlsec_lease_due_e  due;
+
+    for (n = 0; mlsec_lease_take(w, lease, 1, &due) == MLSEC_OK; n++) {
+        /* what is left */
+    }
+
+    return n;
+}
+
+
+/* What is told, used and left is never more than a lease. */
+
+static void
+test_report(void)
+{
+    mlsec_lease_t         lease = { 20, 7 };
+    mlsec_atomic_t        w = { 0 };
+    mlsec_lease_ticket_t  a, b, before;
+
+    (void) mlsec_lease_report(&w, &lease, 1, &before);
+    (void) left(&w, &lease);
+    tap_is((long long) mlsec_lease_report(&w, &lease, 1, &a), 20,
+           "report: a lease is on its way");
+
+    mlsec_lease_grant(&w, &lease, 20, &before);
+    tap_is((long long) left(&w, &lease), 0,
+           "report: an answer from before it begins no lease");
+
+    (void) mlsec_lease_note(&w, &lease, 3);
+    tap_is(mlsec_lease_due(&w, &lease), MLSEC_LEASE_QUIET,
+           "report: what is used meanwhile is not due");
+    tap_is((long long) mlsec_lease_report(&w, &lease, 1, &b), 0,
+           "report: and waits");
+
+    mlsec_lease_grant(&w, &lease, 20, &a);
+    tap_is(mlsec_lease_due(&w, &lease), MLSEC_LEASE_DUE, "answer: it is due");
+    tap_is((long long) left(&w, &lease), 17, "answer: a lease, less 3");
+
+    mlsec_lease_grant(&w, &lease, 20, &before);
+    tap_is((long long) left(&w, &lease), 0,
+           "answer: one that is older begins no other lease");
+    tap_is((long long) mlsec_lease_report(&w, &lease, 2, &a), 20,
+           "answer: and then all of it is told");
+
+    mlsec_lease_release(&w, &lease, &a);
+    mlsec_lease_release(&w, &lease, &a);
+    (void) mlsec_lease_report(&w, &lease, 2, &b);
+    mlsec_lease_grant(&w, &lease, 4, &b);
+    tap_is((long long) left(&w, &lease), 4,
+           "no answer: the next one begins a lease");
+
+    (void) mlsec_lease_report(&w, &lease, 60, &a);
+    (void) mlsec_lease_note(&w, &lease, 2);
+    tap_is((long long) mlsec_lease_report(&w, &lease, 60 + MLSEC_LEASE_LOST - 1,
+                                          &b), 0,
+           "lost: a report is waited for");
+    tap_is((long long) mlsec_lease_report(&w, &lease, 60 + MLSEC_LEASE_LOST,
+                                          &b), 2,
+           "lost: and then given up");
+    mlsec_lease_grant(&w, &lease, 20, &a);
+    tap_is((long long) left(&w, &lease), 0, "lost: its answer is none any more");
+    mlsec_lease_release(&w, &lease, &a);
+    mlsec_lease_grant(&w, &lease, 5, &b);
+    tap_is((long long) left(&w, &lease), 5, "lost: that of the next one is");
+
+    (void) mlsec_lease_report(&w, &lease, 80, &a);
+    (void) mlsec_lease_report(&w, &lease, 80 + MLSEC_LEASE_LOST, &b);
+    mlsec_lease_grant(&w, &lease, 6, &b);
+    tap_is((long long) left(&w, &lease), 6,
+           "lost: even if there is nothing to tell since");
+}
+
+
+/* Late: what was used stays, what is left does not. */
+
+static void
+test_doubt(void)
+{
+    mlsec_lease_t         lease = { 20, 1 }, next = { 20, 2 };
+    mlsec_atomic_t        w = { 0 };
+    mlsec_lease_due_e     due;
+    mlsec_lease_ticket_t  ticket;
+
+    mlsec_lease_doubt(&w, &lease);
+    tap_is(mlsec_lease_stale(&w, &lease), 1, "doubt: a new key");
+    tap_is((long long) left(&w, &lease), 0, "doubt: nothing is left");
+
+    w.word = 0;
+    (void) mlsec_lease_take(&w, &lease, 3, &due);
+    mlsec_lease_doubt(&w, &lease);
+    tap_is(mlsec_lease_stale(&w, &lease), 1, "doubt: the bucket");
+    tap_is((long long) left(&w, &lease), 0, "doubt: nothing is left then");
+    (void) mlsec_lease_note(&w, &lease, 2);
+    mlsec_lease_give_back(&w, &lease, 1);
+    tap_is((long long) mlsec_lease_used(&w, &lease), 4,
+           "doubt: what was used is to be told");
+    tap_is(mlsec_lease_stale(&w, &lease), 1, "doubt: it stays");
+    tap_is((long long) mlsec_lease_report(&w, &lease, 1, &ticket), 4,
+           "doubt: and is told");
+    tap_is(mlsec_lease_stale(&w, &lease), 1, "doubt: until the answer");
+    mlsec_lease_grant(&w, &lease, 2, &ticket);
+    tap_is(mlsec_lease_stale(&w, &lease), 0, "doubt: which ends it");
+    tap_is((long long) left(&w, &lease), 2, "doubt: with a lease");
+
+    mlsec_lease_doubt(&w, &next);
+    tap_is((long long) mlsec_lease_used(&w, &lease), 2,
+           "doubt: not of another generation, which is stale as it is");
+}
+
+
 static void
 test_merge(void)
 {
@@ -137,7 +261,7 @@ test_merge(void)
     mlsec_atomic_t        tat = { 0 }, count = { 0 }, w = { 0 };
     mlsec_lease_due_e     due;
     mlsec_gcra_state_t    st;
-    mlsec_lease_answer_t  answer = { 19 * S / 10, 50 * S, 3 };
+    mlsec_lease_answer_t  answer = { 19 * S / 10, 50 * S, 3, { 0, 0 } };
 
     (void) mlsec_gcra_make(&g, 100, S, 200);
     (void) mlsec_lease_take(&w, &lease, 2, &due);
@@ -146,14 +270,14 @@ test_merge(void)
     (void) mlsec_gcra_look(&tat, &g, 50 * S, 1, &st);
     tap_is((long long) st.remaining, 8,
            "merge: 10 are left for all, less the 2 that nobody knows of");
-    tap_is((long long) (w.word & MLSEC_LEASE_MAX), 2,
+    tap_is((long long) (w.word & 0x3fffff), 2,
            "merge: a third of 10, rounded up, less 2");
 
     answer.owed = 5 * S;
     mlsec_lease_merge(&tat, &w, &lease, &g, &answer);
     tap_is(mlsec_gcra_look(&tat, &g, 50 * S, 1, &st), MLSEC_DECLINED,
            "merge: more is owed than there is");
-    tap_is((long long) (w.word & MLSEC_LEASE_MAX), 0, "merge: no lease");
+    tap_is((long long) (w.word & 0x3fffff), 0, "merge: no lease");
 
     answer.owed = 990;
     answer.now = 86400 * 100 + 5;
@@ -251,9 +375,10 @@ static mlsec_lease_t   race_lease = { 1000, 1 };
 static void *
 race(void *taken)
 {
-    unsigned           i;
-    uint64_t          *n = taken;
-    mlsec_lease_due_e  due;
+    unsigned              i;
+    uint64_t             *n = taken;
+    mlsec_lease_due_e     due;
+    mlsec_lease_ticket_t  ticket;
 
     for (i = 0; i < 200000; i++) {
 
@@ -263,9 +388,10 @@ race(void *taken)
 
         if (i % 64 == 0) {
             __atomic_fetch_add(&race_told,
-                               mlsec_lease_report(&race_word, &race_lease),
+                               mlsec_lease_report(&race_word, &race_lease, i,
+                                                  &ticket),
                                __ATOMIC_RELAXED);
-            mlsec_lease_grant(&race_word, &race_lease, 1000);
+            mlsec_lease_grant(&race_word, &race_lease, 1000, &ticket);
         }
     }
 
@@ -276,9 +402,10 @@ race(void *taken)
 static void
 test_race(void)
 {
-    unsigned   i;
-    uint64_t   taken[4] = { 0 }, sum = 0;
-    pthread_t  threads[4];
+    unsigned              i;
+    uint64_t              taken[4] = { 0 }, sum = 0;
+    pthread_t             threads[4];
+    mlsec_lease_ticket_t  ticket;
 
     for (i = 0; i < 4; i++) {
         pthread_create(&threads[i], NULL, race, &taken[i]);
@@ -289,7 +416,8 @@ test_race(void)
         sum += taken[i];
     }
 
-    race_told += mlsec_lease_report(&race_word, &race_lease);
+    race_told += mlsec_lease_report(&race_word, &race_lease,
+                                    MLSEC_LEASE_LOST, &ticket);
 
     tap_ok(sum > 1000, "race: %llu were taken", (unsigned long long) sum);
     tap_is((long long) race_told, (long long) sum,
@@ -302,6 +430,8 @@ main(void)
 {
     test_size();
     test_take();
+    test_report();
+    test_doubt();
     test_merge();
     test_local();
     test_sync();

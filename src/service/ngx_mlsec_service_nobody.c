@@ -1,0 +1,137 @@
+/*
+ * SPDX-FileCopyrightText: The ngx_mlsec_module authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <service/ngx_mlsec_service_conf.h>
+
+
+/*
+ * When a balancer has no peer to choose, nginx answers 502, and nothing that a
+ * balancer could return makes that another status.  So who wants 503 has to
+ * know before nginx tries.
+ *
+ * To look at all peers for each request would cost a lock that all workers
+ * share.  It is done while there is doubt: after this worker has changed the
+ * marks of its peers, or has met one that failed, or has found none.  What it
+ * does not see is what nginx's max_fails makes of failures in other workers:
+ * there nginx's 502 is what raises the doubt, once.
+ */
+
+
+static void ngx_mlsec_nobody_until(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peer_t *peer, uint64_t *wait);
+
+
+ngx_uint_t
+ngx_mlsec_service_takes(const ngx_http_upstream_rr_peers_t *group,
+    const ngx_http_upstream_rr_peer_t *peer)
+{
+    if (peer->down || (peer->max_conns && peer->conns >= peer->max_conns)) {
+        return 0;
+    }
+
+    return group->single || peer->max_fails == 0
+           || peer->fails < peer->max_fails
+           || ngx_time() - peer->checked > peer->fail_timeout;
+}
+
+
+ngx_uint_t
+ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
+    time_t *retry_after)
+{
+    uint64_t                       wait;
+    ngx_uint_t                     found;
+    ngx_http_upstream_rr_peer_t   *peer;
+    ngx_http_upstream_rr_peers_t  *group;
+
+    /* without a master process a reload does not begin a worker */
+
+    if (conf->live->refs == NULL) {
+        return 0;
+    }
+
+    ngx_mlsec_service_apply(conf, ngx_cycle->log);
+
+    if (!conf->live->doubt || (conf->resolve && conf->live->usable == 0)) {
+        return 0;
+    }
+
+    found = 0;
+    wait = 0;
+
+    for (group = conf->upstream->peer.data;
+         group && !found;
+         group = group->next)
+    {
+        ngx_http_upstream_rr_peers_rlock(group);
+
+        for (peer = group->peer; peer && !found; peer = peer->next) {
+
+            if (ngx_mlsec_service_takes(group, peer)) {
+                found = 1;
+
+                /* a place that is taken is no failure, and not told of */
+
+                conf->live->doubt = (peer->max_conns != 0);
+
+            } else {
+                ngx_mlsec_nobody_until(conf, peer, &wait);
+            }
+        }
+
+        ngx_http_upstream_rr_peers_unlock(group);
+    }
+
+    if (!found) {
+        *retry_after = wait ? (time_t) ((wait + 999) / 1000)
+                            : ngx_mlsec_service_retry_after(conf->upstream);
+    }
+
+    return !found;
+}
+
+
+/*
+ * How long a peer that takes no requests is going to take none, if that is
+ * known: the shortest of such times, ms, 0 for none.
+ */
+
+static void
+ngx_mlsec_nobody_until(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_upstream_rr_peer_t *peer, uint64_t *wait)
+{
+    int64_t               left;
+    ngx_mlsec_target_t    target;
+    mlsec_outlier_view_t  view;
+
+    left = 0;
+
+    if (!peer->down) {
+
+        if (peer->max_fails && peer->fails >= peer->max_fails) {
+            left = (int64_t) (peer->checked + peer->fail_timeout + 1
+                              - ngx_time())
+                   * 1000;
+        }
+
+    } else if (conf->ejects && ngx_mlsec_places_target(conf, peer, &target)
+               && target.slot != NULL)
+    {
+        mlsec_outlier_view(&target.slot->outlier, &conf->outlier, &view);
+
+        if (view.ejected) {
+            left = (ngx_msec_int_t) (view.until - ngx_current_msec);
+        }
+    }
+
+    if (left > 0 && (*wait == 0 || (uint64_t) left < *wait)) {
+        *wait = left;
+    }
+}
