@@ -153,6 +153,10 @@ is("$reply->{status} $reply->{body}", '404 {"detail":"Not Found"}',
 $reply = http($port, 'POST', '/services/training/training/train',
               '{"model_name":"through-the-gateway"}');
 like($reply->{body}, qr/train_through-the-gateway_/, 'bodies go through');
+$reply = http($port, 'POST', '/data/upload', 'x' x (40 * 2**20),
+              { 'Content-Type' => 'multipart/form-data; boundary=x' });
+is("$reply->{status} $reply->{body}", '413 {"detail":"body is over 33554432 bytes"}',
+   'a service that refuses an upload half way is heard');
 is(http($port, 'GET', '/services/training')->{headers}{location},
    '/services/training/', 'the slash is added');
 
