@@ -160,6 +160,14 @@ int ngx_mlsec_limit_batch_differs(const ngx_mlsec_limit_batch_t *batch,
 void ngx_mlsec_limit_sync_late(ngx_mlsec_limit_waiter_t *waiter,
     ngx_mlsec_limit_batch_t *batch, ngx_mlsec_limit_wait_e state);
 
+/* Makes the heartbeats of a worker, which begin at once. */
+void ngx_mlsec_limit_beat_begin(ngx_cycle_t *cycle,
+    ngx_mlsec_limit_main_conf_t *mcf);
+
+/* A batch or a heartbeat that was sent has failed: notes it, and says so. */
+void ngx_mlsec_limit_failed(const ngx_mlsec_limit_main_conf_t *mcf,
+    mlsec_redis_error_e error);
+
 /* There is no answer: all waiters go on without. */
 void ngx_mlsec_limit_batch_lost(ngx_mlsec_limit_batch_t *batch);
 

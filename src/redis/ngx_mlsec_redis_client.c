@@ -32,10 +32,13 @@
 
 #define NGX_MLSEC_REDIS_QUIET  10000         /* ms without a call: PING */
 #define NGX_MLSEC_REDIS_RETRY  500           /* ms, a trial was not made */
-#define NGX_MLSEC_REDIS_HOPE   100           /* ms, of others' answers */
+#define NGX_MLSEC_REDIS_HOPE   100           /* ms, of others' answers, ... */
+#define NGX_MLSEC_REDIS_HOPES  4             /* ... doubled so often */
 
 
 static void ngx_mlsec_redis_hope(ngx_mlsec_redis_client_t *client);
+static ngx_mlsec_redis_hope_t *ngx_mlsec_redis_reason(
+    ngx_mlsec_redis_client_t *client, ngx_uint_t open);
 static void ngx_mlsec_redis_ready(ngx_mlsec_redis_link_t *link);
 static void ngx_mlsec_redis_lost(ngx_mlsec_redis_link_t *link,
     mlsec_redis_error_e error);
@@ -205,33 +208,35 @@ ngx_mlsec_redis_send(ngx_mlsec_redis_t *redis,
 static void
 ngx_mlsec_redis_hope(ngx_mlsec_redis_client_t *client)
 {
-    ngx_uint_t                 open, lost;
-    mlsec_breaker_view_t       view;
-    ngx_mlsec_redis_shared_t  *shared;
+    ngx_uint_t               open, lost;
+    mlsec_breaker_view_t     view;
+    ngx_mlsec_redis_hope_t  *hope;
 
-    if (client->standing == NGX_MLSEC_REDIS_UP) {
-        return;
-    }
-
-    lost = (client->link.state == NGX_MLSEC_REDIS_WAITING
-            && client->link.failures != 0);
-
-    ngx_mlsec_redis_breaker(client, &view);
-
-    open = (view.state != MLSEC_BREAKER_CLOSED);
-    shared = client->conf->shared;
-
-    if ((!lost && !open)
-        || ngx_current_msec - client->hoped_at < NGX_MLSEC_REDIS_HOPE
-        || !ngx_mlsec_redis_shared_since(open && client->opened_by
-                                                 >= MLSEC_REDIS_AUTH
-                                         ? &shared->worked : &shared->heard,
-                                         client->failed_at))
+    if (client->standing == NGX_MLSEC_REDIS_UP
+        && client->link.state == NGX_MLSEC_REDIS_READY)
     {
         return;
     }
 
-    client->hoped_at = ngx_current_msec;
+    ngx_mlsec_redis_breaker(client, &view);
+
+    open = (view.state != MLSEC_BREAKER_CLOSED);
+    lost = (client->link.state != NGX_MLSEC_REDIS_READY
+            && client->link.failures != 0);
+
+    if ((!open && !lost)
+        || (hope = ngx_mlsec_redis_reason(client, open))
+           == NULL)
+    {
+        return;
+    }
+
+    /* an attempt that is under way began without it */
+
+    if (open || client->link.state == NGX_MLSEC_REDIS_WAITING) {
+        hope->at = ngx_current_msec;
+        hope->times++;
+    }
 
     if (lost) {
         ngx_mlsec_redis_link_hope(&client->link);
@@ -241,6 +246,37 @@ ngx_mlsec_redis_hope(ngx_mlsec_redis_client_t *client)
         mlsec_breaker_force(&client->breaker, MLSEC_FORCE_NONE);
         ngx_post_event(&client->settle, &ngx_posted_events);
     }
+}
+
+
+/* Why there is hope, unless that was so a moment ago and in vain; or NULL. */
+
+static ngx_mlsec_redis_hope_t *
+ngx_mlsec_redis_reason(ngx_mlsec_redis_client_t *client, ngx_uint_t open)
+{
+    ngx_msec_t                       wait;
+    ngx_mlsec_redis_hope_t          *hope;
+    const ngx_mlsec_redis_shared_t  *shared;
+
+    shared = client->conf->shared;
+
+    if (ngx_mlsec_redis_shared_since(&shared->worked, client->failed_at)) {
+        hope = &client->worked;
+
+    } else if ((!open || client->opened_by < MLSEC_REDIS_AUTH)
+               && ngx_mlsec_redis_shared_since(&shared->heard,
+                                               client->failed_at))
+    {
+        hope = &client->heard;
+
+    } else {
+        return NULL;
+    }
+
+    wait = NGX_MLSEC_REDIS_HOPE << ngx_min(hope->times,
+                                           (ngx_uint_t) NGX_MLSEC_REDIS_HOPES);
+
+    return ngx_current_msec - hope->at < wait ? NULL : hope;
 }
 
 
@@ -265,6 +301,8 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
 
     if (call == MLSEC_CALL_OK) {
         ngx_mlsec_redis_answered(client, slot);
+        client->heard.times = 0;
+        client->worked.times = 0;
         client->latency += elapsed - client->latency / 8;
         ngx_mlsec_metrics_observe(client->conf->metrics,
                                   NGX_MLSEC_REDIS_WORD_LATENCY, elapsed);
@@ -385,10 +423,11 @@ ngx_mlsec_redis_lost(ngx_mlsec_redis_link_t *link, mlsec_redis_error_e error)
     }
 
     client->renew = 0;
-    client->failed_at = ngx_current_msec;
+    client->failed_at = link->begun;
     client->last_error = error;
     client->last_error_at = ngx_current_msec;
 
+    ngx_mlsec_redis_hope(client);
     ngx_mlsec_redis_calls_fail(client, error);
 
     ngx_post_event(&client->settle, &ngx_posted_events);

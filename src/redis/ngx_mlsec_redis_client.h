@@ -81,6 +81,14 @@ typedef struct {
 } ngx_mlsec_redis_watcher_t;
 
 
+/* when there was hope, and how often in a row it was in vain */
+
+typedef struct {
+    ngx_msec_t                   at;
+    ngx_uint_t                   times;
+} ngx_mlsec_redis_hope_t;
+
+
 struct ngx_mlsec_redis_client_s {
     const ngx_mlsec_redis_t     *conf;
     ngx_mlsec_redis_link_t       link;
@@ -108,10 +116,10 @@ struct ngx_mlsec_redis_client_s {
     unsigned                     renew:1;        /* another connection */
     ngx_array_t                  watchers;       /* ngx_mlsec_redis_watcher_t */
 
-    ngx_msec_t                   failed_at;      /* the link; the call that
-                                                  * opened the breaker: when
-                                                  * it began */
-    ngx_msec_t                   hoped_at;
+    ngx_msec_t                   failed_at;      /* when what has failed had
+                                                  * begun: an attempt, a call */
+    ngx_mlsec_redis_hope_t       heard;          /* since others have heard */
+    ngx_mlsec_redis_hope_t       worked;         /* ... and a script has run */
 
     mlsec_redis_error_e          last_error;
     ngx_msec_t                   last_error_at;

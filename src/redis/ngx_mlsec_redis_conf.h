@@ -162,6 +162,8 @@ struct ngx_mlsec_redis_link_s {
     ngx_uint_t                            failures;  /* in a row */
     ngx_msec_t                            since;     /* of being ready */
     ngx_msec_t                            due;       /* the next attempt */
+    ngx_msec_t                            begun;     /* the one under way; what
+                                                      * it was lost by */
     ngx_uint_t                            epoch;     /* of the connection */
 
     ngx_uint_t                            greetings; /* replies to come */
@@ -285,8 +287,8 @@ void ngx_mlsec_redis_link_forget(ngx_mlsec_redis_link_t *link);
 void ngx_mlsec_redis_link_expect(ngx_mlsec_redis_link_t *link, ngx_uint_t on);
 
 /*
- * Waits no longer for the next attempt, which is as good as a first one: there
- * is reason to think that it succeeds.
+ * Waits no longer for the next attempt, which, or the one that is under way, is
+ * as good as a first one: there is reason to think that it succeeds.
  */
 void ngx_mlsec_redis_link_hope(ngx_mlsec_redis_link_t *link);
 

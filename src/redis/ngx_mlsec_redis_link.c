@@ -104,6 +104,7 @@ ngx_mlsec_redis_link_attempt(ngx_event_t *ev)
     ngx_mlsec_redis_link_t  *link;
 
     link = ev->data;
+    link->begun = ngx_current_msec;
     address = link->conf->address;
 
     if (address == NULL) {
@@ -665,8 +666,9 @@ ngx_mlsec_redis_link_expect(ngx_mlsec_redis_link_t *link, ngx_uint_t on)
 void
 ngx_mlsec_redis_link_hope(ngx_mlsec_redis_link_t *link)
 {
+    link->failures = 0;
+
     if (link->state == NGX_MLSEC_REDIS_WAITING) {
-        link->failures = 0;
         link->due = ngx_current_msec + 1;
         ngx_add_timer(&link->timer, 1);
     }
@@ -689,6 +691,14 @@ ngx_mlsec_redis_link_fail(ngx_mlsec_redis_link_t *link,
 {
     ngx_uint_t   ends;
     ngx_msec_t   wait;
+
+    if (link->state == NGX_MLSEC_REDIS_READY) {
+        link->begun = ngx_current_msec;
+
+        if (error == MLSEC_REDIS_TIMEOUT) {
+            link->begun -= link->conf->timeout;
+        }
+    }
 
     if (link->state == NGX_MLSEC_REDIS_READY
         && ngx_current_msec - link->since >= NGX_MLSEC_REDIS_GOOD)

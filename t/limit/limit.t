@@ -15,6 +15,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use MlsecTest::Instance;
+use MlsecTest::Until;
 
 my %options = (workers => 4, http => q{
     mlsec_limit_zone user:1m key=$http_x_user;
@@ -220,10 +221,17 @@ my $nginx = MlsecTest::Instance->start(%options);
               'mlsec_limit_headers off');
     ok($r->{headers}{'retry-after'}, 'but Retry-After');
 
-    $user = user();
-    is(series($nginx, 2, '/soon', $user), '200 429', 'half a second to wait');
-    my $until = time + 10;
-    my $status;
+    my $until = time + 20;
+    my ($start, $two, $status);
+
+    # two within half a second, which a machine that is busy may not manage
+    do {
+        ($user, $start) = (user(), time);
+        $two = series($nginx, 2, '/soon', $user);
+    } while (time - $start > 0.4 && time < $until);
+
+    is($two, '200 429', 'half a second to wait');
+    $until = time + 20;
 
     sleep 0.1 until ($status = get($nginx, '/soon', $user)->{status}) == 200 || time > $until;
     is($status, 200, 'and it is over');
@@ -355,8 +363,11 @@ is(get($nginx, '/net', undef)->{body}, '"unix"', '$mlsec_client_net: a unix sock
     is(series_of_one($nginx, 4, '/login?to=s401', @login), '401 401 401 429', 'count=: three failures');
     is(series($nginx, 2, '/login?to=s200', undef, @login), '429 429', 'count=: then nothing');
     is(series($nginx, 2, '/login?to=s200', undef, 'X-Real: 203.0.113.10'), '200 200', 'count=: others may');
-    is(series($nginx, 4, '/match', undef, 'X-Real: 203.0.113.11', 'If-Match: "x"'), '412 412 429 429',
-       'count=: also where a filter has found the fault');
+
+    my @match = ($nginx, 2, '/match', undef, 'X-Real: 203.0.113.11', 'If-Match: "x"');
+
+    is(series(@match), '412 412', 'count=: where a filter has found the fault');
+    until_ok(20, sub { series(@match) eq '429 429' }, 'count=: that is counted too');
 }
 
 is(series($nginx, 4, '/never', user()), '200 200 429 429', 'a limit that is off beside one that is not');

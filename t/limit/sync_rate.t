@@ -3,7 +3,8 @@
 
 # Three gateways at twice the limit for some seconds, one of them with most of
 # the requests: what they admit together is the limit, as an ideal limiter
-# would that sees all of them. MLSEC_SYNC_SECONDS (5): bench/limits has 30.
+# would that sees all of them. Then with a Redis that comes and goes.
+# MLSEC_SYNC_SECONDS (5): bench/limits has 30.
 
 use strict;
 use warnings;
@@ -33,11 +34,11 @@ my $redis = MlsecTest::Redis->start;
 my @gateways = map {
     MlsecTest::Instance->start(workers => 2, http => sprintf(q{
         keepalive_requests 1000000;
-        mlsec_redis unix:%s;
+        mlsec_redis unix:%s timeout=5s;
         mlsec_limit_zone user:256k key=$http_x_user;
-        mlsec_limit_sync timeout=250ms;
     }, $redis->socket), server => sprintf(q{
-        location = /x { mlsec_limit zone=user rate=%dr/s burst=%d; mlsec_respond 1; }
+        location = /x { mlsec_limit_sync timeout=5s; mlsec_limit zone=user rate=%1$dr/s burst=%2$d name=x; mlsec_respond 1; }
+        location = /y { mlsec_limit_sync timeout=50ms; mlsec_limit zone=user rate=%1$dr/s burst=%2$d name=y; mlsec_respond 1; }
         location = /state { mlsec_limit_status; }
     }, RATE, BURST));
 } 1 .. 3;
@@ -47,62 +48,95 @@ my $until = time + 20;
 sleep 0.05 while time < $until
     && grep { $_->get('/state')->{body} !~ /"gateways":3,/ } @gateways;
 
-# The ideal: a bucket that fills at the rate.
-my ($left, $at) = (BURST);
-
-sub ideal {
-    my ($now) = @_;
-
-    $at //= $now;
-    $left = $left + ($now - $at) * RATE;
-    $left = BURST if $left > BURST;
-    $at = $now;
-
-    return 0 if $left < 1;
-
-    $left--;
-
-    return 1;
-}
-
 my @clients = map { my $nginx = $_; [map { $nginx->client } 1 .. 4] } @gateways;
-my @next = map { time + 0.01 * $_ } 0 .. 2;
-my $start = time;
-my ($asked, $ideal, $admitted, $other) = (0, 0, 0, 0);
 
-while (time < $start + SECONDS) {
-    my ($g) = sort { $next[$a] <=> $next[$b] } 0 .. 2;
 
-    my $wait = $next[$g] - time;
+# A user asks for a path for so many seconds, and $meanwhile->(seconds so far) is called.
+# Seconds; requests, admitted, admitted by the ideal (a bucket that fills at the
+# rate), answers that are neither 200 nor 429.
+sub ask {
+    my ($seconds, $path, $meanwhile) = @_;
 
-    sleep $wait if $wait > 0;
+    my @next = map { time + 0.01 * $_ } 0 .. 2;
+    my ($start, $left, $at) = (time, BURST, time);
+    my ($asked, $ideal, $admitted, $other) = (0, 0, 0, 0);
 
-    # nobody catches up: who is late asks less
-    $next[$g] += 1 / OFFERED->[$g];
-    $next[$g] = time if $next[$g] < time - 0.1;
+    while (time < $start + $seconds) {
+        my ($g) = sort { $next[$a] <=> $next[$b] } 0 .. 2;
+        my $wait = $next[$g] - time;
 
-    my $client = $clients[$g][$asked % 4];
+        sleep $wait if $wait > 0;
+        $meanwhile->(time - $start);
 
-    $client->request('/x', headers => ['X-User: one']);
+        # nobody catches up: who is late asks less
+        $next[$g] += 1 / OFFERED->[$g];
+        $next[$g] = time if $next[$g] < time - 0.1;
 
-    my $status = $client->response(10)->{status};
+        my $client = $clients[$g][$asked % 4];
 
-    $asked++;
-    $ideal += ideal(time);
-    $admitted++ if $status == 200;
-    $other++ if $status != 200 && $status != 429;
+        $client->request($path, headers => ['X-User: one']);
+
+        my $status = $client->response(10)->{status};
+        my $now = time;
+
+        $left += ($now - $at) * RATE;
+        $left = BURST if $left > BURST;
+        $at = $now;
+
+        if ($left >= 1) {
+            $left--;
+            $ideal++;
+        }
+
+        $asked++;
+        $admitted++ if $status == 200;
+        $other++ if $status != 200 && $status != 429;
+    }
+
+    return (time - $start, $asked, $admitted, $ideal, $other);
 }
 
-my $took = time - $start;
-my $most = BURST + RATE * $took + 3 * LEASE;
 
-diag(sprintf '%.1f s: asked %d, admitted %d, ideal %d, at most %d', $took, $asked, $admitted,
-     $ideal, $most);
-is($other, 0, 'nothing but 200 and 429');
-cmp_ok($admitted, '<=', $most, 'not more than the limit and a lease each');
-cmp_ok($admitted, '>=', 0.98 * $ideal, 'at least 98 % of the limit');
-cmp_ok($asked, '>', $admitted, 'more was asked for');
-like($gateways[0]->get('/state')->{body}, qr/"outages":0/, 'in touch all the time');
+sub outages { return map { $_->get('/state')->{body} =~ /"outages":(\d+)/ } @gateways }
+
+# in touch
+{
+    my ($took, $asked, $admitted, $ideal, $other) = ask(SECONDS, '/x', sub { });
+    my $most = BURST + RATE * $took + 3 * LEASE;
+
+    diag(sprintf '%.1f s: asked %d, admitted %d, ideal %d, at most %d', $took, $asked, $admitted,
+         $ideal, $most);
+    is($other, 0, 'nothing but 200 and 429');
+    cmp_ok($admitted, '<=', $most, 'not more than the limit and a lease each');
+    cmp_ok($admitted, '>=', 0.98 * $ideal, 'at least 98 % of the limit');
+    cmp_ok($asked, '>', $admitted, 'more was asked for');
+    is(join(' ', outages()), '0 0 0', 'in touch all the time');
+}
+
+# a Redis that comes and goes: a burst more each time that it is found
+{
+    my ($stopped, $stops) = (0, 0);
+    my ($took, $asked, $admitted, $ideal, $other) = ask(SECONDS, '/y', sub {
+        my ($now) = @_;
+        my $stop = $now - int($now / 2) * 2 > 0.8;
+
+        return if $stop == $stopped;
+        $redis->signal($stop ? 'STOP' : 'CONT');
+        $stopped = $stop;
+        $stops += $stop;
+    });
+
+    $redis->signal('CONT');
+
+    my @outages = sort { $a <=> $b } outages();
+    my $most = BURST + RATE * $took + 3 * LEASE;
+
+    diag(sprintf '%.1f s: asked %d, admitted %d, limit %d, %d stops', $took, $asked, $admitted, $most, $stops);
+    is($other, 0, 'flapping: nothing but 200 and 429');
+    cmp_ok($outages[0], '>=', 1, "flapping: Redis was lost, @outages times");
+    cmp_ok($admitted, '<=', $most + BURST * $stops, 'flapping: a burst more for each time');
+    cmp_ok($admitted, '>=', 0.9 * $ideal, 'flapping: and not much less than the limit');
+}
 
 @clients = ();      # one that has never asked would keep nginx from ending
 $_->finish for @gateways;

@@ -95,7 +95,7 @@ for my $name (sort keys %case) {
     my %want = ($ping eq 'ok' || $write ? (ping => $ping) : ());
     $want{write} = $write if $write;
     $want{pubsub} = $pubsub if $pubsub;
-    my ($until, $state, $is) = (time + 10, undef, '');
+    my ($until, $state, $is) = (time + 20, undef, '');
 
     if (!%want) {
         # not a single call is made: the connection says it
@@ -132,7 +132,7 @@ is(state_of('/user')->{server}, "redis://127.0.0.1:$port/0", 'nor for TCP');
 isnt(state_of('/moved')->{checks}{ping}{result}, 'ok', 'nobody is at the address of a name');
 $dns->set('redis.test' => ['127.0.0.1'], 'moved.test' => ['127.0.0.3']);
 {
-    my ($until, $is) = (time + 10, '');
+    my ($until, $is) = (time + 20, '');
     while (time < $until && $is ne 'ok') {
         $is = state_of('/moved')->{checks}{ping}{result};
         sleep 0.05;
@@ -143,7 +143,7 @@ $dns->set('redis.test' => ['127.0.0.1'], 'moved.test' => ['127.0.0.3']);
 # A password that is changed while all is well, and the user's rights.
 $redis->cli('ACL', 'SETUSER', 'gateway', '-@write', '-@scripting');
 {
-    my ($until, $seen) = (time + 10, 0);
+    my ($until, $seen) = (time + 20, 0);
     while (time < $until && !$seen) {
         $seen = state_of('/user')->{errors}{denied} // 0;
         sleep 0.02;
@@ -152,7 +152,7 @@ $redis->cli('ACL', 'SETUSER', 'gateway', '-@write', '-@scripting');
 }
 $redis->cli('ACL', 'SETUSER', 'gateway', '+@write', '+@scripting');
 {
-    my ($until, $is) = (time + 10, '');
+    my ($until, $is) = (time + 20, '');
     while (time < $until && $is ne 'ok') {
         $is = state_of('/user')->{checks}{write}{result};
         sleep 0.05;

@@ -37,7 +37,7 @@ sub value {
 }
 
 # what two workers do when they start, and a script that neither knows
-my $until = time + 10;
+my $until = time + 20;
 sleep 0.02 while (value('mlsec_redis_connects_total') // 0) < 2 && time < $until;
 is(value('mlsec_redis_connects_total'), 2, 'a connection of each worker');
 is(value('mlsec_redis_calls_total', 'result="ok"'), undef, 'no call yet: no sample');
@@ -55,7 +55,7 @@ is(value('mlsec_redis_calls_total', 'result="timeout"'), 1, 'one that was too sl
 is(value('mlsec_redis_call_duration_seconds_count'), 30, 'which has no time');
 
 $redis->kill;
-$until = time + 10;
+$until = time + 20;
 sleep 0.02 while (value('mlsec_redis_connections_lost_total') // 0) < 6 && time < $until;
 cmp_ok(value('mlsec_redis_connections_lost_total'), '>=', 6, 'connections that are lost, or not made');
 

@@ -202,7 +202,8 @@ test_report(void)
                                           &b), 2,
            "lost: and then given up");
     mlsec_lease_grant(&w, &lease, 20, &a);
-    tap_is((long long) left(&w, &lease), 0, "lost: its answer is none any more");
+    tap_is((long long) left(&w, &lease), 0,
+           "lost: its answer is none any more");
     mlsec_lease_release(&w, &lease, &a);
     mlsec_lease_grant(&w, &lease, 5, &b);
     tap_is((long long) left(&w, &lease), 5, "lost: that of the next one is");
