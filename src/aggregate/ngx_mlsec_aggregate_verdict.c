@@ -11,6 +11,8 @@
 #include <aggregate/ngx_mlsec_aggregate.h>
 
 
+static ngx_mlsec_err_e ngx_mlsec_part_verdict_unwanted(
+    ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_verdict_cut(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_verdict_upstream(
     ngx_mlsec_part_t *part, ngx_int_t rc);
@@ -111,7 +113,7 @@ ngx_mlsec_part_verdict(ngx_mlsec_part_t *part, ngx_int_t rc)
     if (part->status) {
 
         if (!part->wanted) {
-            return NGX_MLSEC_ERR_UPSTREAM_STATUS;
+            return ngx_mlsec_part_verdict_unwanted(part);
         }
 
         if (!part->capture.complete || rc == NGX_ERROR) {
@@ -137,6 +139,24 @@ ngx_mlsec_part_verdict(ngx_mlsec_part_t *part, ngx_int_t rc)
 
     part->status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
                    ? (ngx_uint_t) rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    return ngx_mlsec_part_verdict_unwanted(part);
+}
+
+
+/*
+ * Who was told what is left of the part's time, an aggregate of this server
+ * say, may notice the end of it before the timer here does.
+ */
+
+static ngx_mlsec_err_e
+ngx_mlsec_part_verdict_unwanted(ngx_mlsec_part_t *part)
+{
+    if (part->status == NGX_HTTP_GATEWAY_TIME_OUT
+        && (ngx_msec_int_t) (ngx_current_msec - part->expires) >= 0)
+    {
+        return NGX_MLSEC_ERR_TIMEOUT;
+    }
 
     return NGX_MLSEC_ERR_UPSTREAM_STATUS;
 }
@@ -281,7 +301,7 @@ ngx_mlsec_part_phase(ngx_mlsec_part_t *part)
     /* an answer that was not wanted from its first line on */
 
     if (part->status && !part->wanted) {
-        return NGX_MLSEC_ERR_UPSTREAM_STATUS;
+        return ngx_mlsec_part_verdict_unwanted(part);
     }
 
     if (u == NULL) {

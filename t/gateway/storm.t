@@ -152,6 +152,13 @@ my $nginx = MlsecTest::Instance->start(
         mlsec_call a http://faulty/half-body/nh;
     }
 
+    # the timer of the outer one is set anew, behind that of the inner one
+    location = /tied {
+        mlsec_call a http://faulty/hang/t1 timeout=100ms;
+        mlsec_call b /nested-hangs timeout=600ms;
+        mlsec_call c http://faulty/one;
+    }
+
     location = /rescued {
         mlsec_call a http://faulty/slow500 required;
         mlsec_call b http://faulty/hang/r;
@@ -296,6 +303,10 @@ sub client {
 }
 
 
+my $tied = $nginx->get('/tied', limit => 15);
+is(join(' ', $tied->{body} =~ /"part":"(\w)","error_type":"(\w+)","status_code":(\d+)/g),
+   'a timeout 504 b timeout 504', 'a part that was told its time has taken it');
+
 pipe my $in, my $out or die "pipe: $!";
 
 my @pids;
@@ -327,13 +338,14 @@ is(join('', grep { $_ ne "end\n" } @lines), '',
    LOCATIONS * ROUNDS * CLIENTS . ' answers are as they should be')
     or diag(map { "$_->{conf}\n" } @aggregates);
 
-ok($hole->wait_for(0, 5), 'nobody is connecting any more');
+ok($hole->wait_for(0, 30), 'nobody is connecting any more')
+    or diag $hole->waiting;
 
 my $left = $faulty->count('request') - $faulty->count('done')
     - $faulty->count('gone') - $faulty->count('reset')
     - $faulty->count('close');
 
-for (1 .. 500) {
+for (1 .. 3000) {
     last if $left == 0;
     sleep 0.01;
     $left = $faulty->count('request') - $faulty->count('done')

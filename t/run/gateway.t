@@ -153,6 +153,10 @@ is("$reply->{status} $reply->{body}", '404 {"detail":"Not Found"}',
 $reply = http($port, 'POST', '/services/training/training/train',
               '{"model_name":"through-the-gateway"}');
 like($reply->{body}, qr/train_through-the-gateway_/, 'bodies go through');
+$reply = http($port, 'POST', '/data/upload', 'x' x (40 * 2**20),
+              { 'Content-Type' => 'multipart/form-data; boundary=x' });
+is("$reply->{status} $reply->{body}", '413 {"detail":"body is over 33554432 bytes"}',
+   'a service that refuses an upload half way is heard');
 is(http($port, 'GET', '/services/training')->{headers}{location},
    '/services/training/', 'the slash is added');
 
@@ -247,6 +251,21 @@ is("$status|$out|$err", "0|mlsec: stopped\n|", 'stop');
 is(scalar(processes($dir)), 0, 'no process is left');
 ok(!connect_to($port), 'the port is free');
 ok(!-e "$dir/demo/$_", "$_ is gone") for 'token', 'key.pem';
+
+# ---- a server that was ended by force: its workers go on, and have the port ----
+
+is((gateway('start'))[0], 0, 'start');
+my ($master) = slurp("$dir/nginx.pid") =~ /(\d+)/;
+kill 'KILL', $master;
+ok(until_true(sub { !-e "/proc/$master" }), 'the master is killed');
+($status, $out, $err) = gateway('start');
+like("$status|$err", qr/^1\|mlsec: workers of a server that was ended by force still run \(process [\d ]+\); make stop ends them$/,
+     'start: who has the port, and what to do');
+($status, $out) = gateway('stop');
+is("$status|$out", "0|mlsec: stopped\n", 'stop ends them');
+ok(until_true(sub { !connect_to($port) }), 'and the port is free');
+($status, $out) = gateway('stop');
+is("$status|$out", "0|mlsec: nothing runs\n", 'a second stop has nothing to do');
 
 # ---- run, and each way to end it ----
 

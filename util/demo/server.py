@@ -17,6 +17,7 @@ MAX_BODY = 32 * 1024 * 1024
 MAX_CONNECTIONS = 512
 IDLE_SECONDS = 120
 READ_SECONDS = 30
+LINGER_SECONDS = 10
 
 REASONS = {200: 'OK', 201: 'Created', 202: 'Accepted', 204: 'No Content',
            400: 'Bad Request', 404: 'Not Found', 405: 'Method Not Allowed',
@@ -202,6 +203,8 @@ class Server:
             # what follows on the wire is not known: close
             self.reply(writer, failure.status, {'detail': failure.detail},
                        failure.headers, head=method == 'HEAD', close=True)
+            await asyncio.wait_for(self.linger(reader, writer),
+                                   LINGER_SECONDS)
             return False
 
         request = Request(method, target, headers, body)
@@ -221,6 +224,16 @@ class Server:
                    close=not keep)
         await asyncio.wait_for(writer.drain(), READ_SECONDS)
         return keep
+
+    @staticmethod
+    async def linger(reader, writer):
+        """What a refused request still sends is read: if it were closed at
+        once, the connection would be reset, and the answer be lost."""
+
+        await writer.drain()
+        writer.write_eof()
+        while await reader.read(2**16):
+            pass
 
     async def read_head(self, reader):
         try:

@@ -535,7 +535,7 @@ use strict;
 use warnings;
 
 use IO::Socket::INET;
-use Socket qw(pack_sockaddr_in inet_aton AF_INET SOCK_STREAM);
+use Socket qw(pack_sockaddr_in sockaddr_in inet_aton AF_INET SOCK_STREAM);
 use Time::HiRes qw(time sleep);
 
 
@@ -556,10 +556,6 @@ sub new {
         push @{ $self->{fill} }, $sock;
     }
 
-    sleep 0.05;
-
-    $self->{own} = $self->_connecting;
-
     return $self;
 }
 
@@ -568,11 +564,20 @@ sub port    { return $_[0]{listener}->sockport }
 sub address { return '127.0.0.1:' . $_[0]->port }
 
 
-# How many sockets of others are trying to connect right now.
+# How many sockets of others are trying to connect right now: in /proc/net/tcp
+# state 02 is SYN_SENT.  Those of its own give up after some two minutes.
 sub waiting {
     my ($self) = @_;
 
-    return $self->_connecting - $self->{own};
+    my $port = sprintf '%04X', $self->port;
+    my %own  = map { sprintf('%04X', (sockaddr_in(getsockname $_))[0]) => 1 }
+        @{ $self->{fill} };
+
+    open my $in, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+
+    return scalar grep {
+        /^\s*\d+: [0-9A-F]{8}:(\S+) [0-9A-F]{8}:$port 02 / && !$own{$1}
+    } <$in>;
 }
 
 
@@ -588,18 +593,6 @@ sub wait_for {
     }
 
     return 1;
-}
-
-
-# In /proc/net/tcp state 02 is SYN_SENT.
-sub _connecting {
-    my ($self) = @_;
-
-    my $port = sprintf '%04X', $self->port;
-
-    open my $in, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-
-    return scalar grep { /^\s*\d+: \S+ [0-9A-F]{8}:$port 02 / } <$in>;
 }
 
 
