@@ -313,6 +313,13 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     case MLSEC_BREAKER_OPENED:
     case MLSEC_BREAKER_REOPENED:
 
+        /* two that were bad, and with this one they are three calls */
+
+        if (call == MLSEC_CALL_OK) {
+            mlsec_breaker_force(&client->breaker, MLSEC_FORCE_NONE);
+            return;
+        }
+
         client->cause = error;
         client->opened_by = error;
         client->failed_at = ngx_current_msec - elapsed;

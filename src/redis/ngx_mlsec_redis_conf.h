@@ -162,8 +162,8 @@ struct ngx_mlsec_redis_link_s {
     ngx_uint_t                            failures;  /* in a row */
     ngx_msec_t                            since;     /* of being ready */
     ngx_msec_t                            due;       /* the next attempt */
-    ngx_msec_t                            begun;     /* the one under way; what
-                                                      * it was lost by */
+    ngx_msec_t                            begun;     /* the one under way; when
+                                                      * ready, the silence */
     ngx_uint_t                            epoch;     /* of the connection */
 
     ngx_uint_t                            greetings; /* replies to come */
@@ -222,7 +222,7 @@ void ngx_mlsec_redis_shared_leave(const ngx_mlsec_redis_t *redis);
 void ngx_mlsec_redis_shared_now(mlsec_atomic_t *when);
 
 /*
- * Whether that was later than "since" (ms) for any worker: 1 or 0.
+ * Whether that was at "since" (ms) or later for any worker: 1 or 0.
  */
 ngx_uint_t ngx_mlsec_redis_shared_since(const mlsec_atomic_t *when,
     ngx_msec_t since);
