@@ -47,8 +47,8 @@ typedef struct ngx_mlsec_redis_pubsub_s  ngx_mlsec_redis_pubsub_t;
 
 
 /*
- * Of all workers: when it has answered any of them, ms, and has run a script,
- * which says more than PING; whether it has been said that it is lost.
+ * Of all workers: when it has answered any of them, ms, and has written for
+ * one, which says more; whether it has been said that it is lost.
  */
 
 typedef struct {
@@ -217,7 +217,7 @@ ngx_int_t ngx_mlsec_redis_shared_zone(ngx_conf_t *cf,
 void ngx_mlsec_redis_shared_leave(const ngx_mlsec_redis_t *redis);
 
 /*
- * The server has answered this worker, or run a script for it: now.
+ * The server has answered this worker, or has written for it: now.
  */
 void ngx_mlsec_redis_shared_now(mlsec_atomic_t *when);
 
