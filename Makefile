@@ -6,8 +6,8 @@
 
 .DEFAULT_GOAL := help
 
-.PHONY: help run start stop demo-kill demo-start build test test-oidc unit \
-	asan fuzz bench timing chaos image-test lint fmt clean
+.PHONY: help run start stop demo-kill demo-start build test test-oidc \
+	test-suite unit asan fuzz bench timing chaos image-test lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' \
@@ -44,6 +44,10 @@ test-oidc: ## an OpenID provider of npm whose keys rotate (network)
 	@util/deps build run oidc
 	@util/build
 	@exec util/test-oidc
+
+test-suite: ## with the nginx of another Debian: SUITE=trixie (sid)
+	@util/deps build test
+	@exec util/test-suite "$(or $(SUITE),sid)" $(T)
 
 unit: ## unit tests of src/lib alone
 	@util/deps build test

@@ -18,8 +18,8 @@ red-team RED_TEAM_URL -'
 
 # ---- words --------------------------------------------------------------
 
-# value_of NAME VARIABLE: without a process, of which a start would need a hundred.
-# The newline at the end of a secret that was made with "echo" is none of it.
+# value_of NAME VARIABLE: without a process, of which a start had a hundred. The
+# newline at the end of a secret that was made with "echo" is none of it.
 value_of() {
     eval "$2=\${$1-}
     case \$$2 in
@@ -216,6 +216,7 @@ each() {
 # check_store NAME SCHEMES EXPECTED: the URL of a store:
 # scheme://[user[:password]@]host[:port][/path][?query]
 check_store() {
+    url=
     value_of "$1" url
     case $url in
         *[!!-~]*) bad "$1" "$3" ;;

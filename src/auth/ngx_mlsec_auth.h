@@ -259,6 +259,18 @@ ngx_uint_t ngx_mlsec_auth_used(ngx_http_request_t *r);
 ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
 
 /*
+ * Handler of the rewrite phase, before "return" and "rewrite" of the location:
+ * what no mlsec_allow is for is refused here, or these would answer whoever
+ * asks.  Not after a redirect inside of nginx, whose location may be the page
+ * of an error, and not where "satisfy any" has others to ask: there the access
+ * phase says no.
+ *
+ * NGX_DECLINED: there is one, or nobody is asked who it is.  401: nothing was
+ * shown; 403: something was, which is not looked into; 400; 500.
+ */
+ngx_int_t ngx_mlsec_auth_closed(ngx_http_request_t *r);
+
+/*
  * Handler of the precontent phase: a request that was refused and is served
  * nevertheless, since "satisfy any" had another's word, is not told so.
  *

@@ -13,6 +13,7 @@
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_identity.h>
 #include <core/ngx_mlsec_refusal.h>
+#include <core/ngx_mlsec_variables.h>
 
 
 static ngx_int_t ngx_mlsec_auth_who(ngx_http_request_t *r,
@@ -24,6 +25,8 @@ static ngx_int_t ngx_mlsec_auth_ask(ngx_http_request_t *r,
     ngx_uint_t method);
 static void ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
     const ngx_mlsec_auth_ctx_t *from);
+static ngx_int_t ngx_mlsec_auth_shown(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_auth_may(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_auth_tell(ngx_http_request_t *r,
@@ -126,6 +129,86 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
 
     return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR
                            : ngx_mlsec_auth_refuse(r, lcf, ctx, rc);
+}
+
+
+ngx_int_t
+ngx_mlsec_auth_closed(ngx_http_request_t *r)
+{
+    ngx_int_t                         rc;
+    ngx_mlsec_auth_ctx_t             *ctx;
+    const ngx_http_core_loc_conf_t   *clcf;
+    const ngx_mlsec_auth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
+
+    if (lcf->rules != NULL || lcf->methods == 0
+        || lcf->methods == NGX_MLSEC_AUTH_OFF
+        || r->internal || r != r->main)
+    {
+        return NGX_DECLINED;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_mlsec_auth_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_mlsec_auth_shown(r, lcf, ctx);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ctx->reason = "there is no credential";
+        return ngx_mlsec_auth_refuse(r, lcf, ctx, NGX_HTTP_UNAUTHORIZED);
+    }
+
+    if (ctx->bad_request) {
+        return ngx_mlsec_auth_refuse(r, lcf, ctx, NGX_HTTP_BAD_REQUEST);
+    }
+
+    (void) ngx_mlsec_auth_may(r, lcf, ctx);
+
+    return ngx_mlsec_auth_refuse(r, lcf, ctx, NGX_HTTP_FORBIDDEN);
+}
+
+
+/* Whether there is something to look into: NGX_DECLINED if not, NGX_ERROR. */
+
+static ngx_int_t
+ngx_mlsec_auth_shown(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
+{
+    ngx_int_t   rc;
+    ngx_str_t   token;
+    ngx_uint_t  n;
+
+    rc = NGX_DECLINED;
+
+    if (lcf->methods & NGX_MLSEC_AUTH_JWT) {
+        rc = ngx_mlsec_jwt_find(r, lcf, ctx, &token);
+    }
+
+    if (rc == NGX_DECLINED && (lcf->methods & NGX_MLSEC_AUTH_API_KEY)
+        && ngx_mlsec_header_in(r, (char *) lcf->api_key_header.data, &n)
+           != NULL)
+    {
+        rc = NGX_OK;
+    }
+
+    if (rc == NGX_DECLINED && (lcf->methods & NGX_MLSEC_AUTH_MTLS)) {
+        rc = ngx_mlsec_auth_mtls(r, ctx);
+    }
+
+    return rc;
 }
 
 

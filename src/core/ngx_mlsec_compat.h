@@ -78,4 +78,20 @@ typedef struct {
 } ngx_mlsec_random_conf_t;
 
 
+/*
+ * Whether a process_header says that it has read 103, which nginx itself sees
+ * to before it comes back for the answer.
+ */
+
+#ifdef NGX_HTTP_UPSTREAM_EARLY_HINTS
+
+#define ngx_mlsec_early_hints(rc)  ((rc) == NGX_HTTP_UPSTREAM_EARLY_HINTS)
+
+#else
+
+#define ngx_mlsec_early_hints(rc)  0
+
+#endif
+
+
 #endif /* _NGX_MLSEC_COMPAT_H_INCLUDED_ */

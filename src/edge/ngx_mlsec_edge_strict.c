@@ -62,7 +62,7 @@ ngx_mlsec_edge_strict(ngx_http_request_t *r, ngx_uint_t otherwise)
 static const char *
 ngx_mlsec_strict_why(ngx_http_request_t *r)
 {
-    u_char        *query;
+    u_char        *query, *last;
     mlsec_str_t    raw, plain;
     mlsec_path_e   verdict;
 
@@ -71,11 +71,17 @@ ngx_mlsec_strict_why(ngx_http_request_t *r)
     plain.data = r->uri.data;
     plain.len = r->uri.len;
 
-    query = ngx_strlchr(r->unparsed_uri.data,
-                        r->unparsed_uri.data + r->unparsed_uri.len, '?');
+    last = r->unparsed_uri.data + r->unparsed_uri.len;
+    query = ngx_strlchr(r->unparsed_uri.data, last, '?');
 
     if (query != NULL) {
         raw.len = query - r->unparsed_uri.data;
+
+        /* $args ends there, and what a service is sent goes on */
+
+        if (ngx_strlchr(query, last, '#') != NULL) {
+            return mlsec_path_text(MLSEC_PATH_FRAGMENT);
+        }
     }
 
     /* RFC 9112, 3.2.2: "http://host" alone is "/" */

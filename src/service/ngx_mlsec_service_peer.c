@@ -117,6 +117,8 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
     u->peer.save_session = ngx_mlsec_peer_save_session;
 #endif
 
+    ngx_mlsec_interim_hook(mp);
+
     return ngx_mlsec_retry_init(mp);
 }
 

@@ -83,6 +83,20 @@ struct ngx_mlsec_retry_s {
 
 
 /*
+ * What the headers of an answer say about caches, as nginx has it.
+ */
+
+typedef struct {
+#if (NGX_HTTP_CACHE)
+    time_t                           valid;      /* s, since the epoch */
+    time_t                           updating;   /* s, stale meanwhile */
+    time_t                           error;      /* s, stale then */
+#endif
+    unsigned                         allowed:1;
+} ngx_mlsec_cacheable_t;
+
+
+/*
  * nginx's balancers, keepalive among them, sit behind five functions of a
  * peer connection.  Ours stand in front of all of them: what goes through is
  * every single attempt to reach a peer, with its end.
@@ -116,6 +130,15 @@ typedef struct {
     ngx_event_set_peer_session_pt    set_session;
     ngx_event_save_peer_session_pt   save_session;
 #endif
+
+    /* of nginx's proxy module, see ngx_mlsec_service_interim.c */
+
+    ngx_int_t                      (*process_header)(ngx_http_request_t *r);
+    ngx_int_t                      (*reinit)(ngx_http_request_t *r);
+    u_char                          *header;     /* where it begins; NULL: not
+                                                    yet */
+    ngx_uint_t                       interim;    /* those that were skipped */
+    ngx_mlsec_cacheable_t            cacheable;  /* when it began */
 
     ngx_int_t                        refused;    /* the last attempt, see
                                              ngx_mlsec_service_refused() */
@@ -180,6 +203,15 @@ void ngx_mlsec_retry_unmade(ngx_mlsec_peer_t *mp);
  */
 void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
     ngx_uint_t state, mlsec_outcome_e outcome);
+
+
+/* ngx_mlsec_service_interim.c */
+
+/*
+ * When a request has got its balancer, before ngx_mlsec_retry_init(): has the
+ * interim answers (1xx) of a service skipped.
+ */
+void ngx_mlsec_interim_hook(ngx_mlsec_peer_t *mp);
 
 
 /* ngx_mlsec_service_masks.c */

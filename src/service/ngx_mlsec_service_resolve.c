@@ -230,6 +230,12 @@ ngx_mlsec_resolve_name(ngx_conf_t *cf, ngx_url_t *url,
     resolve->host = url->host;
     ngx_strlow(resolve->host.data, resolve->host.data, resolve->host.len);
 
+    /* nginx's resolver keeps a name without the dot that makes it whole */
+
+    if (resolve->host.data[resolve->host.len - 1] == '.') {
+        resolve->host.len--;
+    }
+
     if (resolve->srv && ngx_mlsec_resolve_srv(cf, resolve) != NGX_OK) {
         return NGX_CONF_ERROR;
     }

@@ -127,7 +127,10 @@ refused(405, undef, 'P5: TRACE where any is allowed',
         sub { raw("TRACE /any HTTP/1.1\r\n$admin\r\n") });
 refused(400, undef, 'P5: a method in lower case',
         sub { raw("get /admin/x HTTP/1.1\r\n$admin\r\n") });
-refused(400, undef, 'P5: CONNECT',
+# nginx does not know what follows the method, or does and does not allow it
+my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+my ($minor) = `$binary -v 2>&1` =~ m{nginx/1\.(\d+)};
+refused($minor < 29 ? 400 : 405, undef, 'P5: CONNECT',
         sub { raw("CONNECT localhost:443 HTTP/1.1\r\n$admin\r\n") });
 {
     $attack->refused('P5: HEAD is GET, and no way around it', "403 $scope", sub {
@@ -186,8 +189,9 @@ for my $header ('X-User-Id: root', 'x_user_id: root', 'X-User-Roles: admin',
 $said = JSON::PP->new->decode(
     raw("GET / HTTP/1.1\r\nHost: localhost\r\n$bearer{viewer}\r\n"
         . "Connection: close, X-User-Id, X-User-Roles\r\n\r\n")->{body});
-is("$said->{user} $said->{roles} $said->{connection}", 'ann viewer close',
-   'P7: Connection does not take the gateway\'s away');
+# ("close" is what nginx itself sends, before 1.29.7)
+like("$said->{user} $said->{roles} $said->{connection}", qr/\Aann viewer (?:close)?\z/,
+     'P7: Connection does not take the gateway\'s away');
 
 # ---- redirects inside of nginx ----
 

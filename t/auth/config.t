@@ -474,6 +474,27 @@ EOT
 --- error_code eval
 [403, 200, 401]
 
+=== a location without a policy: "return" and "rewrite" are no way in
+--- config eval
+$main::Jwt =~ s/jwt;/jwt api_key;/r . <<'EOT'
+    mlsec_api_key $TEST_NGINX_KEYS/api_keys;
+    location = /return { return 200 in; }
+    location = /rewrite { rewrite ^ /public; }
+    location = /public { mlsec_auth off; return 200 public; }
+    location = /page { return 200 page; }
+    location = /error { mlsec_auth off; error_page 418 =200 /page; return 418; }
+    location = /any { satisfy any; allow all; return 200 any; }
+    location = /allowed { mlsec_allow GET; return 200 allowed; }
+EOT
+--- request eval
+["GET /return", "GET /return", "GET /return", "GET /return", "GET /return",
+ "GET /rewrite", "GET /public", "GET /error", "GET /any", "GET /allowed"]
+--- more_headers eval
+["", "Authorization: Bearer $main::Good", "X-API-Key: x", "Authorization: Basic eA==",
+ "Authorization: Bearer", "", "", "", "", ""]
+--- error_code eval
+[401, 403, 403, 401, 400, 401, 200, 200, 200, 200]
+
 === the warning
 --- config eval
 $main::Jwt . "location = /open { mlsec_respond '{}'; }"

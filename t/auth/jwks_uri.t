@@ -135,7 +135,7 @@ if ($dns) {
                      'certificate of another name'],
         unknown  => ["https://nobody.test:$tls_port/tls?5", "trusted=$dir/ca.pem",
                      'the name is not known'],
-        plain    => ["https://id.test:@{[$issuer->port]}/tls?6", 'timeout=500ms', 'timed out'],
+        plain    => ["https://127.0.0.1:@{[$issuer->port]}/tls?6", 'timeout=500ms', 'timed out'],
         second   => ["http://two.test:@{[$issuer->port]}/ok?7", 'insecure'],
     );
 

@@ -87,6 +87,8 @@ my @paths = (
     # what is no text, or ends one
     '/x%0d%0aX-Evil:%201', '/x%01', '/x%7f', '/%c0%af', '/%ff', "/\xff",
     '/%e0%80%af', '/%ed%a0%80', '/x%c3', '/admin/x#frag',
+    # arguments that only the service would have
+    '/x?a=1#&b=2', '/x?#', '/admin/x?a=/#/../x',
 );
 
 for my $path (@paths) {

@@ -242,6 +242,32 @@ like($text, qr{^HTTP/1\.1 200 }, 'and answers when it is');
 my ($call) = $recorder->calls;
 is($call->{body}, 'a' x 1000 . 'b' x 1000, 'all of it');
 
+# ---- a download that goes on where it was ----
+
+# services that know nothing of ranges, and one that does
+my $file = '/data/download-file/x';
+for (['bytes=10-19', 206, 'bytes 10-19/5000', 10, 10], ['bytes=4990-', 206, 'bytes 4990-4999/5000', 4990, 10],
+     ['bytes=-10', 206, 'bytes 4990-4999/5000', 4990, 10], ['bytes=0-1,4-5', 200, '-', 0, 5000],
+     ['lines=1-2', 200, '-', 0, 5000],
+     ['bytes=10-19', 206, 'bytes 10-19/5000', 10, 10, 'If-Range' => '"v1"'],
+     ['bytes=10-19', 200, '-', 0, 5000, 'If-Range' => '"v0"'])
+{
+    my ($range, $status, $is, $from, $length, @more) = @$_;
+    my ($r, $made) = drive('GET', $file, undef, Range => $range, 'X-Want-Header' => 'ETag: "v1"', @more);
+    is(join(' ', $r->{status}, $r->{headers}{'content-range'} // '-', $r->{headers}{etag}),
+       qq($status $is "v1"), "Range: $range @more");
+    ok($r->{body} eq substr($made->{reply}, $from, $length), 'these bytes');
+    is($r->{headers}{'content-disposition'}, qq(attachment; filename="$made->{number}.csv"), 'and its name');
+    is($made->{headers}{range}, $range, 'the service may do it itself');
+}
+($reply, @calls) = drive('GET', $file, undef, Range => 'bytes=5000-');
+is(envelope($reply), '416 416 Range Not Satisfiable -', 'a range behind the end');
+is($reply->{headers}{'content-range'}, 'bytes */5000', 'and where that is');
+($reply, @calls) = drive('GET', $file, undef, Range => 'bytes=1-5000', 'X-Want-Status' => 206,
+                         'X-Want-Header' => 'Content-Range: bytes 1-5000/9000');
+ok($reply->{body} eq $calls[0]{reply}, "a service's own part") or diag $reply->{status};
+is("$reply->{status} $reply->{headers}{'content-range'}", '206 bytes 1-5000/9000', 'as it is');
+
 # ---- HEAD; errors of a service ----
 
 ($reply, @calls) = drive('HEAD', '/kpis');

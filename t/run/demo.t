@@ -188,7 +188,7 @@ is(json($reply->{body})->{pii_fields}[0], 'email', 'an address is found');
 
 # ---- files stay, and go ----
 
-my $form = qq(--x\r\nContent-Disposition: form-data; name="file"; filename="a b.csv"\r\n)
+my $form = qq(--x\r\nContent-Disposition: form-data; name="file"; filename="a \xe2\x98\x83 b.csv"\r\n)
     . "\r\ntext,label\r\n--x--\r\n";
 for my $where ('/data/efficient/upload-large-file', '/data/upload-data') {
     $reply = http(sock('training'), 'POST', $where, $form,
@@ -196,9 +196,11 @@ for my $where ('/data/efficient/upload-large-file', '/data/upload-data') {
     is($reply->{status}, 200, "POST $where") or diag $reply->{body};
     my $file = json($reply->{body})->{file_id};
     is((get('training', "/data/efficient/file-info/$file"))[1]{original_name},
-       'a b.csv', 'the file is there');
+       "a \x{2603} b.csv", 'the file is there');
     is((get('training', "/data/efficient/upload-progress/$file"))[1]{progress},
        100, 'all of it');
+    is(http(sock('training'), 'GET', "/data/efficient/download-file/$file")->{headers}{'content-disposition'},
+       q(attachment; filename="a _ b.csv"; filename*=UTF-8''a%20%E2%98%83%20b.csv), 'and out again by its name');
 }
 is(http(sock('training'), 'POST', '/data/upload-data', 'x')->{status}, 422,
    'what has no file in it');

@@ -10,6 +10,8 @@ use warnings;
 
 use FindBin '$Bin';
 use lib $Bin;
+use IO::Socket::IP;
+use MlsecTest::Token;
 use Run;
 use Test::More;
 
@@ -50,7 +52,7 @@ http {
         location / {
             add_header X-Request-ID theirs;
             add_header X-Powered-By magic;
-            return 200 '{"uri":"\$request_uri","host":"\$http_host","id":"\$http_x_request_id","for":"\$http_x_forwarded_for","proto":"\$http_x_forwarded_proto","fhost":"\$http_x_forwarded_host","connection":"\$http_connection","upgrade":"\$http_upgrade","tls":"\$ssl_server_name","auth":"\$http_authorization"}';
+            return 200 '{"uri":"\$request_uri","host":"\$http_host","id":"\$http_x_request_id","for":"\$http_x_forwarded_for","proto":"\$http_x_forwarded_proto","fhost":"\$http_x_forwarded_host","connection":"\$http_connection","upgrade":"\$http_upgrade","tls":"\$ssl_server_name","auth":"\$http_authorization","forwarded":"\$http_forwarded\$http_proxy","key":"\$http_x_api_key"}';
         }
         location /api/moved { return 302 http://localhost:$plain/api/there?x=1; }
         location /api/relative { absolute_redirect off; return 302 /api/there; }
@@ -119,10 +121,11 @@ is($said->{connection}, '', 'the connection is kept');
 
 ($reply, $said) = ask_for('/services/training/x', Authorization => 'Bearer a',
     'X-Forwarded-For' => '6.6.6.6', 'X-Forwarded-Proto' => 'https',
-    'X-Forwarded-Host' => 'evil', 'X-Request-ID' => 'given');
-is("$said->{for} $said->{proto} $said->{fhost}", '127.0.0.1 http localhost',
+    'X-Forwarded-Host' => 'evil', 'X-Request-ID' => 'given',
+    Forwarded => 'for=6.6.6.6;proto=https', Proxy => 'http://evil', 'X-API-Key' => 'k');
+is("$said->{for} $said->{proto} $said->{fhost}|$said->{forwarded}", '127.0.0.1 http localhost|',
    'a client is not believed');
-is("$said->{auth} $said->{id}", 'Bearer a given', 'what is its own goes on');
+is("$said->{auth} $said->{id} $said->{key}", 'Bearer a given k', 'what is its own goes on');
 
 (undef, $said) = ask_for('/services/training/ws', @handshake);
 is("$said->{uri} $said->{upgrade} $said->{connection}", '/api/ws websocket upgrade',
@@ -223,5 +226,31 @@ unlike(join('', map { slurp($_) } glob "$dir/conf/*.conf"), qr/"service":"other"
        'and the one that answers stays where it is');
 is(slurp("$dir/conf/nginx.conf"), $conf, 'all of it');
 is(scalar(grep { -e } map { "$dir/conf.$_" } qw(new old kept)), 0, 'and nothing beside');
+
+# ---- keys of programs, which are for the gateway ----
+
+my $t = MlsecTest::Token->new;
+my ($line, $key) = $t->api_key('ci', roles => ['viewer']);
+
+is((gateway('reload', API_KEYS_FILE => $t->write('api_keys', $line)))[0], 0, 'API_KEYS_FILE');
+ok(until_true(sub { (ask_for('/services/training/x'))[0]{status} == 401 }), 'who asks has to say it');
+($reply, $said) = ask_for('/services/training/x', 'X-API-Key' => $key);
+is("$reply->{status} $said->{key}", '200 ', 'the key is not sent on');
+
+# ---- every address ----
+
+SKIP: {
+    my $six = eval { IO::Socket::IP->new(LocalAddr => '::1', Listen => 1) };
+    skip 'this machine has no IPv6', 5 if !$six;
+    gateway('stop');
+    ($status, $out, $err) = gateway('start', SERVICE_HOST => '::');
+    is($status, 0, 'SERVICE_HOST=::') or diag($out, $err);
+    for my $address ('127.0.0.1', '::1') {
+        my $s = IO::Socket::IP->new(PeerHost => $address, PeerPort => $port, Timeout => 10);
+        ok($s, "$address: there") or next;
+        like(ask($s, "GET /services/model-api/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+             qr/"for":"\Q$address\E"/, 'and the service is told who it is');
+    }
+}
 
 done_testing();

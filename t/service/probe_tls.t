@@ -26,8 +26,9 @@ certificate($certs, 'other', 'another CA');
 certificate($certs, 'good', 'u.example', ca => 'ca', san => 'DNS:u.example');
 certificate($certs, 'named', 'else.example', ca => 'ca', san => 'DNS:else.example');
 certificate($certs, 'foreign', 'u.example', ca => 'other', san => 'DNS:u.example');
+certificate($certs, 'expired', 'u.example', ca => 'ca', san => 'DNS:u.example', days => -1);
 plan skip_all => 'no openssl to make certificates with'
-    if grep { !-s "$certs/$_.pem" } qw(ca other good named foreign);
+    if grep { !-s "$certs/$_.pem" } qw(ca other good named foreign expired);
 
 my $mute = MlsecTest::Faulty->start(replies => {});
 
@@ -39,6 +40,7 @@ my %case = (
     by_sni     => ['named', "sni=else.example trusted=$certs/ca.pem", 'up'],
     unverified => ['foreign', '', 'up'],
     foreign    => ['foreign', "trusted=$certs/ca.pem", 'down', 'certificate not trusted'],
+    expired    => ['expired', "trusted=$certs/ca.pem", 'down', 'certificate not trusted'],
     misnamed   => ['named', "trusted=$certs/ca.pem", 'down', 'certificate of another name'],
     address    => ['good', "sni=127.0.0.1 trusted=$certs/ca.pem", 'down', 'certificate of another name'],
     body       => ['good', q{'match=.sni == "u.example"'}, 'up'],
@@ -48,7 +50,7 @@ my %case = (
 );
 my ($servers, $upstreams) = ('', '');
 
-for my $name (qw(good named foreign)) {
+for my $name (qw(good named foreign expired)) {
     $servers .= qq[
     server {
         listen unix:\$DIR/$name.sock ssl;

@@ -44,6 +44,7 @@ $dns->set(
     'six.test AAAA' => [[1, AAAA => '::1']],
     'half.test A' => ips(1, 7), 'half.test AAAA' => 2,
     'gone.test A' => ips(1, 8),
+    'dotted.test A' => ips(300, 14),
     srv('ports.test', [1, 1, $port, 'host.test'], [1, 1, 9, 'host.test']),
     srv('light.test', [1, 0, $port, 'host.test'], [1, 65535, $port, 'other.test'],
         [2, 1, $port, 'back.test']),
@@ -56,6 +57,7 @@ my %upstreams = (
     alias => "alias.test:$port min=100ms", whole => "whole.test:$port", loop => "loop.test:$port min=100ms",
     zero => "zero.test:$port min=300ms", twice => "twice.test:$port", some => "long.test:$port slots=4",
     all => "long.test:$port slots=64", six => "six.test:$port", half => "half.test:$port min=100ms max=200ms",
+    dotted => "dotted.test.:$port min=100ms max=200ms",
     gone => "gone.test:$port min=100ms", ports => 'ports.test srv', light => 'light.test srv',
     nowhere => 'nowhere.test srv min=100ms', portless => 'portless.test srv min=100ms',
     port => "portless.test:$port srv",
@@ -127,6 +129,9 @@ while (time < $until) {
     sleep 0.02;
 }
 cmp_ok((sort { $a <=> $b } keys %times)[-1], '<', 100, 'a TTL of 0: min= is the time');
+addresses_are('dotted', '14', 'a name that is whole');
+$dns->set('dotted.test A' => ips(300, 15));
+addresses_are('dotted', '15', 'a name that is whole is asked for again');
 addresses_are('twice', '5 6', 'an address that is there more than once');
 addresses_are('all', join(' ', 2 .. 60), 'an answer that needs TCP');
 addresses_are('some', '10 11 12 13', 'more addresses than slots');

@@ -4,10 +4,11 @@
 on everything that a peer can make grow. One thread, no dependency."""
 
 import asyncio
+import hashlib
 import json
 import re
 import socket
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from websocket import handshake, echo
 
@@ -41,6 +42,20 @@ class Failure(Exception):
 
 class Text(str):
     """A body that is sent as text/plain and not as JSON."""
+
+
+class File(Text):
+    """The same, to be kept under a name (RFC 6266)."""
+
+    def __new__(cls, text, name):
+        self = super().__new__(cls, text)
+        plain = re.sub(r'[^ !#-\[\]-~]', '_', name)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self.headers = [
+            ('Content-Disposition', f'attachment; filename="{plain}"; '
+             f"filename*=UTF-8''{quote(name, safe='')}"),
+            ('ETag', f'"{digest[:16]}"')]
+        return self
 
 
 class Request:
@@ -275,7 +290,8 @@ class Server:
                  'Cache-Control: no-store',
                  'X-Demo: true',
                  'Connection: ' + ('close' if close else 'keep-alive')]
-        lines += [f'{name}: {value}' for name, value in extra]
+        lines += [f'{name}: {value}' for name, value
+                  in (*getattr(answer, 'headers', ()), *extra)]
 
         writer.write('\r\n'.join(lines).encode() + b'\r\n\r\n'
                      + (b'' if head else data))

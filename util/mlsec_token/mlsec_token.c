@@ -38,6 +38,7 @@
 
 
 #define MAX_LIST  16
+#define MAX_TTL   3155760000LL         /* s: a hundred years */
 
 
 typedef struct {
@@ -140,7 +141,7 @@ duration(const char *text)
 {
     char        number_text[20];
     size_t      len;
-    long long   unit;
+    long long   n, unit;
 
     len = strlen(text);
     unit = 1;
@@ -161,7 +162,13 @@ duration(const char *text)
 
     number_text[len - 1] = '\0';
 
-    return number(number_text, "--ttl") * unit;
+    n = number(number_text, "--ttl");
+
+    if (n > MAX_TTL / unit) {
+        mlsec_cli_die("--ttl \"%s\": expected a hundred years at most", text);
+    }
+
+    return n * unit;
 }
 
 
@@ -264,7 +271,9 @@ private_key(mlsec_str_t text)
     BIO_free(bio);
 
     if (pkey == NULL) {
-        mlsec_cli_die("the key is not a private key in PEM");
+        mlsec_cli_die(text.len != 0 && text.data[0] == '{'
+                      ? "the key is a secret: there is nothing to publish"
+                      : "the key is not a private key in PEM");
     }
 
     return pkey;
@@ -298,37 +307,40 @@ print_number(EVP_PKEY *pkey, const char *member, const char *param,
 }
 
 
-static int
-jwks(const options_t *o)
+static const struct {
+    int          bits;
+    const char  *name;
+    const char  *alg;
+} curves[] = {
+    { 256, "P-256", "ES256" },
+    { 384, "P-384", "ES384" },
+    { 521, "P-521", "ES512" }
+};
+
+#define CURVES  (sizeof(curves) / sizeof(curves[0]))
+
+
+/* The members that are of one type of key, after those that all have. */
+
+static void
+print_members(EVP_PKEY *pkey, size_t curve)
 {
-    size_t          len;
-    json_t         *kid;
-    EVP_PKEY       *pkey;
-    unsigned char   raw[32];
-
-    pkey = private_key(key_file(o));
-    fputs("{\"keys\":[{\"use\":\"sig\"", stdout);
-
-    if (o->kid != NULL) {
-        kid = mlsec_cli_need(json_string(o->kid));
-        fputs(",\"kid\":", stdout);
-        json_dumpf(kid, stdout, JSON_ENCODE_ANY);
-        json_decref(kid);
-    }
+    size_t         len;
+    unsigned char  raw[32];
 
     if (EVP_PKEY_is_a(pkey, "RSA")) {
         fputs(",\"kty\":\"RSA\",\"alg\":\"RS256\"", stdout);
         print_number(pkey, "n", OSSL_PKEY_PARAM_RSA_N, 0);
         print_number(pkey, "e", OSSL_PKEY_PARAM_RSA_E, 0);
 
-    } else if (EVP_PKEY_is_a(pkey, "EC")
-               && EVP_PKEY_get_bits(pkey) == 256)
-    {
-        fputs(",\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES256\"", stdout);
-        print_number(pkey, "x", OSSL_PKEY_PARAM_EC_PUB_X, 32);
-        print_number(pkey, "y", OSSL_PKEY_PARAM_EC_PUB_Y, 32);
+    } else if (curve < CURVES) {
+        len = ((size_t) curves[curve].bits + 7) / 8;
+        printf(",\"kty\":\"EC\",\"crv\":\"%s\",\"alg\":\"%s\"",
+               curves[curve].name, curves[curve].alg);
+        print_number(pkey, "x", OSSL_PKEY_PARAM_EC_PUB_X, len);
+        print_number(pkey, "y", OSSL_PKEY_PARAM_EC_PUB_Y, len);
 
-    } else if (EVP_PKEY_is_a(pkey, "ED25519")) {
+    } else {
         len = sizeof(raw);
 
         if (EVP_PKEY_get_raw_public_key(pkey, raw, &len) != 1) {
@@ -339,11 +351,43 @@ jwks(const options_t *o)
               stdout);
         write_bytes(stdout, (mlsec_str_t) { raw, len });
         putchar('"');
+    }
+}
 
-    } else {
-        mlsec_cli_die("the key is none of RSA, P-256, Ed25519");
+
+static int
+jwks(const options_t *o)
+{
+    size_t     curve;
+    json_t    *kid;
+    EVP_PKEY  *pkey;
+
+    pkey = private_key(key_file(o));
+
+    for (curve = 0; curve < CURVES; curve++) {
+        if (EVP_PKEY_is_a(pkey, "EC")
+            && EVP_PKEY_get_bits(pkey) == curves[curve].bits)
+        {
+            break;
+        }
     }
 
+    if (curve == CURVES && !EVP_PKEY_is_a(pkey, "RSA")
+        && !EVP_PKEY_is_a(pkey, "ED25519"))
+    {
+        mlsec_cli_die("the key is none of RSA, P-256, P-384, P-521, Ed25519");
+    }
+
+    fputs("{\"keys\":[{\"use\":\"sig\"", stdout);
+
+    if (o->kid != NULL) {
+        kid = mlsec_cli_need(json_string(o->kid));
+        fputs(",\"kid\":", stdout);
+        json_dumpf(kid, stdout, JSON_ENCODE_ANY);
+        json_decref(kid);
+    }
+
+    print_members(pkey, curve);
     puts("}]}");
     EVP_PKEY_free(pkey);
 
@@ -464,14 +508,17 @@ alg_for(const char *pem, const options_t *o)
         return alg;
     }
 
-    if (strncmp(pem, "-----BEGIN", 10) != 0) {
+    if (pem[0] == '{') {
         return JWT_ALG_HS256;
     }
 
     pkey = private_key((mlsec_str_t) { (const unsigned char *) pem,
                                        strlen(pem) });
     alg = EVP_PKEY_is_a(pkey, "RSA") ? JWT_ALG_RS256
-          : EVP_PKEY_is_a(pkey, "EC") ? JWT_ALG_ES256 : JWT_ALG_INVAL;
+          : !EVP_PKEY_is_a(pkey, "EC") ? JWT_ALG_INVAL
+          : EVP_PKEY_get_bits(pkey) == 256 ? JWT_ALG_ES256
+          : EVP_PKEY_get_bits(pkey) == 384 ? JWT_ALG_ES384
+          : EVP_PKEY_get_bits(pkey) == 521 ? JWT_ALG_ES512 : JWT_ALG_INVAL;
     EVP_PKEY_free(pkey);
 
     if (alg == JWT_ALG_INVAL) {
@@ -736,7 +783,16 @@ parse(options_t *o, int argc, char **argv)
         } else if (strcmp(argv[i], "--no-exp") == 0) {
             o->no_exp = 1;
 
+        } else if (strcmp(argv[i], "--help") == 0) {
+            fputs(usage, stdout);
+            exit(0);
+
         } else if (strncmp(argv[i], "--", 2) != 0) {
+
+            if (o->token != NULL) {
+                mlsec_cli_die("\"%s\" is one argument too many", argv[i]);
+            }
+
             o->token = argv[i];
 
         } else if (i + 1 == argc || take(o, argv[i], argv[i + 1]) != 0) {
@@ -766,6 +822,11 @@ main(int argc, char **argv)
             parse(&o, argc, argv);
             return commands[i].run(&o);
         }
+    }
+
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
     }
 
     fputs(usage, stderr);

@@ -475,8 +475,8 @@ mlsec_jwk_small_order(const unsigned char *point)
 
 
 /*
- * RFC 8032, 5.1.3: y of p = 2^255 - 19 and more is no point, where OpenSSL takes
- * it for y - p, so that one key has two spellings.
+ * RFC 8032, 5.1.3: y of p = 2^255 - 19 and more is no point, where OpenSSL
+ * takes it for y - p, so that one key has two spellings.
  */
 
 static int

@@ -6,7 +6,8 @@
 #   certificate($dir, 'ca', 'a CA of this test');
 #   certificate($dir, 'good', 'u.example', ca => 'ca', san => 'DNS:u.example');
 #
-# writes DIR/NAME.pem and DIR/NAME.key, a key of P-256, good for two days.  It
+# writes DIR/NAME.pem and DIR/NAME.key, a key of P-256, good for two days (of
+# one by a CA: days => N, -1 for one that has expired).  It
 # signs itself unless ca is given, which is the name of another one.  Returns
 # whether it could be made.
 
@@ -43,8 +44,8 @@ sub certificate {
     }
 
     return _openssl(qw(req -new), @key, '-out', "$base.csr")
-        && _openssl(qw(x509 -req -days 2 -in), "$base.csr", @by,
-                    '-out', "$base.pem");
+        && _openssl(qw(x509 -req -days), $o{days} // 2, '-in', "$base.csr",
+                    @by, '-out', "$base.pem");
 }
 
 

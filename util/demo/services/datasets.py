@@ -10,7 +10,7 @@ from collections import Counter
 
 from fixtures import now
 from jobs import share
-from server import Failure, Text, invalid
+from server import Failure, File, invalid
 
 KEEP = 1000
 
@@ -41,9 +41,9 @@ class Datasets:
         raise Failure(404, 'File not found')
 
     def download(self, request, file_id):
-        self.find(file_id)
-        return Text(''.join(json.dumps(record) + '\n'
-                            for record in self.records(file_id)))
+        name = self.find(file_id)['original_name']
+        return File(''.join(json.dumps(record) + '\n'
+                            for record in self.records(file_id)), name)
 
     def metrics(self, request):
         sizes = [file['file_size'] for file in self.files]

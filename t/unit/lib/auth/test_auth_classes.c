@@ -112,6 +112,15 @@ static const struct {
     { "invalidCharactersInPayload", H, "####Zm9v", "", 0 },
     { "InvalidCharacterInPayload", H, "?Zm9v", "", 0 },
     { "rejectsInvalidCharacterInsertedInMac", H, "Zm9v", "?", 0 },
+
+    /*
+     * There: good, though RFC 7515, 2 has no such character; and what is
+     * called a padding there has lost it, so that one text is good and bad.
+     */
+    { "InvalidCharacterInsertedInHeader", "eyJhbGciOiJIUzI1NiIsImtpZCI6Imsif?Q",
+      "Zm9v", "", 0 },
+    { "InvalidCharacterInsertedInPayload", H, "Zm9v?", "", 0 },
+
     { "invalidBase64Padding", H "==", "Zm9v", "", 0 },
     { "invalidBase64PaddingInPayload", H, "Zm8=", "", 0 },
     { "padding of the MAC", H, "Zm9v", "=", 0 },
