@@ -152,6 +152,7 @@ ngx_mlsec_limit_beat(ngx_mlsec_limit_main_conf_t *mcf)
     call.ncommands = 1;
     call.timeout = ngx_min(mcf->store.timeout, NGX_MLSEC_LIMIT_BEAT_ALONE);
     call.background = 1;
+    call.proof = 1;
     call.done = ngx_mlsec_limit_beat_done;
     call.owner = mcf;
 

@@ -129,6 +129,12 @@ typedef struct {
      */
     unsigned                          background:1;
 
+    /*
+     * 1: it writes: who has its answer knows that the server refuses nothing,
+     * which all workers go by then.
+     */
+    unsigned                          proof:1;
+
     ngx_mlsec_redis_done_pt           done;      /* NULL: nobody asks */
 
     /*

@@ -122,6 +122,7 @@ ngx_mlsec_redis_call_queue(ngx_mlsec_redis_client_t *client,
     slot->missing = 0;
     slot->sent = 0;
     slot->again = 0;
+    slot->proof = call->proof;
     slot->given_up = 0;
     slot->started = ngx_current_msec;
 

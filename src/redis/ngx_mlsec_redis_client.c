@@ -201,8 +201,9 @@ ngx_mlsec_redis_send(ngx_mlsec_redis_t *redis,
  * This worker has failed, and another one has had an answer since, or while
  * this one was still waiting: the server is there.  A call waits for its
  * connection then instead of being refused for the rest of a wait, or of an
- * open breaker.  One that has refused something may answer PING and still
- * refuse it: of that a script has to be the proof.
+ * open breaker.  One that has refused something may answer PING, or a script
+ * that only reads, and still refuse it: then a call has to be the proof that
+ * writes.
  */
 
 static void
@@ -313,6 +314,13 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
     case MLSEC_BREAKER_OPENED:
     case MLSEC_BREAKER_REOPENED:
 
+        /* two that were bad, and with this one they are three calls */
+
+        if (call == MLSEC_CALL_OK) {
+            mlsec_breaker_force(&client->breaker, MLSEC_FORCE_NONE);
+            return;
+        }
+
         client->cause = error;
         client->opened_by = error;
         client->failed_at = ngx_current_msec - elapsed;
@@ -345,7 +353,7 @@ ngx_mlsec_redis_answered(ngx_mlsec_redis_client_t *client,
 {
     ngx_mlsec_redis_shared_now(&client->conf->shared->heard);
 
-    if (slot->parts[0].script != NULL) {
+    if (slot->proof) {
         ngx_mlsec_redis_shared_now(&client->conf->shared->worked);
     }
 }

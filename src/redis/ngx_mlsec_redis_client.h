@@ -64,6 +64,7 @@ typedef struct {
 
     unsigned                     sent:1;         /* given to the link */
     unsigned                     again:1;        /* the second round */
+    unsigned                     proof:1;        /* it writes */
     unsigned                     given_up:1;     /* nobody is to be told */
 } ngx_mlsec_redis_slot_t;
 
@@ -119,7 +120,7 @@ struct ngx_mlsec_redis_client_s {
     ngx_msec_t                   failed_at;      /* when what has failed had
                                                   * begun: an attempt, a call */
     ngx_mlsec_redis_hope_t       heard;          /* since others have heard */
-    ngx_mlsec_redis_hope_t       worked;         /* ... and a script has run */
+    ngx_mlsec_redis_hope_t       worked;         /* ... or it has written */
 
     mlsec_redis_error_e          last_error;
     ngx_msec_t                   last_error_at;

@@ -47,8 +47,8 @@ typedef struct ngx_mlsec_redis_pubsub_s  ngx_mlsec_redis_pubsub_t;
 
 
 /*
- * Of all workers: when it has answered any of them, ms, and has run a script,
- * which says more than PING; whether it has been said that it is lost.
+ * Of all workers: when it has answered any of them, ms, and has written for
+ * one, which says more; whether it has been said that it is lost.
  */
 
 typedef struct {
@@ -162,8 +162,8 @@ struct ngx_mlsec_redis_link_s {
     ngx_uint_t                            failures;  /* in a row */
     ngx_msec_t                            since;     /* of being ready */
     ngx_msec_t                            due;       /* the next attempt */
-    ngx_msec_t                            begun;     /* the one under way; what
-                                                      * it was lost by */
+    ngx_msec_t                            begun;     /* the one under way; when
+                                                      * ready, the silence */
     ngx_uint_t                            epoch;     /* of the connection */
 
     ngx_uint_t                            greetings; /* replies to come */
@@ -217,12 +217,12 @@ ngx_int_t ngx_mlsec_redis_shared_zone(ngx_conf_t *cf,
 void ngx_mlsec_redis_shared_leave(const ngx_mlsec_redis_t *redis);
 
 /*
- * The server has answered this worker, or run a script for it: now.
+ * The server has answered this worker, or has written for it: now.
  */
 void ngx_mlsec_redis_shared_now(mlsec_atomic_t *when);
 
 /*
- * Whether that was later than "since" (ms) for any worker: 1 or 0.
+ * Whether that was at "since" (ms) or later for any worker: 1 or 0.
  */
 ngx_uint_t ngx_mlsec_redis_shared_since(const mlsec_atomic_t *when,
     ngx_msec_t since);

@@ -554,6 +554,10 @@ ngx_mlsec_redis_link_read(ngx_mlsec_redis_link_t *link)
         }
     }
 
+    if (replies) {
+        link->begun = ngx_current_msec;
+    }
+
     if (replies && c->read->timer_set) {
         ngx_del_timer(c->read);
         ngx_add_timer(c->read, link->conf->timeout);
@@ -629,6 +633,7 @@ ngx_mlsec_redis_link_answered(ngx_mlsec_redis_link_t *link,
 
     link->state = NGX_MLSEC_REDIS_READY;
     link->since = ngx_current_msec;
+    link->begun = ngx_current_msec;
 
     link->events->ready(link);
     ngx_mlsec_redis_link_wake(link);
@@ -691,14 +696,6 @@ ngx_mlsec_redis_link_fail(ngx_mlsec_redis_link_t *link,
 {
     ngx_uint_t   ends;
     ngx_msec_t   wait;
-
-    if (link->state == NGX_MLSEC_REDIS_READY) {
-        link->begun = ngx_current_msec;
-
-        if (error == MLSEC_REDIS_TIMEOUT) {
-            link->begun -= link->conf->timeout;
-        }
-    }
 
     if (link->state == NGX_MLSEC_REDIS_READY
         && ngx_current_msec - link->since >= NGX_MLSEC_REDIS_GOOD)

@@ -113,7 +113,7 @@ ngx_mlsec_redis_shared_since(const mlsec_atomic_t *when, ngx_msec_t since)
 
     then = (ngx_msec_t) mlsec_atomic_load(when);
 
-    return then != 0 && (ngx_msec_int_t) (then - since) > 0;
+    return then != 0 && (ngx_msec_int_t) (then - since) >= 0;
 }
 
 
