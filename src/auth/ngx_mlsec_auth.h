@@ -119,6 +119,7 @@ typedef struct {
     ngx_uint_t              declared;      /* there is a mlsec_role */
     ngx_shm_zone_t         *cache;         /* of mlsec_jwt_cache, or NULL */
     time_t                  cache_ttl;     /* seconds */
+    const ngx_module_t     *rewrite;       /* nginx's, or NULL */
 } ngx_mlsec_auth_main_conf_t;
 
 
@@ -261,9 +262,9 @@ ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
 /*
  * Handler of the rewrite phase, before "return" and "rewrite" of the location:
  * what no mlsec_allow is for is refused here, or these would answer whoever
- * asks.  Not after a redirect inside of nginx, whose location may be the page
- * of an error, and not where "satisfy any" has others to ask: there the access
- * phase says no.
+ * asks.  Where there are none of these the access phase says no, and to whom.
+ * So it does after a redirect inside of nginx, whose location may be the page
+ * of an error, and where "satisfy any" has others to ask.
  *
  * NGX_DECLINED: there is one, or nobody is asked who it is.  401: nothing was
  * shown; 403: something was, which is not looked into; 400; 500.

@@ -25,6 +25,7 @@ static ngx_int_t ngx_mlsec_auth_ask(ngx_http_request_t *r,
     ngx_uint_t method);
 static void ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
     const ngx_mlsec_auth_ctx_t *from);
+static ngx_uint_t ngx_mlsec_auth_rewrites(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_auth_shown(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_auth_may(ngx_http_request_t *r,
@@ -144,7 +145,7 @@ ngx_mlsec_auth_closed(ngx_http_request_t *r)
 
     if (lcf->rules != NULL || lcf->methods == 0
         || lcf->methods == NGX_MLSEC_AUTH_OFF
-        || r->internal || r != r->main)
+        || r->internal || r != r->main || !ngx_mlsec_auth_rewrites(r))
     {
         return NGX_DECLINED;
     }
@@ -178,6 +179,29 @@ ngx_mlsec_auth_closed(ngx_http_request_t *r)
     (void) ngx_mlsec_auth_may(r, lcf, ctx);
 
     return ngx_mlsec_auth_refuse(r, lcf, ctx, NGX_HTTP_FORBIDDEN);
+}
+
+
+/*
+ * Whether the location has directives of nginx's rewrite module.  Its list of
+ * them, or NULL, is the first thing in its settings.
+ */
+
+static ngx_uint_t
+ngx_mlsec_auth_rewrites(ngx_http_request_t *r)
+{
+    ngx_array_t *const                *codes;
+    const ngx_mlsec_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_auth_module);
+
+    if (mcf->rewrite == NULL) {
+        return 0;
+    }
+
+    codes = r->loc_conf[mcf->rewrite->ctx_index];
+
+    return *codes != NULL;
 }
 
 

@@ -251,6 +251,10 @@ ngx_mlsec_auth_create_main_conf(ngx_conf_t *cf)
 static char *
 ngx_mlsec_auth_init_main_conf(ngx_conf_t *cf, void *conf)
 {
+    ngx_mlsec_auth_main_conf_t *mcf = conf;
+
+    mcf->rewrite = ngx_mlsec_conf_module(cf, "ngx_http_rewrite_module");
+
     return ngx_mlsec_role_finish(cf, conf) == NGX_OK ? NGX_CONF_OK
                                                      : NGX_CONF_ERROR;
 }

@@ -66,6 +66,22 @@ ngx_mlsec_conf_used(ngx_conf_t *cf, const ngx_module_t *module)
 }
 
 
+const ngx_module_t *
+ngx_mlsec_conf_module(ngx_conf_t *cf, const char *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (ngx_strcmp(cf->cycle->modules[i]->name, name) == 0) {
+            return cf->cycle->modules[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_uint_t
 ngx_mlsec_conf_param(ngx_str_t *arg, const char *name, ngx_str_t *value)
 {

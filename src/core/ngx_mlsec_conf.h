@@ -51,6 +51,12 @@ void ngx_mlsec_conf_use(ngx_conf_t *cf, const ngx_module_t *module);
 ngx_uint_t ngx_mlsec_conf_used(ngx_conf_t *cf, const ngx_module_t *module);
 
 /*
+ * A module of this nginx, ours or another's, NULL if it has none of that name.
+ * name: that of its ngx_module_t, "ngx_http_proxy_module".
+ */
+const ngx_module_t *ngx_mlsec_conf_module(ngx_conf_t *cf, const char *name);
+
+/*
  * Splits "name=value".  name: with its "=".
  *
  * 1: arg starts with name, *value is the rest (inside arg).  0: it does not.

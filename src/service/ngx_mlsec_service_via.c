@@ -138,16 +138,7 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
     }
 
     conf = ngx_mlsec_service_conf(via->upstream);
-    via->proxy = NULL;
-
-    for (i = 0; cf->cycle->modules[i]; i++) {
-
-        if (ngx_strcmp(cf->cycle->modules[i]->name, "ngx_http_proxy_module")
-            == 0)
-        {
-            via->proxy = cf->cycle->modules[i];
-        }
-    }
+    via->proxy = ngx_mlsec_conf_module(cf, "ngx_http_proxy_module");
 
     if (!conf->breaks && !conf->probes && conf->max_inflight == 0
         && !conf->ejects && !conf->follows && !conf->retries)

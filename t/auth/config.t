@@ -485,15 +485,17 @@ $main::Jwt =~ s/jwt;/jwt api_key;/r . <<'EOT'
     location = /error { mlsec_auth off; error_page 418 =200 /page; return 418; }
     location = /any { satisfy any; allow all; return 200 any; }
     location = /allowed { mlsec_allow GET; return 200 allowed; }
+    location = /none { mlsec_respond '"in"'; }
 EOT
 --- request eval
-["GET /return", "GET /return", "GET /return", "GET /return", "GET /return",
+["GET /none", "GET /none", "GET /none", "GET /return", "GET /return", "GET /return", "GET /return", "GET /return",
  "GET /rewrite", "GET /public", "GET /error", "GET /any", "GET /allowed"]
 --- more_headers eval
-["", "Authorization: Bearer $main::Good", "X-API-Key: x", "Authorization: Basic eA==",
+["", "Authorization: Bearer $main::Good", "X-API-Key: x",
+ "", "Authorization: Bearer $main::Good", "X-API-Key: x", "Authorization: Basic eA==",
  "Authorization: Bearer", "", "", "", "", ""]
 --- error_code eval
-[401, 403, 403, 401, 400, 401, 200, 200, 200, 200]
+[401, 403, 401, 401, 403, 403, 401, 400, 401, 200, 200, 200, 200]
 
 === the warning
 --- config eval
