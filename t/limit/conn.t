@@ -161,9 +161,9 @@ sub all_free {
     until_status('/short/half-body/x', 'e', 'none', 'a service that breaks off') for 1 .. 3;
     all_free('e', 'broken services: all are free');
 
-    my @sockets = hold(3, '/ws/hang/', 'f');
+    my @sockets = hold(3, '/ws/hang/socket', 'f');
 
-    arrived('/hang/');
+    arrived('/hang/socket');
     is(status('/at-once/ok/x', 'f'), 429, 'upgrades hold theirs');
     $_->close for @sockets;
     all_free('f', 'upgrades: all are free');
