@@ -11,7 +11,7 @@
  * ngx_mlsec_service_zone.c    the shared zone, services and peers in it
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
  * ngx_mlsec_service_retry.c   whether there is another attempt
- * ngx_mlsec_service_interim.c  what a service says before it answers
+ * ngx_mlsec_service_header.c  headers of answers, and what stands before one
  * ngx_mlsec_service_masks.c   what nginx reads about another attempt
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out

@@ -117,9 +117,13 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
     u->peer.save_session = ngx_mlsec_peer_save_session;
 #endif
 
-    ngx_mlsec_interim_hook(mp);
+    if (ngx_mlsec_retry_init(mp) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-    return ngx_mlsec_retry_init(mp);
+    ngx_mlsec_header_hook(mp);
+
+    return NGX_OK;
 }
 
 

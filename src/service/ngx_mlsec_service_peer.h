@@ -65,9 +65,6 @@ struct ngx_mlsec_retry_s {
     const ngx_str_t                 *offered;    /* by the balancer; a peer is
                                                     known by its name */
 
-    ngx_int_t                      (*process_header)(ngx_http_request_t *r);
-    ngx_int_t                      (*reinit)(ngx_http_request_t *r);
-
     unsigned                         ntried:8;
     unsigned                         attempts:8; /* that count */
     unsigned                         stale:8;    /* that do not: idle
@@ -131,7 +128,7 @@ typedef struct {
     ngx_event_save_peer_session_pt   save_session;
 #endif
 
-    /* of nginx's proxy module, see ngx_mlsec_service_interim.c */
+    /* of the module of the location, see ngx_mlsec_service_header.c */
 
     ngx_int_t                      (*process_header)(ngx_http_request_t *r);
     ngx_int_t                      (*reinit)(ngx_http_request_t *r);
@@ -150,6 +147,7 @@ typedef struct {
     unsigned                         kept:1;     /* ticket and place are there
                                                     for another attempt */
     unsigned                         deadline:1; /* the client's */
+    unsigned                         proxied:1;  /* by nginx's proxy module */
 } ngx_mlsec_peer_t;
 
 
@@ -205,13 +203,22 @@ void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
     ngx_uint_t state, mlsec_outcome_e outcome);
 
 
-/* ngx_mlsec_service_interim.c */
+/*
+ * When the header of an answer has been read: whether nginx is to go on with
+ * the next peer for it.  version: of the client's request, as it was before.
+ *
+ * NGX_OK, or NGX_HTTP_UPSTREAM_INVALID_HEADER: it is no HTTP.
+ */
+ngx_int_t ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version);
+
+
+/* ngx_mlsec_service_header.c */
 
 /*
- * When a request has got its balancer, before ngx_mlsec_retry_init(): has the
- * interim answers (1xx) of a service skipped.
+ * When a request has got its balancer, after ngx_mlsec_retry_init(): stands in
+ * front of what reads the headers of its answers, if these are of concern.
  */
-void ngx_mlsec_interim_hook(ngx_mlsec_peer_t *mp);
+void ngx_mlsec_header_hook(ngx_mlsec_peer_t *mp);
 
 
 /* ngx_mlsec_service_masks.c */

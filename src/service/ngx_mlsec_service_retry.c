@@ -39,9 +39,6 @@
 #define NGX_MLSEC_RETRY_STALE      3
 #define NGX_MLSEC_RETRY_AFTER_MAX  86400         /* s */
 
-static void ngx_mlsec_retry_hook(ngx_mlsec_peer_t *mp);
-static ngx_int_t ngx_mlsec_retry_reinit(ngx_http_request_t *r);
-static ngx_int_t ngx_mlsec_retry_process_header(ngx_http_request_t *r);
 static void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
 static ngx_uint_t ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry);
@@ -145,77 +142,25 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
 
     if (mp->retry->part) {
         u->peer.tries = 1;
-
-    } else {
-        ngx_mlsec_retry_hook(mp);
     }
 
     return NGX_OK;
 }
 
 
-/*
- * The module of the location changes process_header as it goes on, and
- * reinit_request sets it back.
- */
-
-static void
-ngx_mlsec_retry_hook(ngx_mlsec_peer_t *mp)
+ngx_int_t
+ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version)
 {
+    ngx_uint_t            on;
+    ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
+    if (mp->retry == NULL || mp->retry->part) {
+        return NGX_OK;
+    }
+
+    r = mp->request;
     u = mp->upstream;
-
-    mp->retry->reinit = u->reinit_request;
-    u->reinit_request = ngx_mlsec_retry_reinit;
-
-    mp->retry->process_header = u->process_header;
-    u->process_header = ngx_mlsec_retry_process_header;
-}
-
-
-static ngx_int_t
-ngx_mlsec_retry_reinit(ngx_http_request_t *r)
-{
-    ngx_int_t          rc;
-    ngx_mlsec_peer_t  *mp;
-
-    mp = ngx_mlsec_peer_of(r);
-    rc = mp->retry->reinit(r);
-
-    if (r->upstream->process_header != ngx_mlsec_retry_process_header) {
-        mp->retry->process_header = r->upstream->process_header;
-        r->upstream->process_header = ngx_mlsec_retry_process_header;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_mlsec_retry_process_header(ngx_http_request_t *r)
-{
-    ngx_int_t             rc;
-    ngx_uint_t            on, version;
-    ngx_mlsec_peer_t     *mp;
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-    mp = ngx_mlsec_peer_of(r);
-
-    version = r->http_version;
-    rc = mp->retry->process_header(r);
-
-    if (u->process_header != ngx_mlsec_retry_process_header) {
-        mp->retry->process_header = u->process_header;
-        u->process_header = ngx_mlsec_retry_process_header;
-    }
-
-    /* an answer out of a cache comes this way too */
-
-    if (rc != NGX_OK || !mp->running) {
-        return rc;
-    }
 
     /* what is no HTTP nginx takes for HTTP/0.9, and would pass it on */
 
@@ -243,7 +188,7 @@ ngx_mlsec_retry_process_header(ngx_http_request_t *r)
         u->peer.tries = 2;
     }
 
-    return rc;
+    return NGX_OK;
 }
 
 

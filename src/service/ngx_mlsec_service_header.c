@@ -13,6 +13,9 @@
 
 
 /*
+ * The header of an answer, as soon as it has been read: what is none is
+ * skipped, and one that is may be a reason for another attempt.
+ *
  * A service may say "100 Continue", "103 Early Hints" and the like before it
  * answers (RFC 9110, 15.2).  nginx takes the first of them for the answer: a
  * part fails, and a client gets a header after which it waits for another one,
@@ -29,8 +32,12 @@
 #define NGX_MLSEC_INTERIM_MAX  16
 
 
-static ngx_int_t ngx_mlsec_interim_reinit(ngx_http_request_t *r);
-static ngx_int_t ngx_mlsec_interim_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_header_reinit(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_header_process(ngx_http_request_t *r);
+static ngx_int_t ngx_mlsec_header_read(ngx_http_request_t *r,
+    ngx_mlsec_peer_t *mp);
+static ngx_int_t ngx_mlsec_interim_read(ngx_http_request_t *r,
+    ngx_mlsec_peer_t *mp);
 static ngx_uint_t ngx_mlsec_interim_is(const ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_interim_wrong(ngx_http_request_t *r,
     const ngx_mlsec_peer_t *mp);
@@ -46,7 +53,7 @@ static void ngx_mlsec_interim_forget(ngx_http_request_t *r,
 
 
 void
-ngx_mlsec_interim_hook(ngx_mlsec_peer_t *mp)
+ngx_mlsec_header_hook(ngx_mlsec_peer_t *mp)
 {
     ngx_http_upstream_t  *u;
 
@@ -55,49 +62,32 @@ ngx_mlsec_interim_hook(ngx_mlsec_peer_t *mp)
     mp->header = NULL;
     mp->interim = 0;
 
-    /* others have no such thing, or see to it by themselves */
+    /* others have no interim answers, or see to them by themselves */
 
-    if (u->conf->module.len != sizeof("proxy") - 1
-        || ngx_strncmp(u->conf->module.data, "proxy", sizeof("proxy") - 1)
-           != 0)
-    {
+    mp->proxied = (u->conf->module.len == sizeof("proxy") - 1
+                   && ngx_strncmp(u->conf->module.data, "proxy",
+                                  sizeof("proxy") - 1)
+                      == 0);
+
+    if (!mp->proxied && (mp->retry == NULL || mp->retry->part)) {
         return;
     }
 
     mp->reinit = u->reinit_request;
-    u->reinit_request = ngx_mlsec_interim_reinit;
+    u->reinit_request = ngx_mlsec_header_reinit;
 
     mp->process_header = u->process_header;
-    u->process_header = ngx_mlsec_interim_process_header;
+    u->process_header = ngx_mlsec_header_process;
 }
 
 
 /*
- * The module of the location changes process_header as it goes on, and
- * reinit_request sets it back.
+ * The module of the location changes process_header as it goes on, and most
+ * set it back here.
  */
 
 static ngx_int_t
-ngx_mlsec_interim_reinit(ngx_http_request_t *r)
-{
-    ngx_int_t          rc;
-    ngx_mlsec_peer_t  *mp;
-
-    mp = ngx_mlsec_peer_of(r);
-    rc = mp->reinit(r);
-
-    mp->header = NULL;
-    mp->interim = 0;
-
-    mp->process_header = r->upstream->process_header;
-    r->upstream->process_header = ngx_mlsec_interim_process_header;
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_mlsec_interim_process_header(ngx_http_request_t *r)
+ngx_mlsec_header_reinit(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
     ngx_mlsec_peer_t     *mp;
@@ -105,6 +95,68 @@ ngx_mlsec_interim_process_header(ngx_http_request_t *r)
 
     u = r->upstream;
     mp = ngx_mlsec_peer_of(r);
+    rc = mp->reinit(r);
+
+    mp->header = NULL;
+    mp->interim = 0;
+
+    if (u->process_header != ngx_mlsec_header_process) {
+        mp->process_header = u->process_header;
+        u->process_header = ngx_mlsec_header_process;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_mlsec_header_process(ngx_http_request_t *r)
+{
+    ngx_int_t          rc;
+    ngx_uint_t         version;
+    ngx_mlsec_peer_t  *mp;
+
+    mp = ngx_mlsec_peer_of(r);
+    version = r->http_version;
+
+    rc = mp->proxied ? ngx_mlsec_interim_read(r, mp)
+                     : ngx_mlsec_header_read(r, mp);
+
+    /* an answer out of a cache comes this way too */
+
+    if (rc != NGX_OK || !mp->running) {
+        return rc;
+    }
+
+    return ngx_mlsec_retry_header(mp, version);
+}
+
+
+static ngx_int_t
+ngx_mlsec_header_read(ngx_http_request_t *r, ngx_mlsec_peer_t *mp)
+{
+    ngx_int_t             rc;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    u->process_header = mp->process_header;
+
+    rc = mp->process_header(r);
+
+    mp->process_header = u->process_header;
+    u->process_header = ngx_mlsec_header_process;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_mlsec_interim_read(ngx_http_request_t *r, ngx_mlsec_peer_t *mp)
+{
+    ngx_int_t             rc;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
 
     for ( ;; ) {
 
@@ -113,20 +165,11 @@ ngx_mlsec_interim_process_header(ngx_http_request_t *r)
             ngx_mlsec_interim_note(r, &mp->cacheable);
         }
 
-        /* what is there now may be whoever stands in front of this one */
-
-        u->process_header = mp->process_header;
-
-        rc = mp->process_header(r);
-
-        mp->process_header = u->process_header;
-        u->process_header = ngx_mlsec_interim_process_header;
+        rc = ngx_mlsec_header_read(r, mp);
 
         if (ngx_mlsec_early_hints(rc)) {
             return ngx_mlsec_interim_hints(r, mp, rc);
         }
-
-        /* an answer out of a cache comes this way too */
 
         if (rc != NGX_OK || !mp->running || !ngx_mlsec_interim_is(mp)) {
             return rc;
@@ -239,7 +282,7 @@ ngx_mlsec_interim_skip(ngx_http_request_t *r, ngx_mlsec_peer_t *mp)
     }
 
     mp->process_header = u->process_header;
-    u->process_header = ngx_mlsec_interim_process_header;
+    u->process_header = ngx_mlsec_header_process;
 
     ngx_mlsec_interim_forget(r, &mp->cacheable);
 
