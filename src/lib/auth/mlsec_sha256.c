@@ -9,19 +9,10 @@
 #include <openssl/evp.h>
 
 
-static const EVP_MD *mlsec_sha256_md(void);
-
-
 int
 mlsec_sha256(mlsec_str_t text, unsigned char *digest)
 {
-    const EVP_MD  *md;
-
-    md = mlsec_sha256_md();
-
-    return md != NULL
-           && EVP_Digest(text.data, text.len, digest, NULL, md, NULL) == 1
-           ? MLSEC_OK : MLSEC_DECLINED;
+    return mlsec_sha256_of(&text, 1, digest);
 }
 
 
@@ -29,10 +20,12 @@ int
 mlsec_sha256_of(const mlsec_str_t *parts, size_t n, unsigned char *digest)
 {
     size_t              i;
-    const EVP_MD       *md;
+    static EVP_MD      *md;
     static EVP_MD_CTX  *ctx;
 
-    md = mlsec_sha256_md();
+    if (md == NULL) {
+        md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    }
 
     if (ctx == NULL) {
         ctx = EVP_MD_CTX_new();
@@ -50,17 +43,4 @@ mlsec_sha256_of(const mlsec_str_t *parts, size_t n, unsigned char *digest)
 
     return EVP_DigestFinal_ex(ctx, digest, NULL) == 1 ? MLSEC_OK
                                                       : MLSEC_DECLINED;
-}
-
-
-static const EVP_MD *
-mlsec_sha256_md(void)
-{
-    static EVP_MD  *md;
-
-    if (md == NULL) {
-        md = EVP_MD_fetch(NULL, "SHA256", NULL);
-    }
-
-    return md;
 }
