@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <audit/ngx_mlsec_audit.h>
+#include <core/ngx_mlsec_timer.h>
 #include <limits.h>
 #include <openssl/rand.h>
 #include <sys/uio.h>
@@ -112,12 +113,8 @@ ngx_mlsec_audit_begin(ngx_mlsec_audit_file_t *file, ngx_cycle_t *cycle)
                      fcntl(file->file->fd, F_GETFL) | O_NONBLOCK);
     }
 
-    ngx_mlsec_audit_dummy.fd = (ngx_socket_t) -1;
-
-    w->timer.handler = ngx_mlsec_audit_timer;
-    w->timer.data = &ngx_mlsec_audit_dummy;
-    w->timer.log = cycle->log;
-    w->timer.cancelable = 1;
+    ngx_mlsec_timer_init(&w->timer, &ngx_mlsec_audit_dummy,
+                         ngx_mlsec_audit_timer, NULL, cycle->log);
 
     cln->handler = ngx_mlsec_audit_cleanup;
     cln->data = w;

@@ -10,6 +10,7 @@
 
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_mem.h>
+#include <core/ngx_mlsec_timer.h>
 #include <lib/auth/mlsec_sha256.h>
 
 
@@ -307,13 +308,9 @@ ngx_mlsec_auth_files_watch(ngx_cycle_t *cycle)
         return;
     }
 
-    ngx_mlsec_auth_dummy.fd = (ngx_socket_t) -1;
-
     ngx_memzero(&ngx_mlsec_auth_timer, sizeof(ngx_event_t));
-    ngx_mlsec_auth_timer.handler = ngx_mlsec_auth_files_look;
-    ngx_mlsec_auth_timer.data = &ngx_mlsec_auth_dummy;
-    ngx_mlsec_auth_timer.log = cycle->log;
-    ngx_mlsec_auth_timer.cancelable = 1;
+    ngx_mlsec_timer_init(&ngx_mlsec_auth_timer, &ngx_mlsec_auth_dummy,
+                         ngx_mlsec_auth_files_look, NULL, cycle->log);
 
     ngx_add_timer(&ngx_mlsec_auth_timer, NGX_MLSEC_AUTH_WATCH);
 }

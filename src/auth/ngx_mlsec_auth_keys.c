@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <auth/ngx_mlsec_auth_keys.h>
+#include <core/ngx_mlsec_timer.h>
 
 
 #define NGX_MLSEC_KEYS_TURN  250       /* ms between two looks at the clock */
@@ -125,14 +126,9 @@ ngx_mlsec_keys_begin(ngx_cycle_t *cycle)
         return;
     }
 
-    ngx_mlsec_keys_dummy.fd = (ngx_socket_t) -1;
-    ngx_mlsec_keys_dummy.data = mcf;
-
     ngx_memzero(&ngx_mlsec_keys_timer, sizeof(ngx_event_t));
-    ngx_mlsec_keys_timer.handler = ngx_mlsec_keys_turn;
-    ngx_mlsec_keys_timer.data = &ngx_mlsec_keys_dummy;
-    ngx_mlsec_keys_timer.log = cycle->log;
-    ngx_mlsec_keys_timer.cancelable = 1;
+    ngx_mlsec_timer_init(&ngx_mlsec_keys_timer, &ngx_mlsec_keys_dummy,
+                         ngx_mlsec_keys_turn, mcf, cycle->log);
 
     ngx_add_timer(&ngx_mlsec_keys_timer, 1);
 }

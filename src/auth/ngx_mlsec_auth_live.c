@@ -11,6 +11,7 @@
 #include <auth/ngx_mlsec_auth_keys.h>
 #include <core/ngx_mlsec_error.h>
 #include <core/ngx_mlsec_refusal.h>
+#include <core/ngx_mlsec_timer.h>
 #include <lib/auth/mlsec_frames.h>
 
 
@@ -144,12 +145,8 @@ ngx_mlsec_live_new(ngx_http_request_t *r)
     live->send = r->connection->send;
     r->connection->send = ngx_mlsec_live_send;
 
-    ngx_mlsec_live_dummy.fd = (ngx_socket_t) -1;
-
-    live->timer.handler = ngx_mlsec_live_turn;
-    live->timer.data = &ngx_mlsec_live_dummy;
-    live->timer.log = r->connection->log;
-    live->timer.cancelable = 1;
+    ngx_mlsec_timer_init(&live->timer, &ngx_mlsec_live_dummy,
+                         ngx_mlsec_live_turn, NULL, r->connection->log);
 
     ngx_add_timer(&live->timer, NGX_MLSEC_LIVE_TURN);
 

@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_timer.h>
 #include <limit/ngx_mlsec_limit_batch.h>
 
 
@@ -60,15 +61,8 @@ ngx_mlsec_limit_beat_begin(ngx_cycle_t *cycle,
     text.len = ngx_strlen(mlsec_script_beat);
     ngx_mlsec_redis_script(&heart->script, &text);
 
-    /* nginx wants a connection in the data of a timer, for its debug log */
-
-    heart->dummy.fd = (ngx_socket_t) -1;
-    heart->dummy.data = mcf;
-
-    heart->tick.handler = ngx_mlsec_limit_tick;
-    heart->tick.data = &heart->dummy;
-    heart->tick.log = cycle->log;
-    heart->tick.cancelable = 1;
+    ngx_mlsec_timer_init(&heart->tick, &heart->dummy,
+                         ngx_mlsec_limit_tick, mcf, cycle->log);
 
     ngx_add_timer(&heart->tick, 1);
 }

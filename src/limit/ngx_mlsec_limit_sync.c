@@ -25,6 +25,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_timer.h>
 #include <limit/ngx_mlsec_limit_batch.h>
 
 
@@ -103,15 +104,8 @@ ngx_mlsec_limit_sync_begin(ngx_cycle_t *cycle,
     text.len = ngx_strlen(mlsec_script_batch);
     ngx_mlsec_redis_script(&worker->batch, &text);
 
-    /* nginx wants a connection in the data of a timer, for its debug log */
-
-    worker->dummy.fd = (ngx_socket_t) -1;
-    worker->dummy.data = mcf;
-
-    worker->turn.handler = ngx_mlsec_limit_send_event;
-    worker->turn.data = &worker->dummy;
-    worker->turn.log = cycle->log;
-    worker->turn.cancelable = 1;
+    ngx_mlsec_timer_init(&worker->turn, &worker->dummy,
+                         ngx_mlsec_limit_send_event, mcf, cycle->log);
 
     worker->now = worker->turn;
 

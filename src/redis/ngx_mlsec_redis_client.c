@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <redis/ngx_mlsec_redis_client.h>
+#include <core/ngx_mlsec_timer.h>
 
 
 /*
@@ -100,22 +101,15 @@ ngx_mlsec_redis_client_begin(ngx_cycle_t *cycle, ngx_mlsec_redis_t *redis)
         return NGX_ERROR;
     }
 
-    client->dummy.fd = (ngx_socket_t) -1;
-    client->dummy.data = client;
-
     client->settle.handler = ngx_mlsec_redis_settle;
     client->settle.data = &client->dummy;
     client->settle.log = cycle->log;
 
-    client->trial.handler = ngx_mlsec_redis_trial;
-    client->trial.data = &client->dummy;
-    client->trial.log = cycle->log;
-    client->trial.cancelable = 1;
+    ngx_mlsec_timer_init(&client->trial, &client->dummy,
+                         ngx_mlsec_redis_trial, client, cycle->log);
 
-    client->ping.handler = ngx_mlsec_redis_quiet;
-    client->ping.data = &client->dummy;
-    client->ping.log = cycle->log;
-    client->ping.cancelable = 1;
+    ngx_mlsec_timer_init(&client->ping, &client->dummy,
+                         ngx_mlsec_redis_quiet, client, cycle->log);
 
     client->last_call = ngx_current_msec;
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_timer.h>
 #include <redis/ngx_mlsec_redis_client.h>
 
 
@@ -149,13 +150,8 @@ ngx_mlsec_redis_pubsub_begin(const ngx_mlsec_redis_t *redis)
 
     pubsub->conf = redis;
 
-    pubsub->dummy.fd = (ngx_socket_t) -1;
-    pubsub->dummy.data = pubsub;
-
-    pubsub->beat.handler = ngx_mlsec_redis_pubsub_beat;
-    pubsub->beat.data = &pubsub->dummy;
-    pubsub->beat.log = ngx_cycle->log;
-    pubsub->beat.cancelable = 1;
+    ngx_mlsec_timer_init(&pubsub->beat, &pubsub->dummy,
+                         ngx_mlsec_redis_pubsub_beat, pubsub, ngx_cycle->log);
 
     pubsub->give_up.handler = ngx_mlsec_redis_pubsub_refused;
     pubsub->give_up.data = &pubsub->dummy;

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_timer.h>
 #include <service/ngx_mlsec_service_conf.h>
 
 
@@ -122,15 +123,8 @@ ngx_mlsec_health_begin(ngx_mlsec_service_main_conf_t *mcf)
 
     ngx_memzero(ev, sizeof(ngx_event_t));
 
-    /* nginx wants a connection in the data of a timer, for its debug log */
-
-    ngx_mlsec_health_dummy.fd = (ngx_socket_t) -1;
-    ngx_mlsec_health_dummy.data = mcf;
-
-    ev->handler = ngx_mlsec_health_turn;
-    ev->data = &ngx_mlsec_health_dummy;
-    ev->log = ngx_cycle->log;
-    ev->cancelable = 1;
+    ngx_mlsec_timer_init(ev, &ngx_mlsec_health_dummy,
+                         ngx_mlsec_health_turn, mcf, ngx_cycle->log);
 
     ngx_add_timer(ev, 1);
 }

@@ -10,6 +10,7 @@
 
 #include <core/ngx_mlsec_mem.h>
 #include <core/ngx_mlsec_resolver.h>
+#include <core/ngx_mlsec_timer.h>
 #include <service/ngx_mlsec_service_conf.h>
 
 
@@ -127,13 +128,8 @@ ngx_mlsec_lookup_begin(ngx_cycle_t *cycle, ngx_mlsec_service_main_conf_t *mcf)
         }
 
         lookup->conf = conf[i];
-        lookup->c.fd = (ngx_socket_t) -1;
-        lookup->c.data = lookup;
-
-        lookup->timer.handler = ngx_mlsec_lookup_ask;
-        lookup->timer.data = &lookup->c;
-        lookup->timer.log = cycle->log;
-        lookup->timer.cancelable = 1;
+        ngx_mlsec_timer_init(&lookup->timer, &lookup->c,
+                             ngx_mlsec_lookup_ask, lookup, cycle->log);
 
         conf[i]->live->lookup = lookup;
         n++;
@@ -147,13 +143,8 @@ ngx_mlsec_lookup_begin(ngx_cycle_t *cycle, ngx_mlsec_service_main_conf_t *mcf)
 
     ngx_memzero(ev, sizeof(ngx_event_t));
 
-    ngx_mlsec_lookup_dummy.fd = (ngx_socket_t) -1;
-    ngx_mlsec_lookup_dummy.data = mcf;
-
-    ev->handler = ngx_mlsec_lookup_turn;
-    ev->data = &ngx_mlsec_lookup_dummy;
-    ev->log = cycle->log;
-    ev->cancelable = 1;
+    ngx_mlsec_timer_init(ev, &ngx_mlsec_lookup_dummy,
+                         ngx_mlsec_lookup_turn, mcf, cycle->log);
 
     ngx_add_timer(ev, 1);
 

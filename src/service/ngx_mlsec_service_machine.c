@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 
 #include <service/ngx_mlsec_service_machine.h>
+#include <core/ngx_mlsec_timer.h>
 
 #include <lib/service/mlsec_proc.h>
 
@@ -82,14 +83,8 @@ ngx_mlsec_machine_begin(ngx_cycle_t *cycle)
 
     ngx_memzero(ev, sizeof(ngx_event_t));
 
-    /* nginx wants a connection in the data of a timer, for its debug log */
-
-    ngx_mlsec_machine_dummy.fd = (ngx_socket_t) -1;
-
-    ev->handler = ngx_mlsec_machine_timer;
-    ev->data = &ngx_mlsec_machine_dummy;
-    ev->log = cycle->log;
-    ev->cancelable = 1;
+    ngx_mlsec_timer_init(ev, &ngx_mlsec_machine_dummy,
+                         ngx_mlsec_machine_timer, NULL, cycle->log);
 
     ngx_mlsec_machine_timer(ev);
 }
