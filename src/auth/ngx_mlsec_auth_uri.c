@@ -264,10 +264,7 @@ ngx_mlsec_uri_same(const ngx_mlsec_keys_uri_t *a,
            && a->rule.stale == b->rule.stale
            && a->wait == b->wait && a->max_size == b->max_size
            && a->insecure == b->insecure
-           && a->trusted.len == b->trusted.len
-           && (a->trusted.len == 0
-               || ngx_memcmp(a->trusted.data, b->trusted.data, b->trusted.len)
-                  == 0);
+           && ngx_mlsec_conf_same(&a->trusted, &b->trusted);
 }
 
 

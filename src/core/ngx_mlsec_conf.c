@@ -307,6 +307,14 @@ ngx_mlsec_conf_is_word(const ngx_str_t *value)
 }
 
 
+ngx_uint_t
+ngx_mlsec_conf_same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len
+           && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
+}
+
+
 u_char *
 ngx_mlsec_conf_header_colon(const ngx_str_t *value)
 {

@@ -123,6 +123,12 @@ ngx_int_t ngx_mlsec_conf_check_handler(ngx_conf_t *cf, const char *directive,
 ngx_uint_t ngx_mlsec_conf_is_word(const ngx_str_t *value);
 
 /*
+ * Whether two texts are the same, bytes and case; 1 or 0.  An empty one needs
+ * no data, which the functions of memory would not like.
+ */
+ngx_uint_t ngx_mlsec_conf_same(const ngx_str_t *a, const ngx_str_t *b);
+
+/*
  * The colon of "Name: value", if that begins with the name of a header, a token
  * (RFC 9110, 5.6.2); else NULL.
  */

@@ -33,8 +33,6 @@ static ngx_int_t ngx_mlsec_limit_constant(ngx_conf_t *cf,
     ngx_mlsec_limit_t *limit);
 static ngx_int_t ngx_mlsec_limit_compare(ngx_conf_t *cf,
     const ngx_mlsec_limit_t *limit);
-static ngx_uint_t ngx_mlsec_limit_same(const ngx_str_t *a,
-    const ngx_str_t *b);
 
 
 char *
@@ -501,9 +499,9 @@ ngx_mlsec_limit_compare(ngx_conf_t *cf, const ngx_mlsec_limit_t *limit)
 
         if (other[i]->kind == limit->kind
             && other[i]->max == limit->max
-            && ngx_mlsec_limit_same(&other[i]->name, &limit->name)
-            && ngx_mlsec_limit_same(&other[i]->rate.text, &limit->rate.text)
-            && ngx_mlsec_limit_same(&other[i]->burst.text,
+            && ngx_mlsec_conf_same(&other[i]->name, &limit->name)
+            && ngx_mlsec_conf_same(&other[i]->rate.text, &limit->rate.text)
+            && ngx_mlsec_conf_same(&other[i]->burst.text,
                                     &limit->burst.text))
         {
             continue;
@@ -518,12 +516,4 @@ ngx_mlsec_limit_compare(ngx_conf_t *cf, const ngx_mlsec_limit_t *limit)
     }
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_mlsec_limit_same(const ngx_str_t *a, const ngx_str_t *b)
-{
-    return a->len == b->len
-           && (a->len == 0 || ngx_strncmp(a->data, b->data, a->len) == 0);
 }

@@ -394,11 +394,7 @@ ngx_mlsec_redis_find(ngx_conf_t *cf, const ngx_str_t *name)
 
     for (i = 0; i < mcf->servers.nelts; i++) {
 
-        if (slot[i]->name.len == name->len
-            && (name->len == 0
-                || ngx_strncmp(slot[i]->name.data, name->data, name->len)
-                   == 0))
-        {
+        if (ngx_mlsec_conf_same(&slot[i]->name, name)) {
             return slot[i];
         }
     }
