@@ -64,6 +64,8 @@ typedef struct {
 static ngx_mlsec_limit_batch_t *ngx_mlsec_limit_batch(
     const ngx_mlsec_limit_main_conf_t *mcf, ngx_uint_t room);
 static void ngx_mlsec_limit_batch_free(ngx_mlsec_limit_batch_t *batch);
+static void ngx_mlsec_limit_send_soon(mlsec_lease_due_e due,
+    ngx_msec_t every);
 static void ngx_mlsec_limit_send_event(ngx_event_t *ev);
 static void ngx_mlsec_limit_landed(void);
 static void ngx_mlsec_limit_send(void);
@@ -177,10 +179,7 @@ void
 ngx_mlsec_limit_sync_tell(const ngx_mlsec_limit_main_conf_t *mcf,
     const ngx_mlsec_limit_item_t *item, mlsec_lease_due_e due)
 {
-    ngx_mlsec_limit_batch_t   *batch;
-    ngx_mlsec_limit_worker_t  *worker;
-
-    worker = &ngx_mlsec_limit_worker;
+    ngx_mlsec_limit_batch_t  *batch;
 
     if (due == MLSEC_LEASE_QUIET) {
         return;
@@ -194,13 +193,24 @@ ngx_mlsec_limit_sync_tell(const ngx_mlsec_limit_main_conf_t *mcf,
         return;
     }
 
-    if (due == MLSEC_LEASE_SHORT) {
-        ngx_post_event(&worker->now, &ngx_posted_events);
-        return;
-    }
+    ngx_mlsec_limit_send_soon(due, item->sync->every);
+}
 
-    if (!worker->turn.timer_set) {
-        ngx_add_timer(&worker->turn, item->sync->every);
+
+/* How long what is to be told may wait for more of it. */
+
+static void
+ngx_mlsec_limit_send_soon(mlsec_lease_due_e due, ngx_msec_t every)
+{
+    ngx_mlsec_limit_worker_t  *worker;
+
+    worker = &ngx_mlsec_limit_worker;
+
+    if (due == MLSEC_LEASE_SHORT || every == 0) {
+        ngx_post_event(&worker->now, &ngx_posted_events);
+
+    } else if (!worker->turn.timer_set) {
+        ngx_add_timer(&worker->turn, every);
     }
 }
 
@@ -442,10 +452,7 @@ ngx_mlsec_limit_again(const ngx_mlsec_limit_batch_t *batch)
     ngx_uint_t                          i;
     mlsec_lease_due_e                   due;
     ngx_mlsec_limit_batch_t            *next;
-    ngx_mlsec_limit_worker_t           *worker;
     const ngx_mlsec_limit_batch_key_t  *key;
-
-    worker = &ngx_mlsec_limit_worker;
 
     for (i = 0; i < batch->nkeys; i++) {
         key = &batch->keys[i];
@@ -463,13 +470,7 @@ ngx_mlsec_limit_again(const ngx_mlsec_limit_batch_t *batch)
         }
 
         ngx_mlsec_limit_batch_correct(next, key, 0);
-
-        if (due == MLSEC_LEASE_SHORT || key->every == 0) {
-            ngx_post_event(&worker->now, &ngx_posted_events);
-
-        } else if (!worker->turn.timer_set) {
-            ngx_add_timer(&worker->turn, key->every);
-        }
+        ngx_mlsec_limit_send_soon(due, key->every);
     }
 }
 
