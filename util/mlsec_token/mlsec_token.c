@@ -320,6 +320,25 @@ static const struct {
 #define CURVES  (sizeof(curves) / sizeof(curves[0]))
 
 
+/* The index of a key's curve; CURVES: it has none, or another one. */
+
+static size_t
+curve_of(EVP_PKEY *pkey)
+{
+    size_t  i;
+
+    for (i = 0; i < CURVES; i++) {
+        if (EVP_PKEY_is_a(pkey, "EC")
+            && EVP_PKEY_get_bits(pkey) == curves[i].bits)
+        {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
 /* The members that are of one type of key, after those that all have. */
 
 static void
@@ -364,13 +383,7 @@ jwks(const options_t *o)
 
     pkey = private_key(key_file(o));
 
-    for (curve = 0; curve < CURVES; curve++) {
-        if (EVP_PKEY_is_a(pkey, "EC")
-            && EVP_PKEY_get_bits(pkey) == curves[curve].bits)
-        {
-            break;
-        }
-    }
+    curve = curve_of(pkey);
 
     if (curve == CURVES && !EVP_PKEY_is_a(pkey, "RSA")
         && !EVP_PKEY_is_a(pkey, "ED25519"))
@@ -495,6 +508,7 @@ claims_of(const options_t *o)
 static jwt_alg_t
 alg_for(const char *pem, const options_t *o)
 {
+    size_t        curve;
     jwt_alg_t     alg;
     EVP_PKEY     *pkey;
 
@@ -514,11 +528,9 @@ alg_for(const char *pem, const options_t *o)
 
     pkey = private_key((mlsec_str_t) { (const unsigned char *) pem,
                                        strlen(pem) });
+    curve = curve_of(pkey);
     alg = EVP_PKEY_is_a(pkey, "RSA") ? JWT_ALG_RS256
-          : !EVP_PKEY_is_a(pkey, "EC") ? JWT_ALG_INVAL
-          : EVP_PKEY_get_bits(pkey) == 256 ? JWT_ALG_ES256
-          : EVP_PKEY_get_bits(pkey) == 384 ? JWT_ALG_ES384
-          : EVP_PKEY_get_bits(pkey) == 521 ? JWT_ALG_ES512 : JWT_ALG_INVAL;
+          : curve < CURVES ? jwt_str_alg(curves[curve].alg) : JWT_ALG_INVAL;
     EVP_PKEY_free(pkey);
 
     if (alg == JWT_ALG_INVAL) {
