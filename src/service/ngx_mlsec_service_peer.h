@@ -212,6 +212,15 @@ void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
 ngx_int_t ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version);
 
 
+/* ngx_mlsec_service_method.c */
+
+/*
+ * The method of the request that r's upstream is sent, which is made already;
+ * it lives as long as that.  Empty if it cannot be told.
+ */
+void ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method);
+
+
 /* ngx_mlsec_service_page.c: calls of one request of a client */
 
 /*

@@ -50,7 +50,6 @@ static ngx_uint_t ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r, ngx_uint_t on);
 static ngx_uint_t ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r);
-static void ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method);
 static const ngx_str_t *ngx_mlsec_retry_find(const ngx_list_t *headers,
     const char *name);
 static ngx_uint_t ngx_mlsec_retry_is_number(const ngx_str_t *value);
@@ -545,39 +544,6 @@ ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
 
     return ngx_mlsec_retry_find(&r->headers_in.headers, "idempotency-key")
            != NULL;
-}
-
-
-/*
- * What counts is the method that the service gets, and proxy_method may have
- * changed it.  It is kept nowhere but in the request itself.
- */
-
-static void
-ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method)
-{
-    u_char               *p, *last;
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-    *method = r->method_name;
-
-    if (u->schema.len < 4 || ngx_strncmp(u->schema.data, "http", 4) != 0
-        || u->request_bufs == NULL)
-    {
-        return;
-    }
-
-    p = u->request_bufs->buf->start;
-    last = u->request_bufs->buf->last;
-
-    method->data = p;
-
-    while (p < last && *p >= 'A' && *p <= 'Z') {
-        p++;
-    }
-
-    method->len = p - method->data;
 }
 
 
