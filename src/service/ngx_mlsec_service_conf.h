@@ -16,6 +16,7 @@
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_nobody.c  whether any peer takes requests
+ * ngx_mlsec_service_outcome.c what has become of an attempt
  * ngx_mlsec_service_admit.c   leave for a call: breaker, place
  * ngx_mlsec_service_gate.c    places of mlsec_max_inflight, who waits for one
  * ngx_mlsec_service_via.c     mlsec_via
