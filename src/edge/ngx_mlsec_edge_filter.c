@@ -10,9 +10,12 @@
 
 #include <edge/ngx_mlsec_edge.h>
 #include <core/ngx_mlsec_compat.h>
+#include <lib/mlsec_types.h>
 
 
 static ngx_int_t ngx_mlsec_edge_header_filter(ngx_http_request_t *r);
+static mlsec_apart ngx_int_t ngx_mlsec_edge_headers(ngx_http_request_t *r,
+    const ngx_mlsec_edge_loc_conf_t *lcf);
 static ngx_int_t ngx_mlsec_edge_protocol(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_edge_browser(ngx_http_request_t *r,
     const ngx_mlsec_browser_t *browser);
@@ -46,12 +49,21 @@ ngx_mlsec_edge_header_filter(ngx_http_request_t *r)
 {
     const ngx_mlsec_edge_loc_conf_t  *lcf;
 
-    if (r != r->main) {
-        return ngx_http_next_header_filter(r);
-    }
-
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_edge_filter_module);
 
+    return (r != r->main
+            || (!lcf->cors->on && !lcf->browser->on
+                && lcf->https->hsts.len == 0
+                && r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS))
+           ? ngx_http_next_header_filter(r)
+           : ngx_mlsec_edge_headers(r, lcf);
+}
+
+
+static ngx_int_t
+ngx_mlsec_edge_headers(ngx_http_request_t *r,
+    const ngx_mlsec_edge_loc_conf_t *lcf)
+{
     if ((lcf->cors->on && ngx_mlsec_cors_headers(r, lcf->cors) != NGX_OK)
         || (lcf->browser->on
             && ngx_mlsec_edge_browser(r, lcf->browser) != NGX_OK))

@@ -24,6 +24,8 @@
  */
 
 
+static mlsec_apart ngx_uint_t ngx_mlsec_nobody_look(
+    const ngx_mlsec_service_conf_t *conf, time_t *retry_after);
 static void ngx_mlsec_nobody_until(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peer_t *peer, uint64_t *wait);
 
@@ -46,11 +48,6 @@ ngx_uint_t
 ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
     time_t *retry_after)
 {
-    uint64_t                       wait;
-    ngx_uint_t                     found;
-    ngx_http_upstream_rr_peer_t   *peer;
-    ngx_http_upstream_rr_peers_t  *group;
-
     /* without a master process a reload does not begin a worker */
 
     if (conf->live->refs == NULL) {
@@ -62,6 +59,19 @@ ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
     if (!conf->live->doubt || (conf->resolve && conf->live->usable == 0)) {
         return 0;
     }
+
+    return ngx_mlsec_nobody_look(conf, retry_after);
+}
+
+
+static ngx_uint_t
+ngx_mlsec_nobody_look(const ngx_mlsec_service_conf_t *conf,
+    time_t *retry_after)
+{
+    uint64_t                       wait;
+    ngx_uint_t                     found;
+    ngx_http_upstream_rr_peer_t   *peer;
+    ngx_http_upstream_rr_peers_t  *group;
 
     found = 0;
     wait = 0;
