@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_capture.h>
+#include <core/ngx_mlsec_conf.h>
 #include <lib/mlsec_types.h>
 
 
@@ -535,6 +536,10 @@ ngx_mlsec_capture_take(ngx_mlsec_capture_t *capture, ngx_chain_t *in)
 static ngx_int_t
 ngx_mlsec_capture_filter_init(ngx_conf_t *cf)
 {
+    if (!ngx_mlsec_conf_ever_used(&ngx_mlsec_capture_filter_module)) {
+        return NGX_OK;
+    }
+
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_mlsec_capture_header_filter;
 

@@ -10,8 +10,12 @@
 #include <core/ngx_mlsec_freelist.h>
 
 
-static ngx_mlsec_freelist_item_t *ngx_mlsec_freelist_next(
-    ngx_mlsec_freelist_t *list);
+typedef struct {
+    ngx_mlsec_freelist_t  *list;
+    void                  *item;
+} ngx_mlsec_freelist_used_t;
+
+
 static void ngx_mlsec_freelist_put(void *data);
 
 
@@ -19,60 +23,32 @@ void *
 ngx_mlsec_freelist_get(ngx_mlsec_freelist_t *list, ngx_pool_t *pool)
 {
     ngx_pool_cleanup_t         *cln;
-    ngx_mlsec_freelist_item_t  *item;
+    ngx_mlsec_freelist_used_t  *used;
 
-    item = ngx_mlsec_freelist_next(list);
-
-    if (item == NULL) {
+    if (list->nfree == 0 && list->nused == list->nitems) {
         return ngx_palloc(pool, list->size);
     }
 
-    cln = ngx_pool_cleanup_add(pool, 0);
-
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_mlsec_freelist_used_t));
     if (cln == NULL) {
-        ngx_mlsec_freelist_put(item);
         return NULL;
     }
 
     cln->handler = ngx_mlsec_freelist_put;
-    cln->data = item;
 
-    return item + 1;
-}
+    used = cln->data;
+    used->list = list;
+    used->item = list->nfree ? list->free[--list->nfree]
+                             : list->items + list->nused++ * list->size;
 
-
-static ngx_mlsec_freelist_item_t *
-ngx_mlsec_freelist_next(ngx_mlsec_freelist_t *list)
-{
-    ngx_mlsec_freelist_item_t  *item;
-
-    item = list->free;
-
-    if (item != NULL) {
-        list->free = item->next;
-        return item;
-    }
-
-    if (list->used == list->nitems) {
-        return NULL;
-    }
-
-    item = (ngx_mlsec_freelist_item_t *)
-               (list->items
-                + list->used * ngx_mlsec_freelist_size(list->size));
-
-    item->list = list;
-    list->used++;
-
-    return item;
+    return used->item;
 }
 
 
 static void
 ngx_mlsec_freelist_put(void *data)
 {
-    ngx_mlsec_freelist_item_t *item = data;
+    ngx_mlsec_freelist_used_t *used = data;
 
-    item->next = item->list->free;
-    item->list->free = item;
+    used->list->free[used->list->nfree++] = used->item;
 }

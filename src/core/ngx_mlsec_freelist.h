@@ -22,38 +22,25 @@
 #include <ngx_core.h>
 
 
-typedef struct ngx_mlsec_freelist_item_s  ngx_mlsec_freelist_item_t;
-
-
 /*
- * A list and its items, which are static: an array of nitems of
- * ngx_mlsec_freelist_size(size) bytes, aligned as pointers are.  The fields
- * below the line begin as 0.
+ * A list and its items, all of them static.  An item that goes back is not
+ * looked at: by then it is the coldest memory of its request.
  */
 typedef struct {
-    u_char                     *items;
-    size_t                      size;      /* that can be used, of one */
-    ngx_uint_t                  nitems;
-
-    ngx_uint_t                  used;      /* those that ever were */
-    ngx_mlsec_freelist_item_t  *free;      /* those of them that are not */
+    ngx_uint_t   nfree;      /* in "free", begins as 0 */
+    ngx_uint_t   nused;      /* items that ever were used, begins as 0 */
+    ngx_uint_t   nitems;     /* that there are */
+    size_t       size;       /* bytes of one, a multiple of a pointer's */
+    u_char      *items;      /* nitems of them, aligned as pointers are */
+    void       **free;       /* room for nitems */
 } ngx_mlsec_freelist_t;
-
-
-struct ngx_mlsec_freelist_item_s {
-    ngx_mlsec_freelist_t       *list;
-    ngx_mlsec_freelist_item_t  *next;
-};
-
-
-#define ngx_mlsec_freelist_size(size)                                         \
-    (ngx_align(size, sizeof(void *)) + sizeof(ngx_mlsec_freelist_item_t))
 
 
 /*
  * An item, which goes back when pool is destroyed, after all cleanup handlers
- * that are added to pool from now on.  When all of them are in use, memory of
- * pool: it lives as long.  What is in it is not defined.  NULL without memory.
+ * that are added to pool from now on have run.  When all of them are in use,
+ * memory of pool, which lives as long.  What is in it is not defined.  NULL
+ * without memory.
  */
 void *ngx_mlsec_freelist_get(ngx_mlsec_freelist_t *list, ngx_pool_t *pool);
 

@@ -10,6 +10,7 @@
 
 #include <edge/ngx_mlsec_edge.h>
 #include <core/ngx_mlsec_compat.h>
+#include <core/ngx_mlsec_conf.h>
 #include <lib/mlsec_types.h>
 
 
@@ -32,6 +33,18 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 ngx_int_t
 ngx_mlsec_edge_filter_init(ngx_conf_t *cf)
 {
+    const ngx_module_t  *auth;
+
+    /* "bearer", of a WebSocket, is what mlsec_auth asks for */
+
+    auth = ngx_mlsec_conf_module(cf, "ngx_mlsec_auth_module");
+
+    if (!ngx_mlsec_conf_ever_used(&ngx_mlsec_edge_filter_module)
+        && !ngx_mlsec_conf_ever_used(auth))
+    {
+        return NGX_OK;
+    }
+
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_mlsec_edge_header_filter;
 

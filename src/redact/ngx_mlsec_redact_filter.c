@@ -64,6 +64,10 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 ngx_int_t
 ngx_mlsec_redact_filter_init(ngx_conf_t *cf)
 {
+    if (!ngx_mlsec_conf_ever_used(&ngx_mlsec_redact_filter_module)) {
+        return NGX_OK;
+    }
+
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_mlsec_redact_header_filter;
 

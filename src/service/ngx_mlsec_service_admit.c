@@ -27,17 +27,17 @@ static void ngx_mlsec_ticket_cleanup(void *data);
 static time_t ngx_mlsec_service_seconds(uint64_t wait);
 
 
-static void  *ngx_mlsec_service_ctx_items[
-    NGX_MLSEC_SERVICE_CTXS
-    * ngx_mlsec_freelist_size(sizeof(ngx_mlsec_service_ctx_t))
-    / sizeof(void *)];
+static ngx_mlsec_service_ctx_t  ngx_mlsec_service_ctx_items[
+                                                      NGX_MLSEC_SERVICE_CTXS];
+static void  *ngx_mlsec_service_ctx_free[NGX_MLSEC_SERVICE_CTXS];
 
 static ngx_mlsec_freelist_t  ngx_mlsec_service_ctxs = {
-    (u_char *) ngx_mlsec_service_ctx_items,
-    sizeof(ngx_mlsec_service_ctx_t),
-    NGX_MLSEC_SERVICE_CTXS,
     0,
-    NULL
+    0,
+    NGX_MLSEC_SERVICE_CTXS,
+    sizeof(ngx_mlsec_service_ctx_t),
+    (u_char *) ngx_mlsec_service_ctx_items,
+    ngx_mlsec_service_ctx_free
 };
 
 
@@ -275,9 +275,15 @@ ngx_mlsec_service_ctx(ngx_http_request_t *r)
             return NULL;
         }
 
-        /* most of it is what an attempt sets when it begins */
+        /* what is its own is set when it is needed */
 
-        ngx_memzero(ctx, offsetof(ngx_mlsec_service_ctx_t, peer));
+        ctx->ticket = NULL;
+        ctx->retry = NULL;
+        ctx->since = 0;
+        ctx->deadline = 0;
+        ctx->rc = NGX_OK;
+        ctx->retry_after = 0;
+        ctx->via = 0;
         ctx->peer.conf = NULL;
 
         ngx_http_set_ctx(r, ctx, ngx_mlsec_service_module);

@@ -163,7 +163,7 @@ typedef struct {
     time_t                           retry_after; /* s */
     ngx_uint_t                       via;        /* far it is */
 
-    /* what is needed once by nearly all requests is a part of it */
+    /* memory for what nearly all requests need once */
 
     ngx_mlsec_ticket_t               own;        /* of mlsec_via */
     ngx_mlsec_retry_t                plain;      /* of plain proxy_pass */
@@ -174,8 +174,8 @@ typedef struct {
 /* ngx_mlsec_service_admit.c */
 
 /*
- * What is known of r, made when it is first asked for: zeroed, but for the
- * peer.  Lives as long as r's pool.  NULL without memory.
+ * What is known of r, made when it is first asked for: nothing then.  Lives as
+ * long as r's pool.  NULL without memory.
  */
 ngx_mlsec_service_ctx_t *ngx_mlsec_service_ctx(ngx_http_request_t *r);
 

@@ -101,12 +101,13 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp, ngx_mlsec_service_ctx_t *ctx)
         } else if (!(u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_OFF)) {
             mp->retry = (mp == &ctx->peer)
                         ? &ctx->plain
-                        : ngx_pcalloc(mp->request->pool,
-                                      sizeof(ngx_mlsec_retry_t));
+                        : ngx_palloc(mp->request->pool,
+                                     sizeof(ngx_mlsec_retry_t));
             if (mp->retry == NULL) {
                 return NGX_ERROR;
             }
 
+            ngx_memzero(mp->retry, sizeof(ngx_mlsec_retry_t));
             mp->retry->conf = mp->conf;
             mp->retry->pool = mp->request->pool;
         }

@@ -320,6 +320,7 @@ ngx_mlsec_via_ask(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
 
     ask.pool = r->pool;
     ask.ticket = &ctx->own;
+    ngx_memzero(ask.ticket, sizeof(ngx_mlsec_ticket_t));
     ask.upstream = via->upstream;
     ask.optional = 0;
     ctx->deadline = ngx_mlsec_deadline(r);
