@@ -145,6 +145,12 @@ ngx_mlsec_header_process(ngx_http_request_t *r)
     rc = mp->proxied ? ngx_mlsec_interim_read(r, mp)
                      : ngx_mlsec_header_read(r, mp);
 
+    /* a status line that is none has nginx go on as with HTTP/0.9 */
+
+    if (rc == NGX_HTTP_UPSTREAM_INVALID_HEADER) {
+        r->http_version = version;
+    }
+
     /* an answer out of a cache comes this way too */
 
     if (rc != NGX_OK || !mp->running) {

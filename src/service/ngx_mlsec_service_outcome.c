@@ -110,21 +110,25 @@ ngx_mlsec_outcome_failed(ngx_mlsec_peer_t *mp)
 
 
 /*
- * Whether nginx does so by itself.
+ * Whether nginx does so by itself; not for what has come and is no header.
  */
 
 static ngx_uint_t
 ngx_mlsec_outcome_begins_anew(ngx_http_request_t *r)
 {
+    ngx_connection_t     *c;
     ngx_http_upstream_t  *u;
 
     u = r->upstream;
+    c = u->peer.connection;
 
     if (!u->request_sent) {
         return 1;
     }
 
-    if (r->request_body_no_buffering) {
+    if (r->request_body_no_buffering
+        || (u->state->bytes_received && !c->read->eof && !c->read->error))
+    {
         return 0;
     }
 

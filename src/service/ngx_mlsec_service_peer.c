@@ -363,7 +363,7 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     mp->free(pc, mp->data, state);
 
     if (state & NGX_PEER_FAILED) {
-        mp->conf->live->doubt = 1;
+        ngx_mlsec_service_doubt(mp->conf);
     }
 
     if (mp->running) {

@@ -51,8 +51,9 @@ static ngx_uint_t ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry,
 static ngx_uint_t ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r);
 static void ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method);
-static ngx_uint_t ngx_mlsec_retry_has(const ngx_list_t *headers,
+static const ngx_str_t *ngx_mlsec_retry_find(const ngx_list_t *headers,
     const char *name);
+static ngx_uint_t ngx_mlsec_retry_is_number(const ngx_str_t *value);
 static ngx_uint_t ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry);
 static void ngx_mlsec_retry_cleanup(void *data);
 
@@ -153,10 +154,11 @@ ngx_int_t
 ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version)
 {
     ngx_uint_t            on;
+    const ngx_str_t      *when;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
-    if (mp->retry == NULL || mp->retry->part) {
+    if (mp->retry == NULL) {
         return NGX_OK;
     }
 
@@ -177,11 +179,21 @@ ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
+    if (mp->retry->part) {
+        return NGX_OK;
+    }
+
     on = ngx_mlsec_retry_on_status(u->headers_in.status_n);
+
+    if (!on) {
+        return NGX_OK;
+    }
 
     /* who says when to come back does not mean at once */
 
-    if (on && !ngx_mlsec_retry_has(&u->headers_in.headers, "retry-after")
+    when = ngx_mlsec_retry_find(&u->headers_in.headers, "retry-after");
+
+    if ((when == NULL || ngx_mlsec_service_retry_when(when) <= 0)
         && ngx_mlsec_retry_plain(mp, on))
     {
         mp->retry->approved = 1;
@@ -530,7 +542,8 @@ ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
         }
     }
 
-    return ngx_mlsec_retry_has(&r->headers_in.headers, "idempotency-key");
+    return ngx_mlsec_retry_find(&r->headers_in.headers, "idempotency-key")
+           != NULL;
 }
 
 
@@ -567,8 +580,12 @@ ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method)
 }
 
 
-static ngx_uint_t
-ngx_mlsec_retry_has(const ngx_list_t *headers, const char *name)
+/*
+ * The value of the first header of that name that has one, or NULL.
+ */
+
+static const ngx_str_t *
+ngx_mlsec_retry_find(const ngx_list_t *headers, const char *name)
 {
     size_t                  len;
     ngx_uint_t              i;
@@ -586,12 +603,55 @@ ngx_mlsec_retry_has(const ngx_list_t *headers, const char *name)
             if (h[i].hash && h[i].key.len == len && h[i].value.len
                 && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
             {
-                return 1;
+                return &h[i].value;
             }
         }
     }
 
-    return 0;
+    return NULL;
+}
+
+
+time_t
+ngx_mlsec_service_retry_when(const ngx_str_t *value)
+{
+    time_t  t;
+
+    t = ngx_atotm(value->data, value->len);
+
+    if (t != NGX_ERROR) {
+        return t;
+    }
+
+    t = ngx_parse_http_time(value->data, value->len);
+
+    if (t != NGX_ERROR) {
+        return ngx_max(t - ngx_time(), 0);
+    }
+
+    /* more seconds than a number holds are a time all the same */
+
+    if (ngx_mlsec_retry_is_number(value)) {
+        return NGX_MAX_INT32_VALUE;
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_retry_is_number(const ngx_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] < '0' || value->data[i] > '9') {
+            return 0;
+        }
+    }
+
+    return value->len != 0;
 }
 
 
@@ -608,7 +668,7 @@ ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
 
     /* too many requests: only who says when wants to be asked again */
 
-    if (on == NGX_MLSEC_RETRY_ON_429 && failure->retry_after == 0) {
+    if (on == NGX_MLSEC_RETRY_ON_429 && failure->retry_after < 0) {
         return NGX_DECLINED;
     }
 
