@@ -21,7 +21,10 @@ static mlsec_jwk_set_t *mlsec_jwk_set_new(void);
 static int mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text,
     unsigned flags, const char **why);
 static void mlsec_jwk_set_divide(mlsec_jwk_set_t *set);
-static int mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set);
+static int mlsec_jwk_set_ambiguous(const json_t *keys);
+static int mlsec_jwk_rivals(const json_t *one, const json_t *two);
+static int mlsec_jwk_same(const json_t *one, const json_t *two,
+    const char *name);
 static int mlsec_jwk_set_pem(mlsec_jwk_set_t *set, mlsec_str_t text,
     const char **why);
 static EVP_PKEY *mlsec_jwk_pem_key(const char *name,
@@ -148,13 +151,16 @@ mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text, unsigned flags,
         }
     }
 
-    json_decref(root);
     mlsec_jwk_set_divide(set);
 
-    if (rc == MLSEC_OK && mlsec_jwk_set_ambiguous(set)) {
+    if (rc == MLSEC_OK && set->n != 0 && set->key[0].secret != NULL
+        && mlsec_jwk_set_ambiguous(keys))
+    {
         *why = "two secrets have the same \"kid\"";
         rc = MLSEC_INVALID;
     }
+
+    json_decref(root);
 
     if (rc == MLSEC_NOMEM) {
         *why = "no memory";
@@ -212,24 +218,19 @@ mlsec_jwk_set_divide(mlsec_jwk_set_t *set)
 /*
  * Issuers publish public keys with one kid, by mistake or while they change
  * them: each is tried.  Secrets are written by whoever runs the gateway, and
- * two with one name are a mistake for sure.
+ * two with one name are a mistake for sure, one that was left out, too: which
+ * of both was meant?  keys: of the set, NULL where it is one key.
  */
 
 static int
-mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set)
+mlsec_jwk_set_ambiguous(const json_t *keys)
 {
-    size_t              i, k;
-    const mlsec_jwk_t  *one, *two;
+    size_t  i, k;
 
-    for (i = 0; i < set->n; i++) {
-        for (k = i + 1; k < set->n; k++) {
-            one = &set->key[i];
-            two = &set->key[k];
-
-            if (one->secret != NULL && two->secret != NULL
-                && (one->algs & two->algs)
-                && one->kid_len != 0 && one->kid_len == two->kid_len
-                && memcmp(one->kid, two->kid, one->kid_len) == 0)
+    for (i = 0; i < json_array_size(keys); i++) {
+        for (k = i + 1; k < json_array_size(keys); k++) {
+            if (mlsec_jwk_rivals(json_array_get(keys, i),
+                                 json_array_get(keys, k)))
             {
                 return 1;
             }
@@ -237,6 +238,32 @@ mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set)
     }
 
     return 0;
+}
+
+
+/* Of one kid, and for one algorithm: a secret without "alg" is for any. */
+
+static int
+mlsec_jwk_rivals(const json_t *one, const json_t *two)
+{
+    return mlsec_jwk_meant(one) == NULL && mlsec_jwk_meant(two) == NULL
+           && mlsec_jwk_same(one, two, "kid")
+           && mlsec_jwk_same(one, two, "kty")
+           && strcmp(json_string_value(json_object_get(one, "kty")), "oct")
+              == 0
+           && (json_object_get(one, "alg") == NULL
+               || json_object_get(two, "alg") == NULL
+               || mlsec_jwk_same(one, two, "alg"));
+}
+
+
+static int
+mlsec_jwk_same(const json_t *one, const json_t *two, const char *name)
+{
+    one = json_object_get(one, name);
+    two = json_object_get(two, name);
+
+    return json_is_string(one) && json_equal(one, two);
 }
 
 

@@ -121,7 +121,8 @@ const char *mlsec_alg_name(mlsec_alg_e alg);
  * the primes of CVE-2017-15361.  EC: P-256, P-384, P-521, a point of the
  * curve.  OKP: Ed25519, not of small order, y below the prime.  oct: at least
  * as long as the hash (RFC 7518, 3.2), and not in a set that has public keys,
- * too.  Public keys may share a kid, secrets for one algorithm may not.
+ * too.  Public keys may share a kid, secrets for one algorithm may not, even
+ * if one of them is left out.
  *
  * Returns MLSEC_OK with *set, to be given back with mlsec_jwk_set_free();
  * MLSEC_INVALID: not a key file within bounds, a private key in PEM, or no key
