@@ -49,14 +49,15 @@ def out_of_range($loc; $value; $min; $max; $input):
 def bad_integer($name; $min; $max):
     ["query", $name] as $loc | argument($name)
     | if . == null then empty
-      elif test("^-?[0-9]{1,9}$") | not
+      elif test("^-?[0-9]{1,9}\\z") | not
       then problem($loc; "int_parsing"; "Input should be a valid integer, "
                    + "unable to parse string as an integer"; .)
       else out_of_range($loc; tonumber; $min; $max; .) end;
 
+# (a "$" also stands in front of a line end)
 def bad_word($name; $pattern):
     argument($name)
-    | if . == null or test($pattern) then empty
+    | if . == null or (test($pattern) and (endswith("\n") | not)) then empty
       else problem(["query", $name]; "string_pattern_mismatch";
                    "String should match pattern '\($pattern)'"; .) end;
 

@@ -474,6 +474,11 @@ ngx_int_t ngx_mlsec_auth_conceal(ngx_http_request_t *r);
 ngx_uint_t ngx_mlsec_jwt_concealed(ngx_http_request_t *r);
 
 /*
+ * Whether the location asks for an API key, and its header is there, 1 or 0.
+ */
+ngx_uint_t ngx_mlsec_auth_api_key_sent(ngx_http_request_t *r);
+
+/*
  * What is left of Sec-WebSocket-Protocol when the token came there: "bearer",
  * else empty.
  */

@@ -662,30 +662,21 @@ static ngx_uint_t
 ngx_mlsec_require_compare(ngx_mlsec_op_e op, const json_t *claim,
     const ngx_str_t *value)
 {
-    char    buf[32], *end;
-    double  a, b;
+    int          order;
+    mlsec_str_t  text;
 
-    if (!json_is_number(claim) || value->len == 0
-        || value->len >= sizeof(buf))
-    {
-        return 0;
-    }
+    text.data = value->data;
+    text.len = value->len;
 
-    ngx_memcpy(buf, value->data, value->len);
-    buf[value->len] = '\0';
-
-    a = json_number_value(claim);
-    b = strtod(buf, &end);
-
-    if (end != buf + value->len) {
+    if (mlsec_claims_compare(claim, text, &order) != MLSEC_OK) {
         return 0;
     }
 
     switch (op) {
-    case NGX_MLSEC_OP_EQ: return !(a < b) && !(a > b);
-    case NGX_MLSEC_OP_GT: return a > b;
-    case NGX_MLSEC_OP_GE: return a >= b;
-    case NGX_MLSEC_OP_LT: return a < b;
-    default:              return a <= b;
+    case NGX_MLSEC_OP_EQ: return order == 0;
+    case NGX_MLSEC_OP_GT: return order > 0;
+    case NGX_MLSEC_OP_GE: return order >= 0;
+    case NGX_MLSEC_OP_LT: return order < 0;
+    default:              return order <= 0;
     }
 }

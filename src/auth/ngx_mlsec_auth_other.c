@@ -66,6 +66,23 @@ ngx_mlsec_auth_api_key(ngx_http_request_t *r,
 }
 
 
+ngx_uint_t
+ngx_mlsec_auth_api_key_sent(ngx_http_request_t *r)
+{
+    ngx_uint_t                        n;
+    const ngx_mlsec_auth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
+
+    if (!(lcf->methods & NGX_MLSEC_AUTH_API_KEY)) {
+        return 0;
+    }
+
+    return ngx_mlsec_header_in(r, (char *) lcf->api_key_header.data, &n)
+           != NULL;
+}
+
+
 static void
 ngx_mlsec_auth_address(ngx_http_request_t *r, mlsec_str_t *address)
 {

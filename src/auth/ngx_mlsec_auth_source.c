@@ -37,6 +37,10 @@ static ngx_int_t ngx_mlsec_jwt_bearer(ngx_http_request_t *r,
     ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
 static ngx_int_t ngx_mlsec_jwt_cookie(ngx_http_request_t *r,
     ngx_mlsec_auth_ctx_t *ctx, const ngx_str_t *name, ngx_str_t *token);
+static ngx_uint_t ngx_mlsec_jwt_cookies(ngx_http_request_t *r,
+    const ngx_str_t *name, ngx_str_t *first);
+static ngx_uint_t ngx_mlsec_jwt_cookies_of(const ngx_str_t *header,
+    const ngx_str_t *name, ngx_str_t *value);
 static ngx_uint_t ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_jwt_websocket(ngx_http_request_t *r,
     ngx_str_t *token);
@@ -315,22 +319,11 @@ static ngx_int_t
 ngx_mlsec_jwt_cookie(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx,
     const ngx_str_t *name, ngx_str_t *token)
 {
-    u_char                     *p;
-    ngx_str_t                   variable;
-    ngx_http_variable_value_t  *v;
+    ngx_uint_t  n;
 
-    p = ngx_pnalloc(r->pool, sizeof("cookie_") - 1 + name->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
+    n = ngx_mlsec_jwt_cookies(r, name, token);
 
-    variable.data = p;
-    variable.len = ngx_sprintf(p, "cookie_%V", name) - p;
-
-    v = ngx_http_get_variable(r, &variable,
-                              ngx_hash_key(variable.data, variable.len));
-
-    if (v == NULL || v->not_found || v->len == 0) {
+    if (n == 0) {
         return NGX_DECLINED;
     }
 
@@ -340,10 +333,98 @@ ngx_mlsec_jwt_cookie(ngx_http_request_t *r, ngx_mlsec_auth_ctx_t *ctx,
         return NGX_HTTP_FORBIDDEN;
     }
 
-    token->data = v->data;
-    token->len = v->len;
+    if (n > 1) {
+        ctx->bad_request = 1;
+        ctx->reason = "there are several tokens in cookies";
+        return NGX_ABORT;
+    }
 
     return NGX_OK;
+}
+
+
+/*
+ * How many cookies of this name are not empty, and the first of them.
+ *
+ * A page of a neighbouring host can set a cookie for the gateway's too, and a
+ * browser then sends both, in an order that such a page can choose.  So which
+ * of them it is nobody can tell, and nginx's $cookie_NAME, which is the first,
+ * will not do; nor would its names in any case: "__host-x" is a cookie that
+ * anybody can set where browsers keep "__Host-x" to the host itself.
+ */
+
+static ngx_uint_t
+ngx_mlsec_jwt_cookies(ngx_http_request_t *r, const ngx_str_t *name,
+    ngx_str_t *first)
+{
+    ngx_str_t         value;
+    ngx_uint_t        i, n, more;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != sizeof("cookie") - 1
+                || ngx_strncmp(h[i].lowcase_key, "cookie", 6) != 0)
+            {
+                continue;
+            }
+
+            more = ngx_mlsec_jwt_cookies_of(&h[i].value, name, &value);
+
+            if (n == 0 && more) {
+                *first = value;
+            }
+
+            n += more;
+        }
+    }
+
+    return n;
+}
+
+
+/* RFC 6265, 4.2.1: NAME=VALUE, with "; " between */
+
+static ngx_uint_t
+ngx_mlsec_jwt_cookies_of(const ngx_str_t *header, const ngx_str_t *name,
+    ngx_str_t *first)
+{
+    u_char      *p, *end, *last;
+    ngx_uint_t   n;
+
+    n = 0;
+    last = header->data + header->len;
+
+    for (p = header->data; p < last; p = end + 1) {
+
+        while (p < last && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        end = ngx_strlchr(p, last, ';');
+        end = end ? end : last;
+
+        if ((size_t) (end - p) <= name->len + 1 || p[name->len] != '='
+            || ngx_strncmp(p, name->data, name->len) != 0)
+        {
+            continue;
+        }
+
+        if (n == 0) {
+            first->data = p + name->len + 1;
+            first->len = end - first->data;
+        }
+
+        n++;
+    }
+
+    return n;
 }
 
 

@@ -12,7 +12,7 @@
 #include <core/ngx_mlsec_conf.h>
 
 
-static ngx_int_t ngx_mlsec_auth_query_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_mlsec_auth_shown_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_mlsec_auth_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -57,8 +57,11 @@ static ngx_http_variable_t  ngx_mlsec_auth_variables[] = {
     { ngx_string("mlsec_jwt_protocol"), NULL, ngx_mlsec_auth_variable,
       NGX_MLSEC_AUTH_PROTOCOL, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("mlsec_jwt_query"), NULL, ngx_mlsec_auth_query_variable,
-      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("mlsec_jwt_query"), NULL, ngx_mlsec_auth_shown_variable,
+      NGX_MLSEC_AUTH_JWT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mlsec_api_key_sent"), NULL, ngx_mlsec_auth_shown_variable,
+      NGX_MLSEC_AUTH_API_KEY, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mlsec_jwt_keys_age"), NULL, ngx_mlsec_auth_age_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -77,10 +80,12 @@ ngx_mlsec_auth_variables_add(ngx_conf_t *cf)
 /* Before anybody is known, and for https before anybody is asked. */
 
 static ngx_int_t
-ngx_mlsec_auth_query_variable(ngx_http_request_t *r,
+ngx_mlsec_auth_shown_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    v->not_found = !ngx_mlsec_jwt_concealed(r->main);
+    v->not_found = data == NGX_MLSEC_AUTH_JWT
+                   ? !ngx_mlsec_jwt_concealed(r->main)
+                   : !ngx_mlsec_auth_api_key_sent(r->main);
 
     if (v->not_found) {
         return NGX_OK;

@@ -59,6 +59,54 @@ ngx_mlsec_content_is_json(const ngx_str_t *type)
 }
 
 
+ngx_uint_t
+ngx_mlsec_content_is_utf8(const ngx_str_t *value)
+{
+    u_char      *p, *last;
+    size_t       left;
+    ngx_uint_t   quoted;
+
+    last = value->data + value->len;
+    p = ngx_strlchr(value->data, last, ';');
+
+    for ( ;; ) {
+        p = p ? ngx_strlcasestrn(p, last, (u_char *) "charset", 7 - 1) : NULL;
+
+        if (p == NULL) {
+            return 1;
+        }
+
+        p += 7;
+
+        if (p == last || *p++ != '=') {
+            return 0;
+        }
+
+        quoted = p < last && *p == '"';
+        p += quoted;
+        left = last - p;
+
+        if (left >= 5 && ngx_strncasecmp(p, (u_char *) "utf-8", 5) == 0) {
+            p += 5;
+
+        } else if (left >= 4 && ngx_strncasecmp(p, (u_char *) "utf8", 4) == 0) {
+            p += 4;
+
+        } else {
+            return 0;
+        }
+
+        if (quoted && (p == last || *p++ != '"')) {
+            return 0;
+        }
+
+        if (p < last && *p != ';' && *p != ' ' && *p != '\t') {
+            return 0;
+        }
+    }
+}
+
+
 off_t
 ngx_mlsec_content_length(ngx_http_request_t *r)
 {

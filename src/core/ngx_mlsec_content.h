@@ -29,6 +29,14 @@ ngx_str_t ngx_mlsec_content_type(const ngx_str_t *value);
 ngx_uint_t ngx_mlsec_content_is_json(const ngx_str_t *type);
 
 /*
+ * Whether a Content-Type names no charset but UTF-8: 1 or 0.  JSON has no such
+ * parameter (RFC 8259, 11), yet there are readers that go by it, to whom
+ * "+ACI-" is a quotation mark in UTF-7.  What looks like the parameter counts
+ * wherever it stands, each of several, too.
+ */
+ngx_uint_t ngx_mlsec_content_is_utf8(const ngx_str_t *value);
+
+/*
  * How long the body is that was read, in bytes; 0 without one.
  */
 off_t ngx_mlsec_content_length(ngx_http_request_t *r);

@@ -13,6 +13,8 @@
 
 
 static ngx_uint_t ngx_mlsec_identity_claims(const ngx_table_elt_t *h);
+static ngx_uint_t ngx_mlsec_identity_hash(ngx_uint_t i);
+static ngx_uint_t ngx_mlsec_identity_likely(const u_char *name);
 static ngx_uint_t ngx_mlsec_identity_same(const ngx_table_elt_t *h,
     const ngx_str_t *name);
 
@@ -42,16 +44,35 @@ static const ngx_str_t  ngx_mlsec_identity_names[] = {
     ngx_string("x-goog-iap-*"),
     ngx_string("x-amzn-oidc-*"),
     ngx_string("x-ms-client-principal*"),
+    ngx_string("x-oidc-*"),
+    ngx_string("x-oauth-*"),
+    ngx_string("x-claim*"),
+    ngx_string("x-account*"),
+    ngx_string("x-org-*"),
+    ngx_string("x-organization*"),
+    ngx_string("x-impersonate-*"),
+    ngx_string("x-on-behalf-of*"),
+    ngx_string("x-hasura-*"),
+    ngx_string("x-vouch-*"),
+    ngx_string("x-pomerium-*"),
+    ngx_string("x-proxy-user*"),
     ngx_string("x-forwarded-user*"),
+    ngx_string("x-forwarded-role*"),
+    ngx_string("x-forwarded-tenant*"),
     ngx_string("x-forwarded-preferred-username"),
     ngx_string("x-forwarded-access-token"),
     ngx_string("x-forwarded-email"),
     ngx_string("x-forwarded-groups"),
     ngx_string("x-forwarded-client-cert"),
     ngx_string("x-remote-*"),
-    ngx_string("remote-user"),
+    ngx_string("remote-*"),
     ngx_string("x-client-cert*"),
     ngx_string("x-client-verify"),
+    ngx_string("x-client-dn"),
+    ngx_string("client-cert*"),
+    ngx_string("ssl-client-*"),
+    ngx_string("cf-access-*"),
+    ngx_string("impersonate-*"),
     ngx_string("x-ssl-*"),
     ngx_string("x-original-*"),
     ngx_string("x-forwarded-uri"),
@@ -65,14 +86,15 @@ static const ngx_str_t  ngx_mlsec_identity_names[] = {
 
 /* Which headers are the gateway's own is known by the address of "lowcase". */
 
-static const struct {
+static struct {
     ngx_str_t    name;
     u_char      *lowcase;
+    ngx_uint_t   hash;             /* 0: not needed so far */
 } ngx_mlsec_identity_own[NGX_MLSEC_IDENTITIES] = {
-    { ngx_string("X-User-Id"), (u_char *) "x-user-id" },
-    { ngx_string("X-User-Roles"), (u_char *) "x-user-roles" },
-    { ngx_string("X-Tenant-Id"), (u_char *) "x-tenant-id" },
-    { ngx_string("X-Gateway-Token"), (u_char *) "x-gateway-token" }
+    { ngx_string("X-User-Id"), (u_char *) "x-user-id", 0 },
+    { ngx_string("X-User-Roles"), (u_char *) "x-user-roles", 0 },
+    { ngx_string("X-Tenant-Id"), (u_char *) "x-tenant-id", 0 },
+    { ngx_string("X-Gateway-Token"), (u_char *) "x-gateway-token", 0 }
 };
 
 
@@ -100,11 +122,7 @@ ngx_mlsec_identity_claims(const ngx_table_elt_t *h)
 {
     const ngx_str_t  *name;
 
-    /* most names do not begin like any of these */
-
-    if (h->key.len < 6 || (h->lowcase_key[0] != 'x'
-                           && h->lowcase_key[0] != 'r'))
-    {
+    if (h->key.len < 6 || !ngx_mlsec_identity_likely(h->lowcase_key)) {
         return 0;
     }
 
@@ -117,6 +135,22 @@ ngx_mlsec_identity_claims(const ngx_table_elt_t *h)
     }
 
     return 0;
+}
+
+
+/* Most names do not begin like any of these. */
+
+static ngx_uint_t
+ngx_mlsec_identity_likely(const u_char *name)
+{
+    switch (name[0]) {
+    case 'x': return name[1] == '-' || name[1] == '_';
+    case 'r': return name[1] == 'e';
+    case 'c': return name[1] == 'l' || name[1] == 'f';
+    case 's': return name[1] == 's';
+    case 'i': return name[1] == 'm';
+    default:  return 0;
+    }
 }
 
 
@@ -199,12 +233,25 @@ ngx_mlsec_identity_set(ngx_http_request_t *r, const ngx_str_t *values)
 
         h->key = ngx_mlsec_identity_own[i].name;
         h->lowcase_key = ngx_mlsec_identity_own[i].lowcase;
-        h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+        h->hash = ngx_mlsec_identity_hash(i);
         h->value = values[i];
         ngx_mlsec_elt_last(h);
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_identity_hash(ngx_uint_t i)
+{
+    if (ngx_mlsec_identity_own[i].hash == 0) {
+        ngx_mlsec_identity_own[i].hash =
+                             ngx_hash_key(ngx_mlsec_identity_own[i].lowcase,
+                                          ngx_mlsec_identity_own[i].name.len);
+    }
+
+    return ngx_mlsec_identity_own[i].hash;
 }
 
 

@@ -206,15 +206,17 @@ ngx_mlsec_forwarded(ngx_http_request_t *r, ngx_mlsec_forwarded_t *forwarded)
         return;
     }
 
+    /* of two the proxy has added one, and the client has sent the other */
+
     h = ngx_mlsec_header_in(r->main, "x-forwarded-proto", &n);
 
-    if (h != NULL && h->value.len) {
+    if (n == 1 && h->value.len) {
         forwarded->proto = h->value;
     }
 
     h = ngx_mlsec_header_in(r->main, "x-forwarded-host", &n);
 
-    if (h != NULL && h->value.len) {
+    if (n == 1 && h->value.len) {
         forwarded->host = h->value;
     }
 

@@ -204,11 +204,14 @@ ngx_mlsec_https_rewrite(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_mlsec_https_credential(ngx_http_request_t *r)
 {
-    ngx_uint_t                  n;
+    ngx_uint_t                  i, n;
     ngx_table_elt_t            *h;
     ngx_http_variable_value_t  *v;
 
-    static ngx_str_t  name = ngx_string("mlsec_jwt_query");
+    static ngx_str_t  names[] = {
+        ngx_string("mlsec_jwt_query"),
+        ngx_string("mlsec_api_key_sent")
+    };
 
     if (r->headers_in.authorization != NULL
         || ngx_mlsec_header_in(r, "x-api-key", &n) != NULL)
@@ -216,10 +219,13 @@ ngx_mlsec_https_credential(ngx_http_request_t *r)
         return 1;
     }
 
-    v = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        v = ngx_http_get_variable(r, &names[i],
+                                  ngx_hash_key(names[i].data, names[i].len));
 
-    if (v != NULL && !v->not_found) {
-        return 1;
+        if (v != NULL && !v->not_found) {
+            return 1;
+        }
     }
 
     h = ngx_mlsec_header_in(r, "sec-websocket-protocol", &n);

@@ -79,6 +79,8 @@ typedef void (*ngx_mlsec_admitted_pt)(void *data, ngx_int_t rc,
 
 typedef struct {
     ngx_pool_t                    *pool;     /* of the request */
+    ngx_mlsec_ticket_t            *ticket;   /* zeroed memory for one that
+                                                lives as long, or NULL */
     ngx_http_upstream_srv_conf_t  *upstream;
     ngx_uint_t                     optional; /* 1: shed before others are */
     ngx_msec_t                     left;     /* ms, until who asks does not

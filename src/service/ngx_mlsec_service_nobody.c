@@ -26,8 +26,8 @@
 
 static ngx_uint_t ngx_mlsec_nobody_shared(
     const ngx_mlsec_service_conf_t *conf);
-static ngx_uint_t ngx_mlsec_nobody_look(const ngx_mlsec_service_conf_t *conf,
-    uint64_t *wait);
+static mlsec_apart ngx_uint_t ngx_mlsec_nobody_look(
+    const ngx_mlsec_service_conf_t *conf, uint64_t *wait);
 static void ngx_mlsec_nobody_until(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peer_t *peer, uint64_t *wait);
 

@@ -83,14 +83,12 @@ ngx_mlsec_service_retry(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf)
 
 
 ngx_int_t
-ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
+ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp, ngx_mlsec_service_ctx_t *ctx)
 {
-    ngx_msec_t                left;
-    ngx_http_upstream_t      *u;
-    ngx_mlsec_service_ctx_t  *ctx;
+    ngx_msec_t            left;
+    ngx_http_upstream_t  *u;
 
     u = mp->upstream;
-    ctx = ngx_http_get_module_ctx(mp->request, ngx_mlsec_service_module);
 
     mp->retry = NULL;
     mp->own = NULL;
@@ -98,18 +96,21 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
 
     if (mp->conf->retries) {
 
-        if (ctx != NULL && ctx->retry != NULL && ctx->retry->conf == mp->conf)
-        {
+        if (ctx->retry != NULL && ctx->retry->conf == mp->conf) {
             mp->retry = ctx->retry;
 
         } else if (!(u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_OFF)) {
-            mp->retry = ngx_mlsec_service_retry(mp->request->pool,
-                                                mp->conf->upstream);
+            mp->retry = (mp == &ctx->peer)
+                        ? &ctx->plain
+                        : ngx_palloc(mp->request->pool,
+                                     sizeof(ngx_mlsec_retry_t));
             if (mp->retry == NULL) {
                 return NGX_ERROR;
             }
 
-            mp->retry->part = 0;
+            ngx_memzero(mp->retry, sizeof(ngx_mlsec_retry_t));
+            mp->retry->conf = mp->conf;
+            mp->retry->pool = mp->request->pool;
         }
     }
 
@@ -119,7 +120,7 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
 
         /* what was waited for a place, or for the body, is gone */
 
-        if (ctx != NULL && ctx->since) {
+        if (ctx->since) {
             left = ctx->deadline;
             mp->expires = ctx->since + left;
 

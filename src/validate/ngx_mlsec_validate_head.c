@@ -18,6 +18,7 @@ static ngx_int_t ngx_mlsec_validate_query(ngx_mlsec_validate_t *v);
 static ngx_int_t ngx_mlsec_validate_headers(ngx_mlsec_validate_t *v);
 static ngx_uint_t ngx_mlsec_validate_takes(
     const ngx_mlsec_validate_terms_t *terms, ngx_http_request_t *r);
+static ngx_uint_t ngx_mlsec_validate_utf8(ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_validate_encoded(ngx_http_request_t *r);
 
 
@@ -144,6 +145,13 @@ ngx_mlsec_validate_announced(ngx_mlsec_validate_t *v)
                                            "here");
     }
 
+    if (!ngx_mlsec_validate_utf8(r)) {
+        return ngx_mlsec_validate_refuse(v, NGX_MLSEC_VALIDATE_TYPE,
+                                         NGX_MLSEC_VALIDATE_NOWHERE, NULL,
+                                         "JSON must be UTF-8, in its "
+                                         "Content-Type too");
+    }
+
     if (!terms->any && ngx_mlsec_validate_encoded(r)) {
         return ngx_mlsec_validate_refuse(v, NGX_MLSEC_VALIDATE_TYPE,
                                          NGX_MLSEC_VALIDATE_NOWHERE, NULL,
@@ -203,6 +211,28 @@ ngx_mlsec_validate_takes(const ngx_mlsec_validate_terms_t *terms,
     }
 
     return 0;
+}
+
+
+/* By another charset the service reads another text than is checked here. */
+
+static ngx_uint_t
+ngx_mlsec_validate_utf8(ngx_http_request_t *r)
+{
+    ngx_str_t         type;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    h = ngx_mlsec_header_in(r, "content-type", &n);
+
+    if (h == NULL) {
+        return 1;
+    }
+
+    type = ngx_mlsec_content_type(&h->value);
+
+    return !ngx_mlsec_content_is_json(&type)
+           || ngx_mlsec_content_is_utf8(&h->value);
 }
 
 

@@ -31,7 +31,7 @@ my $nginx = MlsecTest::Instance->start(http => <<"END", server => <<"END2");
         access_log \$DIR/logs/seen.log; lingering_close off;
         underscores_in_headers on;
         location / {
-            mlsec_respond '{"method":"\$request_method","user":"\$http_x_user_id","roles":"\$http_x_user_roles","other":"\$http_x_roles\$http_x_user\$http_x_original_url\$http_x_rewrite_url\$http_x_http_method_override\$http_x_forwarded_user\$http_x_consumer_username\$http_x_scope_orgid\$http_x_amzn_oidc_identity\$http_x_original_method","for":"\$http_x_forwarded_for","connection":"\$http_connection"}';
+            mlsec_respond '{"method":"\$request_method","user":"\$http_x_user_id","roles":"\$http_x_user_roles","other":"\$http_x_roles\$http_x_user\$http_x_original_url\$http_x_rewrite_url\$http_x_http_method_override\$http_x_forwarded_user\$http_x_consumer_username\$http_x_scope_orgid\$http_x_amzn_oidc_identity\$http_x_original_method\$http_remote_groups\$http_client_cert\$http_ssl_client_s_dn\$http_cf_access_user\$http_impersonate_user\$http_x_oidc_sub\$http_x_org_id\$http_x_forwarded_roles","for":"\$http_x_forwarded_for","connection":"\$http_connection"}';
             mlsec_allow any;
         }
     }
@@ -174,7 +174,10 @@ for my $header ('X-User-Id: root', 'x_user_id: root', 'X-User-Roles: admin',
                 'X-Forwarded-User: root', 'X-Original-URL: /admin/x',
                 'X-Rewrite-URL: /admin/x', 'X-Auth-Request-User: root',
                 'X-Consumer-Username: root', 'X-Scope-OrgID: other',
-                'X-Amzn-Oidc-Identity: root', 'X_Original_Method: DELETE')
+                'X-Amzn-Oidc-Identity: root', 'X_Original_Method: DELETE',
+                'Remote-Groups: admin', 'remote_groups: admin', 'Client-Cert: :cm9vdA==:',
+                'SSL-Client-S-DN: CN=root', 'CF-Access-User: root', 'Impersonate-User: root',
+                'X-OIDC-Sub: root', 'X-Org-Id: other', 'X-Forwarded-Roles: admin')
 {
     for my $path ('/', '/public') {
         $said = JSON::PP->new->decode(

@@ -79,6 +79,10 @@ our $Config = <<'EOT';
         proxy_pass http://unix:$TEST_NGINX_HTML_DIR/u.sock;
     }
 
+    location = /same { mlsec_jwt_require n eq $arg_n; mlsec_respond '{}'; }
+    location = /atleast { mlsec_jwt_require n ge $arg_n; mlsec_respond '{}'; }
+    location = /among { mlsec_jwt_require n in $arg_n; mlsec_respond '{}'; }
+
     location = /more {
         mlsec_jwt_source bearer cookie=session websocket query=token;
         proxy_pass http://unix:$TEST_NGINX_HTML_DIR/u.sock;
@@ -352,6 +356,24 @@ GET /claims
     [dept => 'ops', n => 2], [dept => 'ops', n => '3']]
 --- error_code eval
 [200, 403, 403, 401, 401]
+
+=== a number that a request names is one, and exactly that
+--- request eval
+[map { "GET $_" } '/same?n=3', '/same?n=3.0', '/same?n=nan', '/same?n=-NAN',
+ '/same?n=0x3', '/same?n=', '/same', '/atleast?n=2', '/atleast?n=-inf',
+ '/among?n=1,3', '/among?n=1,nan']
+--- more_headers eval
+"Authorization: Bearer " . $main::T->token(n => 3)
+--- error_code eval
+[200, 200, 403, 403, 403, 403, 403, 200, 403, 200, 403]
+
+=== and no neighbour of it
+--- request eval
+[map { "GET /same?n=900719925474099$_" } 2 .. 4]
+--- more_headers eval
+"Authorization: Bearer " . $main::T->token(n => 9007199254740993)
+--- error_code eval
+[403, 200, 403]
 
 === what one location has found out is not another one's
 --- request eval

@@ -51,6 +51,7 @@ my $nginx = MlsecTest::Instance->start(http => q{
     location /tried { try_files /none /to$is_args$args; }
     location /named { error_page 502 = @named; proxy_pass http://unix:$DIR/none; }
     location @named { proxy_pass http://unix:$DIR/up.sock; }
+    location /host { mlsec_jwt_source cookie=__Host-session; proxy_pass http://unix:$DIR/up.sock; }
     location /star { mlsec_cors *; proxy_pass http://unix:$DIR/up.sock; }
     location /star/listed { mlsec_cors * https://app.example; proxy_pass http://unix:$DIR/up.sock; }
     location /origin { mlsec_auth off; mlsec_cors *; return 200 "[$mlsec_origin]"; }
@@ -134,6 +135,35 @@ is($nginx->get('/star/listed', method => 'POST', body => '{}', headers =>
     [$cookie, 'Origin: https://app.example'])->{status}, 200, 'one that is named beside it');
 is(get('/origin', "Origin: $_->[0]"), "200 [$_->[1]]", "\$mlsec_origin of $_->[0]")
     for ['https://evil.example', 'any'], ['null', 'any'], ['http://localhost', 'same'];
+
+# A neighbour's page can set cookies, too, and choose which of them is first.
+
+my $other = $t->token(sub => 'mallory');
+for (['twice' => "Cookie: session=$token; session=$other"],
+     ['twice, the same' => "Cookie: session=$token; session=$token"],
+     ['with something between' => "Cookie: session=$token; a=1; session=$other"],
+     ['with one that is no token' => "Cookie: session=$token; session=x"],
+     ['in two headers' => "Cookie: session=$token", "Cookie: session=$other"])
+{
+    my ($name, @headers) = @$_;
+    is(get('/x', @headers), '400 ', "J17: a cookie, $name");
+}
+is($nginx->get('/x', method => 'POST', body => '{}', headers =>
+    ["Cookie: session=$token; session=$other"])->{status}, 403, 'W1: for a page of nobody it is that');
+is(get('/x', $_->[1]), $_->[2], "a cookie, $_->[0]")
+    for ['the last', "Cookie: a=1; session=$token", '200 /x|'],
+        ['the first', "Cookie: session=$token; a=1", '200 /x|'],
+        ['without a blank', "Cookie: a=1;session=$token;b=2", '200 /x|'],
+        ['beside an empty one', "Cookie: session=; session=$token", '200 /x|'],
+        ['in another case', "Cookie: Session=$token", '401 '],
+        ['of a longer name', "Cookie: my_session=$token; sessions=$token", '401 '],
+        ['inside of another one', "Cookie: a=1, session=$token", '401 '],
+        ['with a blank before =', "Cookie: session =$token", '401 '],
+        ['that is empty', 'Cookie: session=', '401 '],
+        ['of nothing', 'Cookie: ;;session;', '401 '];
+is(get('/host', "Cookie: __Host-session=$token"), '200 /host|', 'a cookie of this host');
+is(get('/host', "Cookie: __host-session=$token"), '401 ', 'and one that anybody can set');
+is(get('/host', "Cookie: __host-session=$other; __Host-session=$token"), '200 /host|', 'is not even looked at');
 
 # ---- nothing of it in a log: all of them are written when nginx has ended ----
 

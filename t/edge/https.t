@@ -6,6 +6,7 @@
 
 use strict;
 use warnings;
+use Digest::SHA qw(sha256_hex);
 use Test::More;
 use lib 't/lib';
 use MlsecTest::Instance;
@@ -28,6 +29,13 @@ my $locations = <<'END';
         location /off { mlsec_https off; proxy_pass http://unix:$DIR/up.sock; }
         location /day { mlsec_https refuse hsts=1d subdomains; proxy_pass http://unix:$DIR/up.sock; }
         location /return { return 204; }
+        location /key {
+            mlsec_https redirect;
+            mlsec_auth api_key;
+            mlsec_api_key API_KEYS header=X-Service-Key;
+            mlsec_allow GET viewer;
+            proxy_pass http://unix:$DIR/up.sock;
+        }
         location /spa {
             mlsec_https off;
             mlsec_browser_headers on "csp=frame-ancestors 'self'" referrer=off;
@@ -42,6 +50,11 @@ my $locations = <<'END';
         location /plain { mlsec_https off; mlsec_browser_headers off; return 200 page; }
         location /said { mlsec_https off; proxy_pass http://unix:$DIR/up.sock; }
 END
+
+open my $f, '>', "$keys/api_keys" or die $!;
+print {$f} '{"id":"ci","sha256":"', sha256_hex('s' x 30), '","roles":["viewer"]}';
+close $f;
+$locations =~ s/API_KEYS/$keys\/api_keys/;
 
 my $nginx = MlsecTest::Instance->start(http => <<"END", server => <<"END2");
     server {
@@ -157,6 +170,12 @@ for (['a token', $bearer], ['a password', 'Authorization: Basic eDp5'],
              'it is no secret any more');
     }
 }
+$reply = plain('/key', @browser, 'X-Service-Key: ci.' . 's' x 30);
+is($reply->{status}, 403, 'a key in a header of its own name: refused');
+like($reply->{body}, qr/"error_type":"credential_over_plaintext"/, 'and why is said');
+is(plain('/key', @browser)->{status}, 308, 'without it a browser is sent on');
+is(plain('/redirect', @browser, 'X-Service-Key: x')->{status}, 308,
+   'where nobody asks for it, it is a header');
 is(plain('/redirect', @browser, 'Cookie: session=x')->{status}, 308,
    'a cookie is sent by itself');
 is(calls(), $before, 'no service has seen any of it');
@@ -195,12 +214,18 @@ is("$reply->{status} $reply->{headers}{'strict-transport-security'}",
 is(proxied('/', @via, 'X-Forwarded-Proto: http')->{status}, 403,
    'also when it says http');
 is(proxied('/', @via)->{status}, 403, 'or nothing');
+is(proxied('/', @via, map { "X-Forwarded-Proto: $_" } @$_)->{status}, 403,
+   "or two things: @$_") for ['https', 'http'], ['https', 'https'], ['http', 'https'];
 is(proxied('/', @via, 'X-Forwarded-Proto: httpsx')->{status}, 403,
    'or something else');
 $reply = proxied('/redirect', @via, @browser, 'X-Forwarded-Proto: http',
                  'X-Forwarded-Host: app.example:80');
 is($reply->{headers}{location}, 'https://app.example/redirect',
    'the host that the client knows');
+$reply = proxied('/redirect', @via, @browser, 'X-Forwarded-Proto: http',
+                 'X-Forwarded-Host: evil.example', 'X-Forwarded-Host: app.example');
+is($reply->{headers}{location}, 'https://localhost/redirect',
+   'of two hosts none');
 
 # ---- headers for browsers ----
 

@@ -64,6 +64,19 @@ is(status('GET', $_), 401, "$_ is not")
     for '/models', '/dashboard/metrics', '/dashboard/overview',
         '/services/training/training/jobs', '/api/v1/models';
 
+# whatever else may be wrong with a request, who it is comes first
+my @routes_all = map { [split /\t/] } grep { /^[A-Z]+\t/ }
+    split /\n/, slurp("$Bin/../gateway/routes.tsv");
+my @answered = grep { $_->[2] != 401 } map {
+    my ($method, $path) = @$_;
+    $method = 'GET' if $method eq 'WS';
+    $path =~ s/\{x\}/training/g;
+    [$method, $path, status($method, $path)];
+} @routes_all;
+cmp_ok(scalar @routes_all, '>', 200, 'routes');
+is(join(' ', map { $_->[1] } @answered), '/ /health /livez /readyz /startupz',
+   'no other one answers whom it does not know');
+
 my $none = http($port, 'GET', '/models');
 is($none->{headers}{'www-authenticate'}, 'Bearer realm="mlsec"', 'challenge');
 

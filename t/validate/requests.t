@@ -232,6 +232,23 @@ check('an empty body', '/plain', '', 200);
 check('JSON', '/plain', '{"a":[1,2.50,"\u00e9"]}', 200);
 check('JSON of another kind', '/plain', '[]', 200, undef,
       headers => ['Content-Type: Application/Problem+JSON ; charset="utf-8"']);
+
+# in UTF-7 this has two members, and others go by what the type says
+my $utf7 = '{"a":"+ACI-,+ACI-b+ACI-:+ACI-x"}';
+my $no_utf8 = problem('content_type', ['header', 'content-type'],
+                      'JSON must be UTF-8, in its Content-Type too');
+check("charset: $_", '/plain', $utf7, 415, $no_utf8,
+      headers => ["Content-Type: application/json$_"])
+    for ';charset=utf-7', '; Charset="UTF-7"', '; charset=utf-16', '; charset=',
+        '; charset', "; charset=utf-8; charset=utf-7", '; charset =utf-7',
+        "; charset*=utf-7''x", '; charset=utf-80', '; charset="utf-8', '; charset=utf-8,x',
+        '; x="; charset=utf-8"; charset=utf-7';
+check("charset: $_", '/plain', '{}', 200, undef, headers => ["Content-Type: application/json$_"])
+    for '; charset=UTF8', '; x=y ; charset=utf-8 ; z', ';';
+check('charset of any', '/any', $utf7, 415, $no_utf8,
+      headers => ['Content-Type: application/json; charset=utf-7']);
+check('charset of what is no JSON', '/any', "\xe9", 200, undef,
+      headers => ['Content-Type: text/plain; charset=latin1']);
 check('no type', '/plain', '{}', 415, $no_type, headers => []);
 check('text', '/plain', '{}', 415, $no_type,
       headers => ['Content-Type: text/plain']);

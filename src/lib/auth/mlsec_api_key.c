@@ -303,7 +303,7 @@ mlsec_api_key_hex(unsigned char *dst, const char *hex)
     for (i = 0; i < 64; i++) {
         at = strchr(digits, hex[i] | 0x20);
 
-        if (at == NULL || (hex[i] < 'A' && at - digits > 9)) {
+        if (at == NULL || hex[i] < '0' || (hex[i] < 'A' && at - digits > 9)) {
             return 0;
         }
 

@@ -5,7 +5,14 @@
 
 
 #include <lib/auth/mlsec_claims.h>
+#include <lib/json/mlsec_json_inline.h>
+
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+
+#define MLSEC_CLAIMS_NUMBER  32        /* bytes of one in text, at most */
 
 
 static int mlsec_claims_within(mlsec_str_t text, size_t max_depth);
@@ -261,4 +268,42 @@ mlsec_claims_has(const json_t *value, mlsec_str_t text)
     }
 
     return 0;
+}
+
+
+int
+mlsec_claims_compare(const json_t *value, mlsec_str_t text, int *order)
+{
+    char       buf[MLSEC_CLAIMS_NUMBER + 1], *end;
+    double     a, b;
+    long long  integer;
+
+    if (!json_is_number(value) || text.len == 0
+        || text.len > MLSEC_CLAIMS_NUMBER
+        || !(text.data[0] == '-' || mlsec_json_is_digit(text.data[0]))
+        || mlsec_json_number(text.data, text.data + text.len)
+           != text.data + text.len)
+    {
+        return MLSEC_DECLINED;
+    }
+
+    memcpy(buf, text.data, text.len);
+    buf[text.len] = '\0';
+
+    /* above 2^53 a double is two integers at once, of two people perhaps */
+
+    errno = 0;
+    integer = strtoll(buf, &end, 10);
+
+    if (json_is_integer(value) && *end == '\0' && errno == 0) {
+        *order = (json_integer_value(value) > integer)
+                 - (json_integer_value(value) < integer);
+        return MLSEC_OK;
+    }
+
+    a = json_number_value(value);
+    b = strtod(buf, NULL);
+    *order = (a > b) - (a < b);
+
+    return MLSEC_OK;
 }

@@ -72,5 +72,14 @@ int mlsec_claims_string(const json_t *object, const char *name,
  */
 int mlsec_claims_has(const json_t *value, mlsec_str_t text);
 
+/*
+ * Compares a number with one in text, spelled as JSON has it: no "nan", "inf",
+ * "0x5", "+5" or "05", which others would read in their own ways.  Integers
+ * are compared as such; fractions, and what is beyond 63 bits, as doubles.
+ * order: < 0, 0, > 0 as the value is less than the text, equal, or more.
+ * Returns MLSEC_OK, or MLSEC_DECLINED when one of both is no number.
+ */
+int mlsec_claims_compare(const json_t *value, mlsec_str_t text, int *order);
+
 
 #endif /* _MLSEC_CLAIMS_H_INCLUDED_ */

@@ -21,7 +21,10 @@ static mlsec_jwk_set_t *mlsec_jwk_set_new(void);
 static int mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text,
     unsigned flags, const char **why);
 static void mlsec_jwk_set_divide(mlsec_jwk_set_t *set);
-static int mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set);
+static int mlsec_jwk_set_ambiguous(const json_t *keys);
+static int mlsec_jwk_rivals(const json_t *one, const json_t *two);
+static int mlsec_jwk_same(const json_t *one, const json_t *two,
+    const char *name);
 static int mlsec_jwk_set_pem(mlsec_jwk_set_t *set, mlsec_str_t text,
     const char **why);
 static EVP_PKEY *mlsec_jwk_pem_key(const char *name,
@@ -30,6 +33,8 @@ static int mlsec_jwk_add(mlsec_jwk_set_t *set, const json_t *jwk,
     unsigned flags);
 static const char *mlsec_jwk_fill(mlsec_jwk_set_t *set, mlsec_jwk_t *key,
     const json_t *jwk, unsigned flags);
+static unsigned mlsec_jwk_look(mlsec_jwk_set_t *set, EVP_PKEY *pkey,
+    const char **why);
 static const char *mlsec_jwk_meant(const json_t *jwk);
 static const char *mlsec_jwk_kid(mlsec_jwk_t *key, const json_t *jwk);
 static const char *mlsec_jwk_secret(mlsec_jwk_t *key, const json_t *jwk);
@@ -148,13 +153,16 @@ mlsec_jwk_set_json(mlsec_jwk_set_t *set, mlsec_str_t text, unsigned flags,
         }
     }
 
-    json_decref(root);
     mlsec_jwk_set_divide(set);
 
-    if (rc == MLSEC_OK && mlsec_jwk_set_ambiguous(set)) {
+    if (rc == MLSEC_OK && set->n != 0 && set->key[0].secret != NULL
+        && mlsec_jwk_set_ambiguous(keys))
+    {
         *why = "two secrets have the same \"kid\"";
         rc = MLSEC_INVALID;
     }
+
+    json_decref(root);
 
     if (rc == MLSEC_NOMEM) {
         *why = "no memory";
@@ -212,24 +220,19 @@ mlsec_jwk_set_divide(mlsec_jwk_set_t *set)
 /*
  * Issuers publish public keys with one kid, by mistake or while they change
  * them: each is tried.  Secrets are written by whoever runs the gateway, and
- * two with one name are a mistake for sure.
+ * two with one name are a mistake for sure, one that was left out, too: which
+ * of both was meant?  keys: of the set, NULL where it is one key.
  */
 
 static int
-mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set)
+mlsec_jwk_set_ambiguous(const json_t *keys)
 {
-    size_t              i, k;
-    const mlsec_jwk_t  *one, *two;
+    size_t  i, k;
 
-    for (i = 0; i < set->n; i++) {
-        for (k = i + 1; k < set->n; k++) {
-            one = &set->key[i];
-            two = &set->key[k];
-
-            if (one->secret != NULL && two->secret != NULL
-                && (one->algs & two->algs)
-                && one->kid_len != 0 && one->kid_len == two->kid_len
-                && memcmp(one->kid, two->kid, one->kid_len) == 0)
+    for (i = 0; i < json_array_size(keys); i++) {
+        for (k = i + 1; k < json_array_size(keys); k++) {
+            if (mlsec_jwk_rivals(json_array_get(keys, i),
+                                 json_array_get(keys, k)))
             {
                 return 1;
             }
@@ -237,6 +240,32 @@ mlsec_jwk_set_ambiguous(const mlsec_jwk_set_t *set)
     }
 
     return 0;
+}
+
+
+/* Of one kid, and for one algorithm: a secret without "alg" is for any. */
+
+static int
+mlsec_jwk_rivals(const json_t *one, const json_t *two)
+{
+    return mlsec_jwk_meant(one) == NULL && mlsec_jwk_meant(two) == NULL
+           && mlsec_jwk_same(one, two, "kid")
+           && mlsec_jwk_same(one, two, "kty")
+           && strcmp(json_string_value(json_object_get(one, "kty")), "oct")
+              == 0
+           && (json_object_get(one, "alg") == NULL
+               || json_object_get(two, "alg") == NULL
+               || mlsec_jwk_same(one, two, "alg"));
+}
+
+
+static int
+mlsec_jwk_same(const json_t *one, const json_t *two, const char *name)
+{
+    one = json_object_get(one, name);
+    two = json_object_get(two, name);
+
+    return json_is_string(one) && json_equal(one, two);
 }
 
 
@@ -299,7 +328,7 @@ mlsec_jwk_fill(mlsec_jwk_set_t *set, mlsec_jwk_t *key, const json_t *jwk,
         key->pkey = mlsec_jwk_public(jwk, &why);
 
         if (key->pkey != NULL) {
-            key->algs = mlsec_jwk_algs(key->pkey, &why);
+            key->algs = mlsec_jwk_look(set, key->pkey, &why);
         }
     }
 
@@ -314,6 +343,37 @@ mlsec_jwk_fill(mlsec_jwk_set_t *set, mlsec_jwk_t *key, const json_t *jwk,
     }
 
     return why;
+}
+
+
+/*
+ * Whether a modulus is a prime takes a power modulo it: some 7 ms with 2048
+ * bits, 180 with 8192, and a set may have 64 of them, from whoever answers for
+ * the issuer.
+ */
+
+static unsigned
+mlsec_jwk_look(mlsec_jwk_set_t *set, EVP_PKEY *pkey, const char **why)
+{
+    unsigned  bits, kilobits;
+
+    bits = (unsigned) EVP_PKEY_get_bits(pkey);
+
+    /* others are refused for their size alone */
+
+    if (EVP_PKEY_is_a(pkey, "RSA")
+        && bits >= MLSEC_RSA_MIN_BITS && bits <= MLSEC_RSA_MAX_BITS)
+    {
+        kilobits = (bits + 1023) / 1024;
+        set->effort += kilobits * kilobits * kilobits;
+
+        if (set->effort > MLSEC_RSA_MAX_EFFORT) {
+            *why = "there are too many large RSA keys before it";
+            return 0;
+        }
+    }
+
+    return mlsec_jwk_algs(pkey, why);
 }
 
 
@@ -477,7 +537,7 @@ mlsec_jwk_set_pem(mlsec_jwk_set_t *set, mlsec_str_t text, const char **why)
         } else {
             key = &set->key[set->n];
             key->pkey = mlsec_jwk_pem_key(name, data, len, why);
-            key->algs = key->pkey != NULL ? mlsec_jwk_algs(key->pkey, why)
+            key->algs = key->pkey != NULL ? mlsec_jwk_look(set, key->pkey, why)
                                           : 0;
 
             /* a person has put it there: no key is left out in silence */

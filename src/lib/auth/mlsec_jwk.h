@@ -34,6 +34,7 @@
 
 #define MLSEC_RSA_MIN_BITS    2048
 #define MLSEC_RSA_MAX_BITS    8192
+#define MLSEC_RSA_MAX_EFFORT  1024           /* of a set, in cubed kilobits */
 
 
 typedef enum {
@@ -82,6 +83,7 @@ typedef struct {
 typedef struct {
     size_t                n;           /* keys that can be used, 1 at least */
     size_t                skipped;     /* others in the file */
+    unsigned              effort;      /* of looking into its RSA keys */
     const char           *why;         /* of the last one skipped, or NULL */
     unsigned              kids:1;      /* some key has a "kid" */
     unsigned              exposed:1;   /* private halves of keys were there,
@@ -118,10 +120,13 @@ const char *mlsec_alg_name(mlsec_alg_e alg);
  * Keys for something else (use, key_ops, an alg or a type that is unknown) or
  * too weak are skipped and counted: one bad key does not take the good ones
  * with it.  RSA: 2048 to 8192 bits, an odd exponent of 3 to 2^32, not of
- * the primes of CVE-2017-15361.  EC: P-256, P-384, P-521, a point of the
+ * the primes of CVE-2017-15361; as many as can be looked into in half a second
+ * or so (64 of 2048 bits, 16 of 4096, 2 of 8192): a worker that reads a set
+ * does nothing else meanwhile.  EC: P-256, P-384, P-521, a point of the
  * curve.  OKP: Ed25519, not of small order, y below the prime.  oct: at least
  * as long as the hash (RFC 7518, 3.2), and not in a set that has public keys,
- * too.  Public keys may share a kid, secrets for one algorithm may not.
+ * too.  Public keys may share a kid, secrets for one algorithm may not, even
+ * if one of them is left out.
  *
  * Returns MLSEC_OK with *set, to be given back with mlsec_jwk_set_free();
  * MLSEC_INVALID: not a key file within bounds, a private key in PEM, or no key

@@ -38,6 +38,8 @@ static const struct { const char *line; const char *why; } bad[] = {
     { "{\"sha256\":[7]}", "\"sha256\" is not 64 hexadecimal digits" },
     { "{\"sha256\":\"" "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
       "zzzzzzzzzz\"}", "\"sha256\" is not 64 hexadecimal digits" },
+    { "{\"sha256\":\"\\u00100000000000000000000000000000000000000000000000"
+      "00000000000000000\"}", "\"sha256\" is not 64 hexadecimal digits" },
     { "{\"roles\":\"admin\"}", "\"roles\" is not an array of strings" },
     { "{\"roles\":[7]}", "\"roles\" is not an array of strings" },
     { "{\"scopes\":{}}", "\"scopes\" is not an array of strings" },

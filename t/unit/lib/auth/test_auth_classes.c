@@ -189,6 +189,18 @@ static const struct {
       "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"), 1 },
     { "jws_duplicate_kid", TWO(OCT(ZEROS), OCT("BAAAAAAAAAAAAAAAAAAAAAAAAAAA"
       "AAAAAAAAAAAAAAA")), 0 },
+    { "jws_duplicate_kid, where one is no base64url", TWO(OCT(ZEROS),
+      OCT("BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB")), 0 },
+    { "jws_duplicate_kid, where one is too short", TWO(OCT("BAAA"),
+      OCT(ZEROS)), 0 },
+    { "jws_duplicate_kid, where one has no \"k\"", TWO("{\"kty\":\"oct\","
+      KID "}", OCT(ZEROS)), 0 },
+    { "jws_duplicate_kid, to encrypt with", TWO("{\"kty\":\"oct\",\"use\":"
+      "\"enc\"," KID ",\"k\":\"" ZEROS "\"}", OCT(ZEROS)), 1 },
+    { "jws_duplicate_kid, of others that are left out", "{\"keys\":["
+      "{\"kty\":\"EC\"," KID "},{\"kty\":\"EC\"," KID "}," OCT(ZEROS) "]}", 1 },
+    { "jws_duplicate_kid, of which one is no string", TWO("{\"kty\":\"oct\","
+      "\"kid\":7,\"k\":\"" ZEROS "\"}", OCT(ZEROS)), 1 },
     { "jws_duplicate_kid, for algorithms of their own", TWO(OCT(ZEROS),
       "{\"kty\":\"oct\",\"alg\":\"HS384\"," KID ",\"k\":\"" ZEROS ZEROS
       "AAAAAAAAAAAAAAA\"}"), 1 },

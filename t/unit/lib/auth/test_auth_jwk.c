@@ -326,6 +326,79 @@ test_set(void)
 }
 
 
+/*
+ * Some number of so many bits that has no small factors, which is all that
+ * anybody can tell of an RSA key.
+ */
+
+static void
+modulus(int bits, token_t *t)
+{
+    size_t          i;
+    BIGNUM         *n;
+    unsigned char   raw[1024];
+
+    n = BN_new();
+
+    do {
+        BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD);
+
+        for (i = 3; i < 800 && BN_mod_word(n, i) != 0; i += 2) { /* void */ }
+    } while (i < 800);
+
+    t->len = 0;
+    token_put(t, raw, (size_t) BN_bn2bin(n, raw));
+    BN_free(n);
+}
+
+
+/* Whoever answers for an issuer does not stop the workers with large keys. */
+
+static void
+test_effort(void)
+{
+    char             *text, *p;
+    size_t            i, k;
+    token_t           n;
+    const char       *why;
+    mlsec_jwk_set_t  *set;
+
+    static const struct { int bits; size_t keys; size_t taken; } rows[] = {
+        { 2048, 64, 64 }, { 8192, 40, 2 }
+    };
+
+    text = malloc(300000);
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        modulus(rows[i].bits, &n);
+        p = text + sprintf(text, "{\"keys\":[");
+
+        for (k = 0; k < rows[i].keys; k++) {
+            p += sprintf(p, "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"},",
+                         n.text);
+        }
+
+        sprintf(p, "{" EC256 "}]}");
+
+        if (rows[i].keys == 64) {      /* with which it is full */
+            sprintf(p - 1, "]}");
+        }
+
+        set = parse(tap_str(text), 0, &why);
+        tap_ok(set != NULL && set->n == rows[i].taken + (rows[i].keys != 64)
+               && (set->skipped == 0
+                   || strcmp(set->why, "there are too many large RSA keys "
+                             "before it")
+                      == 0), "%d keys of %d bits: %d are taken",
+               (int) rows[i].keys, rows[i].bits, (int) rows[i].taken);
+
+        mlsec_jwk_set_free(set);
+    }
+
+    free(text);
+}
+
+
 int
 main(void)
 {
@@ -333,6 +406,7 @@ main(void)
     test_rsa();
     test_pem();
     test_set();
+    test_effort();
 
     return tap_done();
 }

@@ -592,6 +592,58 @@ test_paths(void)
 }
 
 
+/* What somebody wrote is compared with what a token says. */
+
+static void
+test_compare(void)
+{
+    int      rc, order;
+    size_t   i;
+    json_t  *value;
+
+    enum { LESS = -1, SAME, MORE, NONE };
+
+    static const struct { const char *claim, *text; int want; } rows[] = {
+        { "5", "5", SAME }, { "5", "4", MORE }, { "5", "6", LESS },
+        { "5", "5.0", SAME }, { "5", "5e0", SAME }, { "5", "5.5", LESS },
+        { "5.5", "5.5", SAME }, { "5.5", "5", MORE }, { "-5", "-5", SAME },
+        { "0", "-0", SAME }, { "5", "50e-1", SAME },
+
+        /* neighbours that are one double */
+        { "9007199254740993", "9007199254740993", SAME },
+        { "9007199254740993", "9007199254740992", MORE },
+        { "9007199254740992", "9007199254740993", LESS },
+        { "9223372036854775807", "9223372036854775806", MORE },
+        { "9223372036854775807", "99999999999999999999", LESS },
+        { "-9223372036854775807", "-99999999999999999999", MORE },
+        { "5", "1e999", LESS },
+
+        /* what strtod() takes, and JSON does not */
+        { "5", "nan", NONE }, { "5", "NaN", NONE }, { "5", "-nan", NONE },
+        { "5", "inf", NONE }, { "5", "-inf", NONE },
+        { "5", "infinity", NONE }, { "5", "0x5", NONE }, { "5", "+5", NONE },
+        { "5", "05", NONE }, { "5", " 5", NONE }, { "5", "5 ", NONE },
+        { "5", "5.", NONE }, { "5", ".5", NONE }, { "5", "5e", NONE },
+        { "5", "5\n", NONE }, { "5", "-", NONE }, { "5", "", NONE },
+        { "5", "5,6", NONE }, { "5", "five", NONE },
+        { "5", "0.00000000000000000000000000000000005", NONE },
+
+        { "\"5\"", "5", NONE }, { "true", "1", NONE }, { "null", "0", NONE },
+        { "[5]", "5", NONE }, { "{}", "0", NONE }
+    };
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        value = json_loads(rows[i].claim, JSON_DECODE_ANY, NULL);
+        order = 7;
+        rc = mlsec_claims_compare(value, tap_str(rows[i].text), &order);
+        order = rc == MLSEC_OK ? (order > 0) - (order < 0) : NONE;
+        tap_ok(order == rows[i].want, "%s and \"%s\"", rows[i].claim,
+               rows[i].text);
+        json_decref(value);
+    }
+}
+
+
 int
 main(void)
 {
@@ -635,6 +687,7 @@ main(void)
     test_bounds();
     test_policy();
     test_paths();
+    test_compare();
 
     return tap_done();
 }
