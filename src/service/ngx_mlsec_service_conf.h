@@ -472,12 +472,6 @@ ngx_uint_t ngx_mlsec_service_takes(const ngx_http_upstream_rr_peers_t *group,
 ngx_uint_t ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
     time_t *retry_after);
 
-/*
- * To be called when a peer has failed, after nginx's balancer has noted that:
- * it may be that no peer is left, which all workers have to know.
- */
-void ngx_mlsec_service_doubt(const ngx_mlsec_service_conf_t *conf);
-
 
 /* ngx_mlsec_service_resolve.c */
 

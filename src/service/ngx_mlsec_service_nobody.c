@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_peer.h>
 
 
 /*

@@ -243,6 +243,15 @@ void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
 ngx_int_t ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version);
 
 
+/* ngx_mlsec_service_nobody.c */
+
+/*
+ * To be called when a peer has failed, after nginx's balancer has noted that:
+ * it may be that no peer is left, which all workers have to know.
+ */
+void ngx_mlsec_service_doubt(const ngx_mlsec_service_conf_t *conf);
+
+
 /* ngx_mlsec_service_method.c */
 
 /*
