@@ -100,6 +100,8 @@ static const struct {
     const ngx_module_t   *used;
     const ngx_module_t   *or_used;         /* or NULL */
 } ngx_mlsec_needs[] = {
+    { ngx_mlsec_metrics_begin, &ngx_mlsec_metrics_module, NULL },
+    { ngx_mlsec_metrics_log, &ngx_mlsec_metrics_module, NULL },
     { ngx_mlsec_auth_rewrite, &ngx_mlsec_auth_module, NULL },
     { ngx_mlsec_strict, &ngx_mlsec_edge_filter_module,
       &ngx_mlsec_auth_module },

@@ -30,7 +30,9 @@ def circuit_breaker:
        last_failure_time: (if ($b.last_failure_ms | type) == "number"
                            then $now - $b.last_failure_ms / 1000 | floor
                            else null end),
-       can_execute: ($state != "open" or $b.retry_after_ms == 0),
+       # one that an operator has opened lets nothing through, ever
+       can_execute: ($state != "open"
+                     or ($b.state == "open" and $b.retry_after_ms == 0)),
        forced: ($b.state | text("") | startswith("forced_")),
        window_calls: ($b.window_calls | number(0)),
        retry_after_ms: ($b.retry_after_ms | number(0)),

@@ -248,6 +248,8 @@ typedef struct {
     unsigned                    incomplete:1; /* it says so itself */
     unsigned                    again:1;     /* waits to be called again */
     unsigned                    admitted:1;  /* has waited for its place */
+    unsigned                    timed:1;     /* retry_after is the service's
+                                                word, 0: at once */
 
     ngx_uint_t                  status;      /* of the upstream, 0: none */
     time_t                      retry_after; /* s, 0: none */

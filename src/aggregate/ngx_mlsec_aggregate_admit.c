@@ -30,6 +30,7 @@ ngx_mlsec_part_run(ngx_mlsec_part_t *part)
     ngx_mlsec_ask_t  ask;
 
     ask.pool = part->aggregate->request->pool;
+    ask.ticket = NULL;
     ask.upstream = part->call->upstream;
     ask.optional = !part->call->required;
     ask.left = 0;

@@ -112,6 +112,8 @@ ngx_mlsec_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_capture_filter_module);
+
     if (lcf->calls == NULL) {
         lcf->calls = ngx_array_create(cf->pool, 4, sizeof(ngx_mlsec_call_t));
         if (lcf->calls == NULL) {

@@ -40,7 +40,6 @@ static void ngx_mlsec_part_body(ngx_mlsec_capture_t *capture,
 static ngx_int_t ngx_mlsec_part_append(ngx_mlsec_part_t *part,
     const u_char *data, size_t len);
 static void ngx_mlsec_part_done(ngx_mlsec_capture_t *capture, ngx_int_t rc);
-static ngx_uint_t ngx_mlsec_part_is_number(const ngx_str_t *value);
 static void ngx_mlsec_part_pass_on(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_take(ngx_mlsec_part_t *part);
 static ngx_mlsec_err_e ngx_mlsec_part_shape(ngx_mlsec_part_t *part,
@@ -507,55 +506,22 @@ ngx_mlsec_part_done(ngx_mlsec_capture_t *capture, ngx_int_t rc)
 
 
 /*
- * More seconds than a number holds are a time all the same.
- */
-
-static ngx_uint_t
-ngx_mlsec_part_is_number(const ngx_str_t *value)
-{
-    size_t  i;
-
-    for (i = 0; i < value->len; i++) {
-
-        if (value->data[i] < '0' || value->data[i] > '9') {
-            return 0;
-        }
-    }
-
-    return value->len != 0;
-}
-
-
-/*
  * What of an upstream's refusal the client can use.
  */
 
 static void
 ngx_mlsec_part_pass_on(ngx_mlsec_part_t *part)
 {
-    time_t            t;
+    time_t            when;
     ngx_table_elt_t  *h;
 
     h = ngx_mlsec_part_header_out(part->capture.request, "Retry-After");
 
     if (h != NULL) {
+        when = ngx_mlsec_service_retry_when(&h->value);
 
-        /* RFC 9110, 10.2.3: seconds or a date */
-
-        t = ngx_atotm(h->value.data, h->value.len);
-
-        if (t == NGX_ERROR) {
-            t = ngx_parse_http_time(h->value.data, h->value.len);
-
-            if (t != NGX_ERROR) {
-                t = ngx_max(t - ngx_time(), 1);
-
-            } else if (ngx_mlsec_part_is_number(&h->value)) {
-                t = NGX_MAX_INT32_VALUE;
-            }
-        }
-
-        part->retry_after = ngx_max(t, 0);
+        part->timed = (when >= 0);
+        part->retry_after = ngx_max(when, 0);
     }
 
     h = ngx_mlsec_part_header_out(part->capture.request, "WWW-Authenticate");

@@ -89,7 +89,7 @@ ngx_mlsec_part_retry_on(const ngx_mlsec_part_t *part, ngx_mlsec_err_e error,
 {
     failure->on = 0;
     failure->status = part->status;
-    failure->retry_after = 0;
+    failure->retry_after = -1;
 
     /* of an answer that is wanted something has come */
 
@@ -113,7 +113,7 @@ ngx_mlsec_part_retry_on(const ngx_mlsec_part_t *part, ngx_mlsec_err_e error,
         return 1;
 
     case NGX_MLSEC_ERR_UPSTREAM_STATUS:
-        failure->retry_after = part->retry_after;
+        failure->retry_after = part->timed ? part->retry_after : -1;
         return 1;
 
     default:
@@ -203,6 +203,7 @@ ngx_mlsec_part_renew(ngx_mlsec_part_t *part)
     part->incomplete = 0;
     part->status = 0;
     part->retry_after = 0;
+    part->timed = 0;
     part->drained = 0;
     part->start = NULL;
     part->pos = NULL;

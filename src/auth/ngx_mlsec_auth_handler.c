@@ -14,12 +14,18 @@
 #include <core/ngx_mlsec_identity.h>
 #include <core/ngx_mlsec_refusal.h>
 #include <core/ngx_mlsec_variables.h>
+#include <lib/mlsec_types.h>
 
 
 static ngx_int_t ngx_mlsec_auth_who(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+static ngx_int_t ngx_mlsec_auth_several(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
+static mlsec_apart ngx_int_t ngx_mlsec_auth_alone(
+    ngx_mlsec_auth_ctx_t *ctx, ngx_int_t rc);
 static void ngx_mlsec_auth_blame(ngx_mlsec_auth_ctx_t *ctx,
     const ngx_mlsec_auth_ctx_t *one, ngx_int_t rc);
+static ngx_int_t ngx_mlsec_auth_status(const ngx_mlsec_auth_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_auth_ask(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t method);
@@ -272,14 +278,39 @@ ngx_mlsec_auth_ctx(ngx_http_request_t *r)
 
 
 /*
- * Any: the first credential that is good says who it is.  All: each must be
- * good and of one tenant; who it is, is said by the first.
- *
  * NGX_OK, NGX_AGAIN, 400, 401, 403, 503, NGX_ERROR.
  */
 
 static ngx_int_t
 ngx_mlsec_auth_who(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (lcf->methods & (lcf->methods - 1)) {
+        return ngx_mlsec_auth_several(r, lcf, ctx);
+    }
+
+    rc = ngx_mlsec_auth_ask(r, lcf, ctx, lcf->methods);
+
+    if (rc != NGX_OK) {
+        return ngx_mlsec_auth_alone(ctx, rc);
+    }
+
+    ctx->reason = NULL;
+    ctx->retry_after = 0;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Any: the first credential that is good says who it is.  All: each must be
+ * good and of one tenant; who it is, is said by the first.
+ */
+
+static ngx_int_t
+ngx_mlsec_auth_several(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx)
 {
     ngx_int_t             rc;
@@ -352,6 +383,38 @@ ngx_mlsec_auth_who(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    return ngx_mlsec_auth_status(ctx);
+}
+
+
+/*
+ * It was not good.  What it has said before that was found out is not true of
+ * anybody.
+ */
+
+static ngx_int_t
+ngx_mlsec_auth_alone(ngx_mlsec_auth_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_mlsec_auth_ctx_t  one;
+
+    if (rc == NGX_ERROR || rc == NGX_AGAIN) {
+        return rc;
+    }
+
+    one = *ctx;
+
+    ngx_memzero(ctx, sizeof(ngx_mlsec_auth_ctx_t));
+    ctx->wait = one.wait;
+
+    ngx_mlsec_auth_blame(ctx, &one, rc);
+
+    return (rc == NGX_HTTP_FORBIDDEN) ? rc : ngx_mlsec_auth_status(ctx);
+}
+
+
+static ngx_int_t
+ngx_mlsec_auth_status(const ngx_mlsec_auth_ctx_t *ctx)
+{
     return ctx->bad_request ? NGX_HTTP_BAD_REQUEST
            : ctx->retry_after ? NGX_HTTP_SERVICE_UNAVAILABLE
            : NGX_HTTP_UNAUTHORIZED;

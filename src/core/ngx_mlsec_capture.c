@@ -9,6 +9,8 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_capture.h>
+#include <core/ngx_mlsec_conf.h>
+#include <lib/mlsec_types.h>
 
 
 static ngx_int_t ngx_mlsec_capture_post_subrequest(ngx_http_request_t *r,
@@ -23,6 +25,8 @@ static void ngx_mlsec_capture_finalize_upstream(ngx_http_request_t *r,
     ngx_int_t rc);
 static ngx_int_t ngx_mlsec_capture_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static mlsec_apart ngx_int_t ngx_mlsec_capture_take(
+    ngx_mlsec_capture_t *capture, ngx_chain_t *in);
 static ngx_int_t ngx_mlsec_capture_filter_init(ngx_conf_t *cf);
 
 
@@ -482,19 +486,21 @@ ngx_mlsec_capture_finalize_upstream(ngx_http_request_t *r, ngx_int_t rc)
 static ngx_int_t
 ngx_mlsec_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_buf_t            *b;
-    ngx_chain_t          *cl;
     ngx_mlsec_capture_t  *capture;
 
-    if (r == r->main) {
-        return ngx_http_next_body_filter(r, in);
-    }
+    capture = (r != r->main) ? ngx_mlsec_capture_get(r) : NULL;
 
-    capture = ngx_mlsec_capture_get(r);
+    return (capture == NULL) ? ngx_http_next_body_filter(r, in)
+                             : ngx_mlsec_capture_take(capture, in);
+}
 
-    if (capture == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
+
+static ngx_int_t
+ngx_mlsec_capture_take(ngx_mlsec_capture_t *capture, ngx_chain_t *in)
+{
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl;
+    ngx_http_upstream_t  *u;
 
     for (cl = in; cl; cl = cl->next) {
         b = cl->buf;
@@ -517,8 +523,10 @@ ngx_mlsec_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         }
     }
 
-    if (capture->stop && r->upstream && r->upstream->peer.connection) {
-        r->upstream->peer.connection->read->ready = 0;
+    u = capture->request->upstream;
+
+    if (capture->stop && u && u->peer.connection) {
+        u->peer.connection->read->ready = 0;
     }
 
     return NGX_OK;
@@ -528,6 +536,10 @@ ngx_mlsec_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 static ngx_int_t
 ngx_mlsec_capture_filter_init(ngx_conf_t *cf)
 {
+    if (!ngx_mlsec_conf_ever_used(&ngx_mlsec_capture_filter_module)) {
+        return NGX_OK;
+    }
+
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_mlsec_capture_header_filter;
 

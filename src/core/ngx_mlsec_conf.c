@@ -66,6 +66,22 @@ ngx_mlsec_conf_used(ngx_conf_t *cf, const ngx_module_t *module)
 }
 
 
+ngx_uint_t
+ngx_mlsec_conf_ever_used(const ngx_module_t *module)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MLSEC_CONF_USERS; i++) {
+
+        if (ngx_mlsec_conf_users[i].module == module) {
+            return 1;
+        }
+    }
+
+    return ngx_mlsec_conf_users[NGX_MLSEC_CONF_USERS - 1].module != NULL;
+}
+
+
 const ngx_module_t *
 ngx_mlsec_conf_module(ngx_conf_t *cf, const char *name)
 {

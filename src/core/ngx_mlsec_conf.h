@@ -45,10 +45,18 @@ void ngx_mlsec_conf_use(ngx_conf_t *cf, const ngx_module_t *module);
 
 /*
  * Whether it has, once all is merged: 1 or 0.  Phase handlers need not be
- * registered otherwise.  Filters do: their chain is one for all configurations
- * of a process, and one that fails to load may have changed it.
+ * registered otherwise.
  */
 ngx_uint_t ngx_mlsec_conf_used(ngx_conf_t *cf, const ngx_module_t *module);
+
+/*
+ * Whether it has, or any configuration before it that this process has read.
+ * Filters need not be registered otherwise.  One that failed to load counts,
+ * and so do those before it: the chain of filters is not a configuration's but
+ * the process's, so a worker that is begun after a reload that failed has the
+ * chain of the one that is not there.
+ */
+ngx_uint_t ngx_mlsec_conf_ever_used(const ngx_module_t *module);
 
 /*
  * A module of this nginx, ours or another's, NULL if it has none of that name.

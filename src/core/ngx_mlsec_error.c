@@ -15,6 +15,7 @@
 #include <core/ngx_mlsec_json.h>
 #include <core/ngx_mlsec_refusal.h>
 #include <core/ngx_mlsec_variables.h>
+#include <lib/mlsec_types.h>
 
 
 typedef struct {
@@ -49,7 +50,10 @@ static ngx_int_t ngx_mlsec_error_keep(ngx_http_request_t *r,
 static ngx_mlsec_error_kept_t *ngx_mlsec_error_kept(ngx_http_request_t *r);
 static void ngx_mlsec_error_cleanup(void *data);
 static ngx_int_t ngx_mlsec_error_header_filter(ngx_http_request_t *r);
+static mlsec_apart ngx_int_t ngx_mlsec_error_replace(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_error_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static mlsec_apart ngx_int_t ngx_mlsec_error_body(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_uint_t ngx_mlsec_error_is_no_http(ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_error_wanted(ngx_http_request_t *r);
@@ -326,6 +330,16 @@ ngx_mlsec_error_ctx(ngx_http_request_t *r)
 static ngx_int_t
 ngx_mlsec_error_header_filter(ngx_http_request_t *r)
 {
+    return (r->err_status < NGX_HTTP_BAD_REQUEST
+            && r->http_version != NGX_HTTP_VERSION_9)
+           ? ngx_http_next_header_filter(r)
+           : ngx_mlsec_error_replace(r);
+}
+
+
+static ngx_int_t
+ngx_mlsec_error_replace(ngx_http_request_t *r)
+{
     ngx_mlsec_error_ctx_t  *ctx;
 
     if (r->err_status < NGX_HTTP_BAD_REQUEST
@@ -387,13 +401,18 @@ ngx_mlsec_error_is_no_http(ngx_http_request_t *r)
 static ngx_int_t
 ngx_mlsec_error_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    return (r->err_status < NGX_HTTP_BAD_REQUEST || in == NULL)
+           ? ngx_http_next_body_filter(r, in)
+           : ngx_mlsec_error_body(r, in);
+}
+
+
+static ngx_int_t
+ngx_mlsec_error_body(ngx_http_request_t *r, ngx_chain_t *in)
+{
     ngx_buf_t              *b;
     ngx_chain_t            *cl, out;
     ngx_mlsec_error_ctx_t  *ctx;
-
-    if (r->err_status < NGX_HTTP_BAD_REQUEST || in == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_mlsec_error_filter_module);
 

@@ -13,6 +13,7 @@
 
 
 static ngx_uint_t ngx_mlsec_identity_claims(const ngx_table_elt_t *h);
+static ngx_uint_t ngx_mlsec_identity_hash(ngx_uint_t i);
 static ngx_uint_t ngx_mlsec_identity_likely(const u_char *name);
 static ngx_uint_t ngx_mlsec_identity_same(const ngx_table_elt_t *h,
     const ngx_str_t *name);
@@ -85,14 +86,15 @@ static const ngx_str_t  ngx_mlsec_identity_names[] = {
 
 /* Which headers are the gateway's own is known by the address of "lowcase". */
 
-static const struct {
+static struct {
     ngx_str_t    name;
     u_char      *lowcase;
+    ngx_uint_t   hash;             /* 0: not needed so far */
 } ngx_mlsec_identity_own[NGX_MLSEC_IDENTITIES] = {
-    { ngx_string("X-User-Id"), (u_char *) "x-user-id" },
-    { ngx_string("X-User-Roles"), (u_char *) "x-user-roles" },
-    { ngx_string("X-Tenant-Id"), (u_char *) "x-tenant-id" },
-    { ngx_string("X-Gateway-Token"), (u_char *) "x-gateway-token" }
+    { ngx_string("X-User-Id"), (u_char *) "x-user-id", 0 },
+    { ngx_string("X-User-Roles"), (u_char *) "x-user-roles", 0 },
+    { ngx_string("X-Tenant-Id"), (u_char *) "x-tenant-id", 0 },
+    { ngx_string("X-Gateway-Token"), (u_char *) "x-gateway-token", 0 }
 };
 
 
@@ -231,12 +233,25 @@ ngx_mlsec_identity_set(ngx_http_request_t *r, const ngx_str_t *values)
 
         h->key = ngx_mlsec_identity_own[i].name;
         h->lowcase_key = ngx_mlsec_identity_own[i].lowcase;
-        h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+        h->hash = ngx_mlsec_identity_hash(i);
         h->value = values[i];
         ngx_mlsec_elt_last(h);
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_identity_hash(ngx_uint_t i)
+{
+    if (ngx_mlsec_identity_own[i].hash == 0) {
+        ngx_mlsec_identity_own[i].hash =
+                             ngx_hash_key(ngx_mlsec_identity_own[i].lowcase,
+                                          ngx_mlsec_identity_own[i].name.len);
+    }
+
+    return ngx_mlsec_identity_own[i].hash;
 }
 
 

@@ -10,9 +10,13 @@
 
 #include <edge/ngx_mlsec_edge.h>
 #include <core/ngx_mlsec_compat.h>
+#include <core/ngx_mlsec_conf.h>
+#include <lib/mlsec_types.h>
 
 
 static ngx_int_t ngx_mlsec_edge_header_filter(ngx_http_request_t *r);
+static mlsec_apart ngx_int_t ngx_mlsec_edge_headers(ngx_http_request_t *r,
+    const ngx_mlsec_edge_loc_conf_t *lcf);
 static ngx_int_t ngx_mlsec_edge_protocol(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_edge_browser(ngx_http_request_t *r,
     const ngx_mlsec_browser_t *browser);
@@ -29,6 +33,18 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 ngx_int_t
 ngx_mlsec_edge_filter_init(ngx_conf_t *cf)
 {
+    const ngx_module_t  *auth;
+
+    /* "bearer", of a WebSocket, is what mlsec_auth asks for */
+
+    auth = ngx_mlsec_conf_module(cf, "ngx_mlsec_auth_module");
+
+    if (!ngx_mlsec_conf_ever_used(&ngx_mlsec_edge_filter_module)
+        && !ngx_mlsec_conf_ever_used(auth))
+    {
+        return NGX_OK;
+    }
+
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_mlsec_edge_header_filter;
 
@@ -46,12 +62,21 @@ ngx_mlsec_edge_header_filter(ngx_http_request_t *r)
 {
     const ngx_mlsec_edge_loc_conf_t  *lcf;
 
-    if (r != r->main) {
-        return ngx_http_next_header_filter(r);
-    }
-
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_edge_filter_module);
 
+    return (r != r->main
+            || (!lcf->cors->on && !lcf->browser->on
+                && lcf->https->hsts.len == 0
+                && r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS))
+           ? ngx_http_next_header_filter(r)
+           : ngx_mlsec_edge_headers(r, lcf);
+}
+
+
+static ngx_int_t
+ngx_mlsec_edge_headers(ngx_http_request_t *r,
+    const ngx_mlsec_edge_loc_conf_t *lcf)
+{
     if ((lcf->cors->on && ngx_mlsec_cors_headers(r, lcf->cors) != NGX_OK)
         || (lcf->browser->on
             && ngx_mlsec_edge_browser(r, lcf->browser) != NGX_OK))

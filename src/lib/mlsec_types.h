@@ -14,6 +14,15 @@
 #include <stdint.h>
 
 
+/*
+ * A function that is entered by few of those that come by its caller.  It is
+ * not made a part of that, which need not save registers then for what is
+ * seldom done.
+ */
+
+#define mlsec_apart  __attribute__((noinline))
+
+
 /* A slice: bytes that somebody else owns. "data" may be NULL if "len" is 0. */
 
 typedef struct {

@@ -11,7 +11,7 @@
 #include <limit/ngx_mlsec_limit_conf.h>
 
 
-static ngx_int_t ngx_mlsec_limit_phase(ngx_http_request_t *r,
+static mlsec_apart ngx_int_t ngx_mlsec_limit_phase(ngx_http_request_t *r,
     ngx_uint_t address);
 static ngx_int_t ngx_mlsec_limit_conclude(ngx_http_request_t *r,
     ngx_mlsec_limit_ctx_t *ctx, ngx_uint_t first,
@@ -43,31 +43,34 @@ static void ngx_mlsec_limit_cleanup(void *data);
 ngx_int_t
 ngx_mlsec_limit_address(ngx_http_request_t *r)
 {
-    return ngx_mlsec_limit_phase(r, 1);
+    const ngx_mlsec_limit_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_limit_module);
+
+    return (lcf->by_address && r == r->main) ? ngx_mlsec_limit_phase(r, 1)
+                                             : NGX_DECLINED;
 }
 
 
 ngx_int_t
 ngx_mlsec_limit_identity(ngx_http_request_t *r)
 {
-    return ngx_mlsec_limit_phase(r, 0);
+    const ngx_mlsec_limit_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_limit_module);
+
+    return (lcf->by_key && r == r->main) ? ngx_mlsec_limit_phase(r, 0)
+                                         : NGX_DECLINED;
 }
 
 
 static ngx_int_t
 ngx_mlsec_limit_phase(ngx_http_request_t *r, ngx_uint_t address)
 {
-    ngx_int_t                          rc;
-    ngx_uint_t                         first;
-    ngx_mlsec_limit_ctx_t             *ctx;
-    ngx_mlsec_limit_item_t            *refused;
-    const ngx_mlsec_limit_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_limit_module);
-
-    if (!(address ? lcf->by_address : lcf->by_key) || r != r->main) {
-        return NGX_DECLINED;
-    }
+    ngx_int_t                rc;
+    ngx_uint_t               first;
+    ngx_mlsec_limit_ctx_t   *ctx;
+    ngx_mlsec_limit_item_t  *refused;
 
     ctx = ngx_mlsec_limit_ctx(r);
 

@@ -115,6 +115,7 @@ ngx_mlsec_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_metrics_module);
     mcf->used = 1;
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_metrics_module);
 
     if (ngx_mlsec_conf_set_handler(cf, "mlsec_metrics", lcf->handler)
         != NGX_OK)

@@ -37,10 +37,14 @@ typedef struct {
 
 static ngx_int_t ngx_mlsec_redact_header_filter(ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_redact_is_json(ngx_http_request_t *r);
+static mlsec_apart ngx_int_t ngx_mlsec_redact_header(ngx_http_request_t *r,
+    const ngx_mlsec_redact_loc_conf_t *conf);
 static const char *ngx_mlsec_redact_hidden(ngx_http_request_t *r,
     const ngx_mlsec_redact_loc_conf_t *conf);
 static ngx_int_t ngx_mlsec_redact_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static mlsec_apart ngx_int_t ngx_mlsec_redact_body(ngx_http_request_t *r,
+    ngx_mlsec_redact_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_mlsec_redact_keep(ngx_http_request_t *r,
     ngx_mlsec_redact_ctx_t *ctx, ngx_buf_t *b, size_t max);
 static ngx_int_t ngx_mlsec_redact_finish(ngx_http_request_t *r,
@@ -60,6 +64,10 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 ngx_int_t
 ngx_mlsec_redact_filter_init(ngx_conf_t *cf)
 {
+    if (!ngx_mlsec_conf_ever_used(&ngx_mlsec_redact_filter_module)) {
+        return NGX_OK;
+    }
+
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_mlsec_redact_header_filter;
 
@@ -73,14 +81,23 @@ ngx_mlsec_redact_filter_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_mlsec_redact_header_filter(ngx_http_request_t *r)
 {
-    const char                         *reason;
-    ngx_mlsec_redact_ctx_t             *ctx;
     const ngx_mlsec_redact_loc_conf_t  *conf;
 
     conf = ngx_http_get_module_loc_conf(r, ngx_mlsec_redact_filter_module);
 
-    if (conf->redact == NULL
-        || r != r->main
+    return (conf->redact == NULL) ? ngx_http_next_header_filter(r)
+                                  : ngx_mlsec_redact_header(r, conf);
+}
+
+
+static ngx_int_t
+ngx_mlsec_redact_header(ngx_http_request_t *r,
+    const ngx_mlsec_redact_loc_conf_t *conf)
+{
+    const char              *reason;
+    ngx_mlsec_redact_ctx_t  *ctx;
+
+    if (r != r->main
         || r->headers_out.status == NGX_HTTP_NO_CONTENT
         || r->headers_out.status == NGX_HTTP_NOT_MODIFIED
         || r->headers_out.status < NGX_HTTP_OK
@@ -164,17 +181,23 @@ ngx_mlsec_redact_hidden(ngx_http_request_t *r,
 static ngx_int_t
 ngx_mlsec_redact_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_int_t                           rc;
-    ngx_uint_t                          last;
-    ngx_chain_t                        *cl;
-    ngx_mlsec_redact_ctx_t             *ctx;
-    const ngx_mlsec_redact_loc_conf_t  *conf;
+    ngx_mlsec_redact_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_mlsec_redact_filter_module);
 
-    if (ctx == NULL || ctx->done) {
-        return ngx_http_next_body_filter(r, in);
-    }
+    return (ctx == NULL || ctx->done) ? ngx_http_next_body_filter(r, in)
+                                      : ngx_mlsec_redact_body(r, ctx, in);
+}
+
+
+static ngx_int_t
+ngx_mlsec_redact_body(ngx_http_request_t *r, ngx_mlsec_redact_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_int_t                           rc;
+    ngx_uint_t                          last;
+    ngx_chain_t                        *cl;
+    const ngx_mlsec_redact_loc_conf_t  *conf;
 
     conf = ngx_http_get_module_loc_conf(r, ngx_mlsec_redact_filter_module);
     last = 0;

@@ -135,6 +135,7 @@ ngx_mlsec_redact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     lcf->redact = redact;
+    ngx_mlsec_conf_use(cf, &ngx_mlsec_redact_filter_module);
 
     return NGX_CONF_OK;
 }

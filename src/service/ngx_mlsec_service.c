@@ -361,9 +361,11 @@ ngx_mlsec_service_create_srv_conf(ngx_conf_t *cf)
 {
     ngx_mlsec_service_conf_t  *scf;
 
-    scf = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_conf_t));
+    scf = ngx_pmemalign(cf->pool, sizeof(ngx_mlsec_service_conf_t),
+                        NGX_CPU_CACHE_LINE);
 
     if (scf != NULL) {
+        ngx_memzero(scf, sizeof(ngx_mlsec_service_conf_t));
         scf->service.weight = 1;
     }
 

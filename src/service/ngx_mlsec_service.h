@@ -79,6 +79,8 @@ typedef void (*ngx_mlsec_admitted_pt)(void *data, ngx_int_t rc,
 
 typedef struct {
     ngx_pool_t                    *pool;     /* of the request */
+    ngx_mlsec_ticket_t            *ticket;   /* zeroed memory for one that
+                                                lives as long, or NULL */
     ngx_http_upstream_srv_conf_t  *upstream;
     ngx_uint_t                     optional; /* 1: shed before others are */
     ngx_msec_t                     left;     /* ms, until who asks does not
@@ -103,7 +105,7 @@ typedef struct ngx_mlsec_retry_s   ngx_mlsec_retry_t;
 typedef struct {
     ngx_uint_t    on;            /* one of the above, 0: by its status */
     ngx_uint_t    status;        /* of the answer */
-    time_t        retry_after;   /* s, 0: it does not say */
+    time_t        retry_after;   /* s, 0: at once; -1: it does not say */
     ngx_msec_t    left;          /* ms, for waiting and another attempt */
     ngx_uint_t    calls;         /* first attempts of the same request, */
     ngx_uint_t    again;         /* and further ones that it has had */
@@ -190,6 +192,13 @@ ngx_mlsec_retry_t *ngx_mlsec_service_retry(ngx_pool_t *pool,
 ngx_int_t ngx_mlsec_service_again(ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r, const ngx_mlsec_failure_t *failure,
     ngx_msec_t *delay);
+
+/*
+ * What a Retry-After says (RFC 9110, 10.2.3): s from now on, at most
+ * NGX_MAX_INT32_VALUE; 0 for "0" and for a date that is over, which is at once;
+ * NGX_ERROR for what is neither seconds nor a date, and says nothing.
+ */
+time_t ngx_mlsec_service_retry_when(const ngx_str_t *value);
 
 /*
  * Gives back what was granted, if anything is.  retry may be NULL.

@@ -8,8 +8,14 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_freelist.h>
 #include <service/ngx_mlsec_service_gate.h>
 #include <service/ngx_mlsec_service_peer.h>
+
+
+/* of the requests of a worker that are with a service */
+
+#define NGX_MLSEC_SERVICE_CTXS  64
 
 
 static ngx_int_t ngx_mlsec_service_leave(const ngx_mlsec_service_conf_t *conf,
@@ -19,6 +25,20 @@ static ngx_int_t ngx_mlsec_ticket_guard(ngx_pool_t *pool,
 static void ngx_mlsec_ticket_neutral(ngx_mlsec_ticket_t *ticket);
 static void ngx_mlsec_ticket_cleanup(void *data);
 static time_t ngx_mlsec_service_seconds(uint64_t wait);
+
+
+static ngx_mlsec_service_ctx_t  ngx_mlsec_service_ctx_items[
+                                                      NGX_MLSEC_SERVICE_CTXS];
+static void  *ngx_mlsec_service_ctx_free[NGX_MLSEC_SERVICE_CTXS];
+
+static ngx_mlsec_freelist_t  ngx_mlsec_service_ctxs = {
+    0,
+    0,
+    NGX_MLSEC_SERVICE_CTXS,
+    sizeof(ngx_mlsec_service_ctx_t),
+    (u_char *) ngx_mlsec_service_ctx_items,
+    ngx_mlsec_service_ctx_free
+};
 
 
 ngx_int_t
@@ -41,7 +61,8 @@ ngx_mlsec_service_admit(const ngx_mlsec_ask_t *ask,
         return NGX_OK;
     }
 
-    t = ngx_pcalloc(ask->pool, sizeof(ngx_mlsec_ticket_t));
+    t = ask->ticket ? ask->ticket
+                    : ngx_pcalloc(ask->pool, sizeof(ngx_mlsec_ticket_t));
 
     /* without memory it is asked for when a peer is chosen */
 
@@ -227,14 +248,48 @@ ngx_mlsec_service_attach(ngx_http_request_t *r, ngx_mlsec_ticket_t *ticket,
         return;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_mlsec_service_ctx_t));
+    ctx = ngx_mlsec_service_ctx(r);
 
     if (ctx != NULL) {
         ctx->ticket = ticket;
         ctx->retry = retry;
+    }
+}
+
+
+/*
+ * nginx forgets it with each internal redirect, so there is a new one for each
+ * location that has an upstream.
+ */
+
+ngx_mlsec_service_ctx_t *
+ngx_mlsec_service_ctx(ngx_http_request_t *r)
+{
+    ngx_mlsec_service_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_service_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_mlsec_freelist_get(&ngx_mlsec_service_ctxs, r->pool);
+        if (ctx == NULL) {
+            return NULL;
+        }
+
+        /* what is its own is set when it is needed */
+
+        ctx->ticket = NULL;
+        ctx->retry = NULL;
+        ctx->since = 0;
+        ctx->deadline = 0;
+        ctx->rc = NGX_OK;
+        ctx->retry_after = 0;
+        ctx->via = 0;
+        ctx->peer.conf = NULL;
 
         ngx_http_set_ctx(r, ctx, ngx_mlsec_service_module);
     }
+
+    return ctx;
 }
 
 

@@ -16,6 +16,7 @@
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_nobody.c  whether any peer takes requests
+ * ngx_mlsec_service_outcome.c what has become of an attempt
  * ngx_mlsec_service_admit.c   leave for a call: breaker, place
  * ngx_mlsec_service_gate.c    places of mlsec_max_inflight, who waits for one
  * ngx_mlsec_service_via.c     mlsec_via
@@ -181,15 +182,24 @@ typedef struct {
  */
 
 typedef struct {
-    mlsec_service_slot_t          *slot;
-    uint32_t                       index;
-    mlsec_atomic_t                *inflight; /* of this worker */
 
+    /* what each call looks at: one line of the cache */
+
+    mlsec_service_slot_t          *slot;
+    mlsec_atomic_t                *inflight; /* of this worker */
     ngx_mlsec_peer_ref_t          *refs;     /* hash, by address of a name */
     ngx_uint_t                     nrefs;    /* a power of 2 */
-
     uint64_t                       seen;     /* slot->changes */
     ngx_msec_t                     due;      /* ms, when to look again */
+    ngx_mlsec_masks_t             *masks;    /* mlsec_retry: list, one for
+                                                each location */
+    uint32_t                       index;
+
+    unsigned                       looked:1;
+    unsigned                       doubt:1;  /* it may be that no peer takes
+                                                requests */
+    unsigned                       full:1;   /* the zone; it was logged */
+
     uint64_t                      *since;    /* scratch, one for a peer */
     u_char                        *down;     /* scratch, one for a peer */
     ngx_uint_t                     room;     /* of both */
@@ -198,8 +208,6 @@ typedef struct {
     ngx_uint_t                     usable;   /* peers that are not empty */
     ngx_mlsec_lookup_t            *lookup;   /* of the leader */
 
-    ngx_mlsec_masks_t             *masks;    /* mlsec_retry: list, one for
-                                                each location */
     mlsec_gate_t                   gate;     /* mlsec_max_inflight */
     ngx_queue_t                    lines[2]; /* ngx_mlsec_waiter_t, of each
                                                 MLSEC_GATE_* */
@@ -209,11 +217,6 @@ typedef struct {
 
     ngx_mlsec_probe_t             *probing;  /* list; of the leader */
     uint64_t                       asked;    /* slot->asked, as it was seen */
-
-    unsigned                       looked:1;
-    unsigned                       doubt:1;  /* it may be that no peer takes
-                                                requests */
-    unsigned                       full:1;   /* the zone; it was logged */
 } ngx_mlsec_service_live_t;
 
 
@@ -222,27 +225,7 @@ typedef struct {
 typedef struct {
     ngx_mlsec_service_t            service;  /* must be first */
 
-    mlsec_breaker_conf_t           breaker;
-    mlsec_outlier_conf_t           outlier;
-    ngx_mlsec_health_t             health;
-    ngx_mlsec_retry_conf_t         retry;
-    ngx_mlsec_resolve_t           *resolve;  /* NULL: no mlsec_resolve */
-
-    struct ngx_mlsec_service_main_conf_s  *main;
-
-    ngx_http_upstream_srv_conf_t  *upstream;
-    ngx_http_upstream_init_peer_pt  init;    /* of nginx's balancer */
-    ngx_mlsec_service_live_t      *live;
-    ngx_mlsec_series_t            *metrics;  /* NULL: not counted */
-    ngx_uint_t                     npeers;   /* when it was read */
-    ngx_array_t                   *marked;   /* ngx_str_t; "server ... down" */
-
-    ngx_mlsec_conf_place_t         place;    /* of what needs a zone */
-    const char                    *needs;    /* that directive, NULL: none */
-
-    ngx_uint_t                     max_inflight; /* calls, 0: no limit */
-    unsigned                       queue;    /* that wait, 0: none does */
-    uint64_t                       wait;     /* ms */
+    /* what each call looks at, side by side */
 
     unsigned                       used:1;   /* has a directive of ours */
     unsigned                       breaks:1; /* mlsec_breaker */
@@ -251,6 +234,27 @@ typedef struct {
     unsigned                       retries:1; /* mlsec_retry */
     unsigned                       follows:1; /* mlsec_resolve, of an address
                                                  too */
+    unsigned                       queue;    /* that wait, 0: none does */
+    ngx_uint_t                     max_inflight; /* calls, 0: no limit */
+    ngx_mlsec_service_live_t      *live;
+    ngx_http_upstream_srv_conf_t  *upstream;
+    ngx_http_upstream_init_peer_pt  init;    /* of nginx's balancer */
+    ngx_mlsec_resolve_t           *resolve;  /* NULL: no mlsec_resolve */
+    ngx_mlsec_series_t            *metrics;  /* NULL: not counted */
+    mlsec_breaker_conf_t           breaker;
+
+    mlsec_outlier_conf_t           outlier;
+    ngx_mlsec_health_t             health;
+    ngx_mlsec_retry_conf_t         retry;
+    uint64_t                       wait;     /* ms, for a place */
+
+    struct ngx_mlsec_service_main_conf_s  *main;
+
+    ngx_uint_t                     npeers;   /* when it was read */
+    ngx_array_t                   *marked;   /* ngx_str_t; "server ... down" */
+
+    ngx_mlsec_conf_place_t         place;    /* of what needs a zone */
+    const char                    *needs;    /* that directive, NULL: none */
 } ngx_mlsec_service_conf_t;
 
 
@@ -467,6 +471,12 @@ ngx_uint_t ngx_mlsec_service_takes(const ngx_http_upstream_rr_peers_t *group,
  */
 ngx_uint_t ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
     time_t *retry_after);
+
+/*
+ * To be called when a peer has failed, after nginx's balancer has noted that:
+ * it may be that no peer is left, which all workers have to know.
+ */
+void ngx_mlsec_service_doubt(const ngx_mlsec_service_conf_t *conf);
 
 
 /* ngx_mlsec_service_resolve.c */

@@ -29,6 +29,8 @@
 
 static ngx_int_t ngx_mlsec_down_mark(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf, ngx_http_upstream_rr_peers_t *peers);
+static mlsec_apart void ngx_mlsec_down_renew(
+    const ngx_mlsec_service_conf_t *conf, uint64_t changes, ngx_log_t *log);
 static void ngx_mlsec_down_expire(const ngx_mlsec_service_conf_t *conf,
     ngx_log_t *log);
 static void ngx_mlsec_down_take_back(const ngx_mlsec_service_conf_t *conf,
@@ -130,10 +132,8 @@ ngx_mlsec_service_changed(const ngx_mlsec_service_conf_t *conf)
 void
 ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
 {
-    int                            spare;
-    uint64_t                       changes;
-    ngx_mlsec_service_live_t      *live;
-    ngx_http_upstream_rr_peers_t  *peers;
+    uint64_t                         changes;
+    const ngx_mlsec_service_live_t  *live;
 
     live = conf->live;
     changes = mlsec_atomic_load(&live->slot->changes);
@@ -144,6 +144,20 @@ ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
     {
         return;
     }
+
+    ngx_mlsec_down_renew(conf, changes, log);
+}
+
+
+static void
+ngx_mlsec_down_renew(const ngx_mlsec_service_conf_t *conf, uint64_t changes,
+    ngx_log_t *log)
+{
+    int                            spare;
+    ngx_mlsec_service_live_t      *live;
+    ngx_http_upstream_rr_peers_t  *peers;
+
+    live = conf->live;
 
     live->looked = 1;
     live->doubt = 1;

@@ -32,6 +32,7 @@
 #define NGX_MLSEC_INTERIM_MAX  16
 
 
+static ngx_uint_t ngx_mlsec_header_is_proxied(const ngx_str_t *module);
 static ngx_int_t ngx_mlsec_header_reinit(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_header_process(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_header_read(ngx_http_request_t *r,
@@ -64,10 +65,7 @@ ngx_mlsec_header_hook(ngx_mlsec_peer_t *mp)
 
     /* others have no interim answers, or see to them by themselves */
 
-    mp->proxied = (u->conf->module.len == sizeof("proxy") - 1
-                   && ngx_strncmp(u->conf->module.data, "proxy",
-                                  sizeof("proxy") - 1)
-                      == 0);
+    mp->proxied = ngx_mlsec_header_is_proxied(&u->conf->module);
 
     if (!mp->proxied && (mp->retry == NULL || mp->retry->part)) {
         return;
@@ -78,6 +76,31 @@ ngx_mlsec_header_hook(ngx_mlsec_peer_t *mp)
 
     mp->process_header = u->process_header;
     u->process_header = ngx_mlsec_header_process;
+}
+
+
+/*
+ * By nginx's proxy module: each names itself by one and the same string.
+ */
+
+static ngx_uint_t
+ngx_mlsec_header_is_proxied(const ngx_str_t *module)
+{
+    static const u_char  *proxy;
+
+    if (module->data == proxy) {
+        return 1;
+    }
+
+    if (module->len != sizeof("proxy") - 1
+        || ngx_strncmp(module->data, "proxy", sizeof("proxy") - 1) != 0)
+    {
+        return 0;
+    }
+
+    proxy = module->data;
+
+    return 1;
 }
 
 
@@ -121,6 +144,12 @@ ngx_mlsec_header_process(ngx_http_request_t *r)
 
     rc = mp->proxied ? ngx_mlsec_interim_read(r, mp)
                      : ngx_mlsec_header_read(r, mp);
+
+    /* a status line that is none has nginx go on as with HTTP/0.9 */
+
+    if (rc == NGX_HTTP_UPSTREAM_INVALID_HEADER) {
+        r->http_version = version;
+    }
 
     /* an answer out of a cache comes this way too */
 

@@ -18,12 +18,16 @@
  *
  * To look at all peers for each request would cost a lock that all workers
  * share.  It is done while there is doubt: after this worker has changed the
- * marks of its peers, or has met one that failed, or has found none.  What it
- * does not see is what nginx's max_fails makes of failures in other workers:
- * there nginx's 502 is what raises the doubt, once.
+ * marks of its peers, or has met one that failed, or has found none.  What
+ * max_fails makes of failures in other workers it does not see: the one that
+ * has met the last of them, and finds that nobody is left, tells the others.
  */
 
 
+static ngx_uint_t ngx_mlsec_nobody_shared(
+    const ngx_mlsec_service_conf_t *conf);
+static mlsec_apart ngx_uint_t ngx_mlsec_nobody_look(
+    const ngx_mlsec_service_conf_t *conf, uint64_t *wait);
 static void ngx_mlsec_nobody_until(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peer_t *peer, uint64_t *wait);
 
@@ -42,14 +46,47 @@ ngx_mlsec_service_takes(const ngx_http_upstream_rr_peers_t *group,
 }
 
 
+void
+ngx_mlsec_service_doubt(const ngx_mlsec_service_conf_t *conf)
+{
+    uint64_t  wait;
+
+    conf->live->doubt = 1;
+
+    if (ngx_mlsec_nobody_shared(conf) && ngx_mlsec_nobody_look(conf, &wait)) {
+        ngx_mlsec_service_changed(conf);
+    }
+}
+
+
+/*
+ * Whether it is nginx that pauses peers, and for all workers at once.
+ */
+
+static ngx_uint_t
+ngx_mlsec_nobody_shared(const ngx_mlsec_service_conf_t *conf)
+{
+#if (NGX_HTTP_UPSTREAM_ZONE)
+
+    const ngx_http_upstream_rr_peers_t  *peers;
+
+    peers = conf->upstream->peer.data;
+
+    return peers->shpool != NULL && !conf->ejects && !conf->probes;
+
+#else
+
+    return 0;
+
+#endif
+}
+
+
 ngx_uint_t
 ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
     time_t *retry_after)
 {
-    uint64_t                       wait;
-    ngx_uint_t                     found;
-    ngx_http_upstream_rr_peer_t   *peer;
-    ngx_http_upstream_rr_peers_t  *group;
+    uint64_t  wait;
 
     /* without a master process a reload does not begin a worker */
 
@@ -59,12 +96,33 @@ ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
 
     ngx_mlsec_service_apply(conf, ngx_cycle->log);
 
-    if (!conf->live->doubt || (conf->resolve && conf->live->usable == 0)) {
+    if (!conf->live->doubt || (conf->resolve && conf->live->usable == 0)
+        || !ngx_mlsec_nobody_look(conf, &wait))
+    {
         return 0;
     }
 
+    *retry_after = wait ? (time_t) ((wait + 999) / 1000)
+                        : ngx_mlsec_service_retry_after(conf->upstream);
+
+    return 1;
+}
+
+
+/*
+ * Whether no peer takes requests.  If so, *wait is until the first one does,
+ * ms, 0 if that is not known; else there is no doubt any more.
+ */
+
+static ngx_uint_t
+ngx_mlsec_nobody_look(const ngx_mlsec_service_conf_t *conf, uint64_t *wait)
+{
+    ngx_uint_t                     found;
+    ngx_http_upstream_rr_peer_t   *peer;
+    ngx_http_upstream_rr_peers_t  *group;
+
     found = 0;
-    wait = 0;
+    *wait = 0;
 
     for (group = conf->upstream->peer.data;
          group && !found;
@@ -82,16 +140,11 @@ ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
                 conf->live->doubt = (peer->max_conns != 0);
 
             } else {
-                ngx_mlsec_nobody_until(conf, peer, &wait);
+                ngx_mlsec_nobody_until(conf, peer, wait);
             }
         }
 
         ngx_http_upstream_rr_peers_unlock(group);
-    }
-
-    if (!found) {
-        *retry_after = wait ? (time_t) ((wait + 999) / 1000)
-                            : ngx_mlsec_service_retry_after(conf->upstream);
     }
 
     return !found;

@@ -13,6 +13,7 @@
 #include <service/ngx_mlsec_service_gate.h>
 
 
+static void ngx_mlsec_peer_hook(ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);
 static ngx_int_t ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_int_t rc);
@@ -30,16 +31,6 @@ static void ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, mlsec_outcome_e outcome);
 static void ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp,
     mlsec_outcome_e outcome);
-static mlsec_outcome_e ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp,
-    ngx_peer_connection_t *pc, ngx_uint_t state);
-static ngx_uint_t ngx_mlsec_peer_is_no_http(const ngx_http_upstream_t *u);
-static mlsec_outcome_e ngx_mlsec_peer_outcome_failed(ngx_mlsec_peer_t *mp,
-    ngx_peer_connection_t *pc);
-static ngx_uint_t ngx_mlsec_peer_begins_anew(ngx_http_request_t *r);
-static mlsec_outcome_e ngx_mlsec_peer_outcome_body(ngx_mlsec_peer_t *mp,
-    ngx_peer_connection_t *pc);
-static ngx_uint_t ngx_mlsec_peer_complete(ngx_http_request_t *r,
-    ngx_http_upstream_t *u);
 static void ngx_mlsec_peer_notify(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t type);
 #if (NGX_HTTP_SSL)
@@ -53,8 +44,9 @@ static void ngx_mlsec_peer_save_session(ngx_peer_connection_t *pc,
 ngx_int_t
 ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
 {
-    ngx_mlsec_peer_t          *mp;
-    ngx_http_upstream_t       *u;
+    ngx_mlsec_peer_t                *mp;
+    ngx_http_upstream_t             *u;
+    ngx_mlsec_service_ctx_t         *ctx;
     const ngx_mlsec_service_conf_t  *conf;
 
     conf = ngx_mlsec_service_conf(us);
@@ -65,7 +57,14 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
         return conf->init(r, us);
     }
 
-    mp = ngx_palloc(r->pool, sizeof(ngx_mlsec_peer_t));
+    ctx = ngx_mlsec_service_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    mp = (ctx->peer.conf == NULL)
+         ? &ctx->peer : ngx_palloc(r->pool, sizeof(ngx_mlsec_peer_t));
+
     if (mp == NULL) {
         return NGX_ERROR;
     }
@@ -96,34 +95,49 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
         }
     }
 
-    mp->data = u->peer.data;
-    mp->get = u->peer.get;
-    mp->free = u->peer.free;
-    mp->notify = u->peer.notify;
+    ngx_mlsec_peer_hook(mp);
 
-    u->peer.data = mp;
-    u->peer.get = ngx_mlsec_peer_get;
-    u->peer.free = ngx_mlsec_peer_free;
-
-    if (mp->notify) {
-        u->peer.notify = ngx_mlsec_peer_notify;
-    }
-
-#if (NGX_HTTP_SSL)
-    mp->set_session = u->peer.set_session;
-    mp->save_session = u->peer.save_session;
-
-    u->peer.set_session = ngx_mlsec_peer_set_session;
-    u->peer.save_session = ngx_mlsec_peer_save_session;
-#endif
-
-    if (ngx_mlsec_retry_init(mp) != NGX_OK) {
+    if (ngx_mlsec_retry_init(mp, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
     ngx_mlsec_header_hook(mp);
 
     return NGX_OK;
+}
+
+
+/*
+ * Puts ours in front of nginx's.
+ */
+
+static void
+ngx_mlsec_peer_hook(ngx_mlsec_peer_t *mp)
+{
+    ngx_peer_connection_t  *pc;
+
+    pc = &mp->upstream->peer;
+
+    mp->data = pc->data;
+    mp->get = pc->get;
+    mp->free = pc->free;
+    mp->notify = pc->notify;
+
+    pc->data = mp;
+    pc->get = ngx_mlsec_peer_get;
+    pc->free = ngx_mlsec_peer_free;
+
+    if (mp->notify) {
+        pc->notify = ngx_mlsec_peer_notify;
+    }
+
+#if (NGX_HTTP_SSL)
+    mp->set_session = pc->set_session;
+    mp->save_session = pc->save_session;
+
+    pc->set_session = ngx_mlsec_peer_set_session;
+    pc->save_session = ngx_mlsec_peer_save_session;
+#endif
 }
 
 
@@ -336,7 +350,7 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 
     /* the balancer may put the connection away */
 
-    outcome = ngx_mlsec_peer_outcome(mp, pc, state);
+    outcome = ngx_mlsec_outcome(mp, state);
 
     if (mp->running) {
         ngx_mlsec_peer_fault(mp, pc, outcome);
@@ -349,7 +363,7 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     mp->free(pc, mp->data, state);
 
     if (state & NGX_PEER_FAILED) {
-        mp->conf->live->doubt = 1;
+        ngx_mlsec_service_doubt(mp->conf);
     }
 
     if (mp->running) {
@@ -505,7 +519,7 @@ ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
         break;
 
     case MLSEC_OUTCOME_RESET:
-        fault = ngx_mlsec_peer_is_no_http(mp->upstream)
+        fault = ngx_mlsec_outcome_is_no_http(mp->upstream)
                 ? NGX_MLSEC_FAULT_NO_HTTP : NGX_MLSEC_FAULT_RESET;
         break;
 
@@ -579,186 +593,6 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
                       "peer: \"%*s\"", ngx_mlsec_service_name(conf),
                       (size_t) peer->slot.len, peer->slot.name);
     }
-}
-
-
-/*
- * What became of an attempt.
- *
- * nginx tells its balancers little: "failed" for what it would try again at
- * another peer, and nothing for all the rest, a body that breaks off and a
- * client that goes away among them.  The rest is still there to be seen, in
- * the status, in the events of the connection, in how much of the body is
- * missing.
- */
-
-static mlsec_outcome_e
-ngx_mlsec_peer_outcome(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
-    ngx_uint_t state)
-{
-    ngx_uint_t  status;
-
-    status = mp->upstream->headers_in.status_n;
-
-    if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        return MLSEC_OUTCOME_STATUS;
-    }
-
-    if (state & NGX_PEER_FAILED) {
-        return ngx_mlsec_peer_outcome_failed(mp, pc);
-    }
-
-    if (ngx_mlsec_peer_is_no_http(mp->upstream)) {
-        return MLSEC_OUTCOME_RESET;
-    }
-
-    /* the client, or a sibling of the part, did not want to wait for it */
-
-    if (status == 0 || ngx_mlsec_capture_is_canceled(mp->request)) {
-        return MLSEC_OUTCOME_ABORTED;
-    }
-
-    return ngx_mlsec_peer_outcome_body(mp, pc);
-}
-
-
-/*
- * An answer without a status is no HTTP; nginx takes it for HTTP/0.9.
- */
-
-static ngx_uint_t
-ngx_mlsec_peer_is_no_http(const ngx_http_upstream_t *u)
-{
-    return u->headers_in.status_n == 0 && u->state != NULL
-           && u->state->header_time != (ngx_msec_t) -1;
-}
-
-
-static mlsec_outcome_e
-ngx_mlsec_peer_outcome_failed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
-{
-    ngx_connection_t     *c;
-    ngx_http_upstream_t  *u;
-
-    c = pc->connection;
-    u = mp->upstream;
-
-    if (u->state && u->state->connect_time == (ngx_msec_t) -1) {
-        return MLSEC_OUTCOME_CONNECT;
-    }
-
-    /* a part that is out of time */
-
-    if (ngx_mlsec_capture_is_canceled(mp->request)) {
-        return MLSEC_OUTCOME_TIMEOUT;
-    }
-
-    if (c != NULL && (c->read->timedout || c->write->timedout)) {
-        return MLSEC_OUTCOME_TIMEOUT;
-    }
-
-    if (u->headers_in.status_n == NGX_HTTP_TOO_MANY_REQUESTS) {
-        return MLSEC_OUTCOME_OK;
-    }
-
-    /*
-     * An idle connection that the peer has closed, as is its right: nginx
-     * makes another attempt, and that one counts.  Where it makes none, since
-     * the peer may have done what was asked for, this is the answer.
-     */
-
-    if (pc->cached && u->headers_in.status_n == 0
-        && ngx_mlsec_peer_begins_anew(mp->request))
-    {
-        return MLSEC_OUTCOME_ABORTED;
-    }
-
-    return MLSEC_OUTCOME_RESET;
-}
-
-
-/*
- * Whether nginx does so by itself.
- */
-
-static ngx_uint_t
-ngx_mlsec_peer_begins_anew(ngx_http_request_t *r)
-{
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-
-    if (!u->request_sent) {
-        return 1;
-    }
-
-    if (r->request_body_no_buffering) {
-        return 0;
-    }
-
-    return !(r->method & (NGX_HTTP_POST|NGX_HTTP_LOCK|NGX_HTTP_PATCH))
-           || (u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT);
-}
-
-
-static mlsec_outcome_e
-ngx_mlsec_peer_outcome_body(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
-{
-    ngx_connection_t     *c;
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
-
-    c = pc->connection;
-    r = mp->request;
-    u = mp->upstream;
-
-    if (c == NULL || u->upgrade || ngx_mlsec_peer_complete(r, u)) {
-        return MLSEC_OUTCOME_OK;
-    }
-
-    if (c->read->timedout) {
-        return MLSEC_OUTCOME_TIMEOUT;
-    }
-
-    if (c->read->error || c->read->eof
-        || (u->pipe && (u->pipe->upstream_error || u->pipe->upstream_eof)))
-    {
-        return MLSEC_OUTCOME_RESET;
-    }
-
-    if (r->connection->error || (u->pipe && u->pipe->downstream_error)) {
-        return MLSEC_OUTCOME_ABORTED;
-    }
-
-    /* nginx has no use for the body: error_page, X-Accel-Redirect */
-
-    return MLSEC_OUTCOME_OK;
-}
-
-
-/*
- * Whether all of the body has come.  A length of -1 is one that only the end
- * of the connection tells.
- */
-
-static ngx_uint_t
-ngx_mlsec_peer_complete(ngx_http_request_t *r, ngx_http_upstream_t *u)
-{
-    off_t  left;
-
-    if (r->header_only) {
-        return 1;
-    }
-
-    left = (u->buffering && u->pipe) ? u->pipe->length : u->length;
-
-    if (u->buffering && u->pipe && u->pipe->upstream_done) {
-        return 1;
-    }
-
-    return left == 0
-           || (left == -1 && u->peer.connection->read->eof
-               && !u->peer.connection->read->error);
 }
 
 

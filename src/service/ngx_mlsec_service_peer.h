@@ -18,7 +18,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_gate.h>
 
 
 /*
@@ -151,18 +151,33 @@ typedef struct {
 } ngx_mlsec_peer_t;
 
 
-/* of a request, see ngx_mlsec_service_attach() */
+/* of a request, see ngx_mlsec_service_ctx() */
 
 typedef struct {
     ngx_mlsec_ticket_t              *ticket;     /* may be NULL */
-    ngx_mlsec_retry_t               *retry;      /* may be NULL */
+    ngx_mlsec_retry_t               *retry;      /* of a part, or NULL */
     ngx_msec_t                       since;      /* ngx_current_msec; of
                                                     mlsec_via, else 0 */
     ngx_msec_t                       deadline;   /* ms from then; 0: none */
     ngx_int_t                        rc;         /* of mlsec_via, and how */
     time_t                           retry_after; /* s */
     ngx_uint_t                       via;        /* far it is */
+
+    /* memory for what nearly all requests need once */
+
+    ngx_mlsec_ticket_t               own;        /* of mlsec_via */
+    ngx_mlsec_retry_t                plain;      /* of plain proxy_pass */
+    ngx_mlsec_peer_t                 peer;       /* conf is NULL: not used */
 } ngx_mlsec_service_ctx_t;
+
+
+/* ngx_mlsec_service_admit.c */
+
+/*
+ * What is known of r, made when it is first asked for: nothing then.  Lives as
+ * long as r's pool.  NULL without memory.
+ */
+ngx_mlsec_service_ctx_t *ngx_mlsec_service_ctx(ngx_http_request_t *r);
 
 
 /* ngx_mlsec_service_peer.c */
@@ -173,6 +188,21 @@ typedef struct {
 ngx_mlsec_peer_t *ngx_mlsec_peer_of(ngx_http_request_t *r);
 
 
+/* ngx_mlsec_service_outcome.c */
+
+/*
+ * What has become of the attempt that ends, before its connection is put away
+ * or closed.  state: of it, NGX_PEER_*.
+ */
+mlsec_outcome_e ngx_mlsec_outcome(ngx_mlsec_peer_t *mp, ngx_uint_t state);
+
+/*
+ * Whether the answer is one without a status, which is no HTTP; nginx takes it
+ * for HTTP/0.9.
+ */
+ngx_uint_t ngx_mlsec_outcome_is_no_http(const ngx_http_upstream_t *u);
+
+
 /* ngx_mlsec_service_retry.c */
 
 /*
@@ -181,7 +211,8 @@ ngx_mlsec_peer_t *ngx_mlsec_peer_of(ngx_http_request_t *r);
  *
  * NGX_OK, or NGX_ERROR without memory.
  */
-ngx_int_t ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp);
+ngx_int_t ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp,
+    ngx_mlsec_service_ctx_t *ctx);
 
 /*
  * Has nginx's balancer choose a peer, one that was not tried yet if there is

@@ -51,8 +51,9 @@ static ngx_uint_t ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry,
 static ngx_uint_t ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r);
 static void ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method);
-static ngx_uint_t ngx_mlsec_retry_has(const ngx_list_t *headers,
+static const ngx_str_t *ngx_mlsec_retry_find(const ngx_list_t *headers,
     const char *name);
+static ngx_uint_t ngx_mlsec_retry_is_number(const ngx_str_t *value);
 static ngx_uint_t ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry);
 static void ngx_mlsec_retry_cleanup(void *data);
 
@@ -82,14 +83,12 @@ ngx_mlsec_service_retry(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf)
 
 
 ngx_int_t
-ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
+ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp, ngx_mlsec_service_ctx_t *ctx)
 {
-    ngx_msec_t                left;
-    ngx_http_upstream_t      *u;
-    ngx_mlsec_service_ctx_t  *ctx;
+    ngx_msec_t            left;
+    ngx_http_upstream_t  *u;
 
     u = mp->upstream;
-    ctx = ngx_http_get_module_ctx(mp->request, ngx_mlsec_service_module);
 
     mp->retry = NULL;
     mp->own = NULL;
@@ -97,18 +96,21 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
 
     if (mp->conf->retries) {
 
-        if (ctx != NULL && ctx->retry != NULL && ctx->retry->conf == mp->conf)
-        {
+        if (ctx->retry != NULL && ctx->retry->conf == mp->conf) {
             mp->retry = ctx->retry;
 
         } else if (!(u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_OFF)) {
-            mp->retry = ngx_mlsec_service_retry(mp->request->pool,
-                                                mp->conf->upstream);
+            mp->retry = (mp == &ctx->peer)
+                        ? &ctx->plain
+                        : ngx_palloc(mp->request->pool,
+                                     sizeof(ngx_mlsec_retry_t));
             if (mp->retry == NULL) {
                 return NGX_ERROR;
             }
 
-            mp->retry->part = 0;
+            ngx_memzero(mp->retry, sizeof(ngx_mlsec_retry_t));
+            mp->retry->conf = mp->conf;
+            mp->retry->pool = mp->request->pool;
         }
     }
 
@@ -118,7 +120,7 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp)
 
         /* what was waited for a place, or for the body, is gone */
 
-        if (ctx != NULL && ctx->since) {
+        if (ctx->since) {
             left = ctx->deadline;
             mp->expires = ctx->since + left;
 
@@ -152,10 +154,11 @@ ngx_int_t
 ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version)
 {
     ngx_uint_t            on;
+    const ngx_str_t      *when;
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *u;
 
-    if (mp->retry == NULL || mp->retry->part) {
+    if (mp->retry == NULL) {
         return NGX_OK;
     }
 
@@ -176,11 +179,21 @@ ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
+    if (mp->retry->part) {
+        return NGX_OK;
+    }
+
     on = ngx_mlsec_retry_on_status(u->headers_in.status_n);
+
+    if (!on) {
+        return NGX_OK;
+    }
 
     /* who says when to come back does not mean at once */
 
-    if (on && !ngx_mlsec_retry_has(&u->headers_in.headers, "retry-after")
+    when = ngx_mlsec_retry_find(&u->headers_in.headers, "retry-after");
+
+    if ((when == NULL || ngx_mlsec_service_retry_when(when) <= 0)
         && ngx_mlsec_retry_plain(mp, on))
     {
         mp->retry->approved = 1;
@@ -529,7 +542,8 @@ ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
         }
     }
 
-    return ngx_mlsec_retry_has(&r->headers_in.headers, "idempotency-key");
+    return ngx_mlsec_retry_find(&r->headers_in.headers, "idempotency-key")
+           != NULL;
 }
 
 
@@ -566,8 +580,12 @@ ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method)
 }
 
 
-static ngx_uint_t
-ngx_mlsec_retry_has(const ngx_list_t *headers, const char *name)
+/*
+ * The value of the first header of that name that has one, or NULL.
+ */
+
+static const ngx_str_t *
+ngx_mlsec_retry_find(const ngx_list_t *headers, const char *name)
 {
     size_t                  len;
     ngx_uint_t              i;
@@ -585,12 +603,55 @@ ngx_mlsec_retry_has(const ngx_list_t *headers, const char *name)
             if (h[i].hash && h[i].key.len == len && h[i].value.len
                 && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
             {
-                return 1;
+                return &h[i].value;
             }
         }
     }
 
-    return 0;
+    return NULL;
+}
+
+
+time_t
+ngx_mlsec_service_retry_when(const ngx_str_t *value)
+{
+    time_t  t;
+
+    t = ngx_atotm(value->data, value->len);
+
+    if (t != NGX_ERROR) {
+        return t;
+    }
+
+    t = ngx_parse_http_time(value->data, value->len);
+
+    if (t != NGX_ERROR) {
+        return ngx_max(t - ngx_time(), 0);
+    }
+
+    /* more seconds than a number holds are a time all the same */
+
+    if (ngx_mlsec_retry_is_number(value)) {
+        return NGX_MAX_INT32_VALUE;
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_mlsec_retry_is_number(const ngx_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] < '0' || value->data[i] > '9') {
+            return 0;
+        }
+    }
+
+    return value->len != 0;
 }
 
 
@@ -607,7 +668,7 @@ ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
 
     /* too many requests: only who says when wants to be asked again */
 
-    if (on == NGX_MLSEC_RETRY_ON_429 && failure->retry_after == 0) {
+    if (on == NGX_MLSEC_RETRY_ON_429 && failure->retry_after < 0) {
         return NGX_DECLINED;
     }
 

@@ -178,21 +178,16 @@ ngx_mlsec_service_via(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_get_module_ctx(r, ngx_mlsec_service_module);
-
+    ctx = ngx_mlsec_service_ctx(r);
     if (ctx == NULL) {
-        ctx = ngx_pcalloc(r->pool, sizeof(ngx_mlsec_service_ctx_t));
-        if (ctx == NULL) {
-            return NGX_ERROR;
-        }
-
-        ctx->since = ngx_current_msec;
-        ngx_http_set_ctx(r, ctx, ngx_mlsec_service_module);
+        return NGX_ERROR;
     }
 
     switch (ctx->via) {
 
     case NGX_MLSEC_VIA_NEW:
+        ctx->since = ngx_current_msec;
+
         rc = ngx_mlsec_via_begin(r, lcf->via, ctx);
 
         if (rc != NGX_OK) {
@@ -324,6 +319,8 @@ ngx_mlsec_via_ask(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     ngx_mlsec_ask_t  ask;
 
     ask.pool = r->pool;
+    ask.ticket = &ctx->own;
+    ngx_memzero(ask.ticket, sizeof(ngx_mlsec_ticket_t));
     ask.upstream = via->upstream;
     ask.optional = 0;
     ctx->deadline = ngx_mlsec_deadline(r);

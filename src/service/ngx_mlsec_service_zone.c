@@ -181,10 +181,15 @@ ngx_mlsec_service_wrap(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
         return NGX_ERROR;
     }
 
-    conf->live = ngx_pcalloc(cf->pool, sizeof(ngx_mlsec_service_live_t));
+    conf->live = ngx_pmemalign(cf->pool, sizeof(ngx_mlsec_service_live_t),
+                               NGX_CPU_CACHE_LINE);
+    if (conf->live == NULL) {
+        return NGX_ERROR;
+    }
 
-    if (conf->live == NULL
-        || (conf->resolve && ngx_mlsec_resolve_prepare(cf, conf) != NGX_OK)
+    ngx_memzero(conf->live, sizeof(ngx_mlsec_service_live_t));
+
+    if ((conf->resolve && ngx_mlsec_resolve_prepare(cf, conf) != NGX_OK)
         || ngx_mlsec_service_take_over(cf, conf) != NGX_OK
         || ngx_mlsec_service_metrics(cf, conf) != NGX_OK
         || (conf->probes && ngx_mlsec_health_prepare(cf, conf) != NGX_OK))

@@ -210,6 +210,8 @@ for my $case (['', 'close', 'closed'], ['/api', 'open', 'forced_open'],
     (undef, $json) = get('/monitoring/circuit-breakers');
     is($json->{circuit_breakers}{business_metrics}{forced} ? 1 : 0, $state =~ /forced/ ? 1 : 0,
        "$action: is shown");
+    is($json->{circuit_breakers}{business_metrics}{can_execute} ? 1 : 0, $action eq 'open' ? 0 : 1,
+       "$action: and whether it is called");
     is((get('/kpis'))[0]{status}, $action eq 'open' ? 503 : 200, "$action: its routes");
 }
 for my $action (qw(drain undrain)) {

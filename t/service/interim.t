@@ -38,6 +38,7 @@ my $faulty = MlsecTest::Faulty->start(replies => {
     '/switch'   => [[out => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
                      . "Connection: upgrade\r\n\r\n"], ['hang']],
     '/zero'     => [$json->('{}', status => '099')],
+    '/words'    => [[out => "HTTP/1.1 well\r\n\r\n{}"], ['close']],
     '/kept'     => [$hints, MlsecTest::Faulty::header(length => 8, lines => ['Cache-Control: max-age=60']),
                     [out => '{"ok":1}']],
     '/unkept'   => [[out => "HTTP/1.1 103 x\r\nCache-Control: max-age=60\r\n\r\n"], $answer],
@@ -124,7 +125,7 @@ like($r->{body}, qr/"details":\{"service":"u","error_type":"timeout"\}/, 'silent
 like(ask('/hasty/silent')->{body}, qr/"part":"a","error_type":"timeout","status_code":504,"attempts":1/,
      'silent: a part');
 
-for my $path (qw(gone endless switch zero)) {
+for my $path (qw(gone endless switch zero words)) {
     $r = ask("/plain/$path");
     is($r->{status}, 502, "$path: 502");
     like($r->{body}, qr/"details":\{"service":"u","error_type":"reset"\}/, "$path: envelope");
@@ -133,7 +134,7 @@ for my $path (qw(gone endless switch zero)) {
 }
 
 like($nginx->error_log, qr/\[error\] .*mlsec service: no answer but status $_, service: "u"/, "logged: $_")
-    for 101, 103, 99;
+    for 101, 103, 99, 0;
 
 $nginx->finish('interim');
 done_testing;

@@ -169,4 +169,45 @@ is($nginx->get('/single/x')->{status}, 502, "a single server, $_: is called what
 }
 
 $nginx->finish('max_fails');
+
+# where peers are in a zone they are paused for all workers, by any of them
+$nginx = MlsecTest::Instance->start(workers => 2, http => qq{
+    mlsec_zone mlsec:1m;
+    upstream shared {
+        zone shared 64k; server $one fail_timeout=30s; server $two fail_timeout=30s; mlsec_breaker;
+    }
+}, server => q{
+    mlsec_errors on;
+    location /shared/ { mlsec_via shared; proxy_pass http://shared/; }
+    location /short/ { mlsec_via shared; proxy_pass http://shared/; proxy_read_timeout 100ms; }
+});
+
+my @pids = $nginx->worker_pids;
+
+sub process_state {
+    my ($pid) = @_;
+
+    open my $in, '<', "/proc/$pid/stat" or return 'Z';
+
+    return <$in> =~ /\) (\S)/ ? $1 : 'Z';
+}
+
+# A request that one of the two answers; the other one is stopped.
+sub by {
+    my ($i, $path) = @_;
+
+    kill STOP => $pids[!$i];
+    until_ok(10, sub { process_state($pids[!$i]) eq 'T' }, "$path: the other one is stopped");
+    my $r = $nginx->get($path);
+    kill CONT => $pids[!$i];
+
+    return $r;
+}
+
+is(by($_, '/shared/ok/x')->{status}, 200, "max_fails in a zone: worker $_ calls") for 0, 1;
+is(by(0, '/short/hang/x')->{status}, 504, 'max_fails in a zone: both fail, in one worker');
+refused(by(1, '/shared/ok/x'), 'shared', 'max_fails in a zone: the other worker');
+unlike($nginx->error_log, qr/no live upstreams/, 'max_fails in a zone: nginx has not tried');
+
+$nginx->finish('max_fails in a zone');
 done_testing;

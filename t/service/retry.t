@@ -42,6 +42,21 @@ sub seen {
 }
 
 
+# What a service may say about when to come back (RFC 9110, 10.2.3), and how
+# many calls a plain request and a part come to, after 503 and after 429.
+my %when = (
+    now   => ['0', 2, 2, 2, 2],
+    over  => ['Sun, 06 Nov 1994 08:49:37 GMT', 2, 2, 2, 2],
+    late  => ['120', 1, 1, 1, 1],
+    dated => ['Fri, 31 Dec 2100 23:59:59 GMT', 1, 1, 1, 1],
+    # says nothing: as if it were not there
+    words => ['soon', 2, 2, 2, 1],
+    point => ['1.5', 2, 2, 2, 1],
+    minus => ['-1', 2, 2, 2, 1],
+    two   => ['1, 2', 2, 2, 2, 1],
+);
+
+
 # Paths below /bad fail at one peer and go well at the others; /once/PATH
 # fails the first time at each peer.
 sub service {
@@ -77,6 +92,8 @@ sub service {
                                   : answer(429, '{}', 'Retry-After: 1');
         },
         (map { ("/once/$_" => $once) } qw(a post item)),
+        (map { my $name = $_; map { ("/when/$name/$_" => [answer($_, '{}', "Retry-After: $when{$name}[0]")]) } 503, 429 }
+            keys %when),
     });
 }
 
@@ -278,6 +295,10 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset'],
     ($r, $n) = ask('/one/status/503/x', '/status/503/x');
     is("$r->{status} $n", '503 1', 'plain: no other peer');
 
+    $nginx->get('/small/ok/x') for 1 .. 3;
+    ($r, $n) = until_bad('/small/bad/garbage', '/bad/garbage');
+    is("$r->{status} $n", '200 2', 'plain: no HTTP on a connection that was kept');
+
     $n = calls('/bad/half');
     $nginx->get('/plain/bad/half') for 1 .. 3;
     is(calls('/bad/half') - $n, 3, 'plain: never after the first byte');
@@ -468,6 +489,20 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset']) {
     is("$n $r->{headers}{'x-gateway-completed'}", '2 true',
        'part: 429 that says when');
     cmp_ok($r->{time}, '>=', 1, 'part: then it is');
+
+    for my $name (sort keys %when) {
+        my ($value, @n) = @{ $when{$name} };
+
+        for my $status (503, 429) {
+            for my $way (qw(plain three)) {
+                (undef, $n) = ask("/$way/when/$name/$status", "/when/$name/$status");
+                is($n, shift @n, "Retry-After: $value, $status, $way");
+            }
+        }
+    }
+
+    (undef, $n) = until_bad('/three/bad/garbage', '/bad/garbage');
+    is($n, 2, 'part: no HTTP');
 
     ($r, $n) = ask('/single/never', '/never');
     is($n, 1, 'Retry-After: more seconds than there are');

@@ -349,6 +349,52 @@ mlsec_list_put(const mlsec_discovery_t *d, const mlsec_list_t *list,
 }
 
 
+/*
+ * Puts addresses that have none yet into the places that were found for them.
+ */
+
+static int
+mlsec_list_add(const mlsec_discovery_t *d, mlsec_list_t *list,
+    const mlsec_address_t *addresses, size_t n, const int *at,
+    mlsec_discovery_change_t *change)
+{
+    int     rc;
+    size_t  i;
+
+    change->left = 0;
+    change->full = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (at[i] == -1) {
+            change->left++;
+            continue;
+        }
+
+        if (list->wanted[at[i]]) {
+            continue;
+        }
+
+        rc = mlsec_list_put(d, list, &addresses[i],
+                            &d->service->places[at[i]], change);
+
+        if (rc == MLSEC_DECLINED) {
+            return rc;
+        }
+
+        if (rc == MLSEC_OK) {
+            list->wanted[at[i]] = 1;
+
+        } else {
+            change->left++;
+            change->full = 1;
+        }
+    }
+
+    return MLSEC_OK;
+}
+
+
 int
 mlsec_discovery_update(const mlsec_discovery_t *d, const mlsec_mem_t *mem,
     mlsec_address_t *addresses, size_t n, int keep,
@@ -373,31 +419,16 @@ mlsec_discovery_update(const mlsec_discovery_t *d, const mlsec_mem_t *mem,
     list.places.n = d->places;
     mlsec_discovery_assign(&list.places, keep, addresses, n, at);
 
-    for (i = 0; i < n; i++) {
+    rc = mlsec_list_add(d, &list, addresses, n, at, change);
 
-        if (at[i] == -1) {
-            change->left++;
-            continue;
-        }
-
-        list.wanted[at[i]] = 1;
-
-        rc = mlsec_list_put(d, &list, &addresses[i],
-                            &d->service->places[at[i]], change);
-
-        if (rc == MLSEC_DECLINED) {
-            return rc;
-        }
-
-        if (rc != MLSEC_OK) {
-            list.wanted[at[i]] = (unsigned char) keep;
-            change->left++;
-            change->full = 1;
-        }
-    }
-
-    if (!keep) {
+    if (rc == MLSEC_OK && !keep) {
         mlsec_list_remove(d, &list, change);
+
+        /* in a full zone there is room for as many as have left */
+
+        if (change->full && change->removed) {
+            rc = mlsec_list_add(d, &list, addresses, n, at, change);
+        }
     }
 
     for (i = 0; i < MLSEC_REGISTRY_PLACES; i++) {
@@ -405,7 +436,7 @@ mlsec_discovery_update(const mlsec_discovery_t *d, const mlsec_mem_t *mem,
         change->used += place.used;
     }
 
-    return MLSEC_OK;
+    return rc;
 }
 
 

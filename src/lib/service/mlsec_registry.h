@@ -28,7 +28,7 @@
 
 
 #define MLSEC_REGISTRY_MAGIC     0x6d6c736563726567ull    /* "mlsecreg" */
-#define MLSEC_REGISTRY_VERSION   4
+#define MLSEC_REGISTRY_VERSION   5
 #define MLSEC_REGISTRY_WORKERS   128
 #define MLSEC_REGISTRY_NAME      128         /* longest key, bytes */
 #define MLSEC_REGISTRY_PLACES    64          /* of addresses of a service */
@@ -103,11 +103,15 @@ typedef struct {
     mlsec_atomic_t      outlier;
     mlsec_atomic_t      health;
     mlsec_atomic_t      drain;       /* ms since when, 0: not drained */
-    mlsec_atomic_t      latency;     /* moving average, us; 0: none */
     mlsec_atomic_t      probed;      /* ms, the last time; 0: never */
+
+    /* each call writes to these: a line of the cache of their own */
+
+    mlsec_atomic_t      latency;     /* moving average, us; 0: none */
+    mlsec_atomic_t      calls[MLSEC_OUTCOMES];
+
     mlsec_atomic_t      probe;       /* the last one: ms << 16 | status */
     mlsec_atomic_t      ejected;     /* times, in all */
-    mlsec_atomic_t      calls[MLSEC_OUTCOMES];
 } __attribute__((aligned(64))) mlsec_peer_slot_t;
 
 

@@ -384,6 +384,17 @@ test_churn(void)
     change = update(&d, "n999 n1000 y", 0);
     tap_ok(change.full == 1 && change.left == 1 && change.used == 2,
            "churn: a full zone keeps what is there");
+    change = update(&d, "p n1000", 0);
+    tap_ok(change.full == 0 && change.left == 0 && change.added == 1
+           && change.removed == 1 && change.used == 2,
+           "churn: a full zone, one takes the room of another");
+    change = update(&d, "q r", 0);
+    tap_ok(change.full == 0 && change.left == 0 && change.added == 2
+           && change.removed == 2 && change.used == 2,
+           "churn: a full zone, all take the room of all others");
+    change = update(&d, "q r s", 0);
+    tap_ok(change.full == 1 && change.left == 1 && change.used == 2,
+           "churn: a full zone, no room for one more");
 
     munmap(r, SIZE);
 }
