@@ -81,8 +81,8 @@ typedef struct {
 
 typedef struct {
     mlsec_slot_t        slot;        /* key: name of the upstream */
-    mlsec_breaker_t     breaker;
     mlsec_atomic_t      changes;     /* of the state of its peers */
+    mlsec_breaker_t     breaker;
     mlsec_atomic_t      asked;       /* for probes, times */
     mlsec_atomic_t      refused;     /* calls that the breaker refused */
     mlsec_atomic_t      shed;        /* calls over max_inflight */
@@ -100,17 +100,17 @@ typedef struct {
 
 typedef struct {
     mlsec_slot_t        slot;        /* key: service, address */
-    mlsec_atomic_t      outlier;
     mlsec_atomic_t      health;
     mlsec_atomic_t      drain;       /* ms since when, 0: not drained */
     mlsec_atomic_t      probed;      /* ms, the last time; 0: never */
+    mlsec_atomic_t      probe;       /* the last one: ms << 16 | status */
 
-    /* each call writes to these: a line of the cache of their own */
+    /* what each call looks at and writes to: a line of the cache */
 
+    mlsec_atomic_t      outlier;
     mlsec_atomic_t      latency;     /* moving average, us; 0: none */
     mlsec_atomic_t      calls[MLSEC_OUTCOMES];
 
-    mlsec_atomic_t      probe;       /* the last one: ms << 16 | status */
     mlsec_atomic_t      ejected;     /* times, in all */
 } __attribute__((aligned(64))) mlsec_peer_slot_t;
 
