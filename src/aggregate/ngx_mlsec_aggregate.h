@@ -268,8 +268,6 @@ struct ngx_mlsec_aggregate_s {
     ngx_uint_t                             nparts;
     ngx_uint_t                             running;
     ngx_uint_t                             required;   /* running, waiting */
-    ngx_uint_t                             called;     /* parts */
-    ngx_uint_t                             again;      /* times, any of them */
     const ngx_mlsec_part_t                *starting;   /* has a link */
     ngx_mlsec_group_t                     *groups;     /* that were opened */
 

@@ -110,7 +110,6 @@ ngx_mlsec_part_start(ngx_mlsec_part_t *part)
 
     part->running = 1;
     a->running++;
-    a->called++;
     a->required += call->required;
 
     if (part->link != NULL && part->link->item) {

@@ -53,8 +53,6 @@ ngx_mlsec_part_again(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
     }
 
     failure.left = left;
-    failure.calls = part->aggregate->called;
-    failure.again = part->aggregate->again;
 
     if (ngx_mlsec_service_again(part->retry, part->capture.request, &failure,
                                 &delay)
@@ -65,7 +63,6 @@ ngx_mlsec_part_again(ngx_mlsec_part_t *part, ngx_mlsec_err_e error)
 
     (void) ngx_mlsec_part_attempts(part);
 
-    part->aggregate->again++;
     part->again = 1;
     part->again_error = error;
     part->again_at = ngx_current_msec + delay;

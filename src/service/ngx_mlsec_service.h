@@ -107,8 +107,6 @@ typedef struct {
     ngx_uint_t    status;        /* of the answer */
     time_t        retry_after;   /* s, 0: at once; -1: it does not say */
     ngx_msec_t    left;          /* ms, for waiting and another attempt */
-    ngx_uint_t    calls;         /* first attempts of the same request, */
-    ngx_uint_t    again;         /* and further ones that it has had */
 } ngx_mlsec_failure_t;
 
 

@@ -243,6 +243,34 @@ void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
 ngx_int_t ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version);
 
 
+/* ngx_mlsec_service_method.c */
+
+/*
+ * The method of the request that r's upstream is sent, which is made already;
+ * it lives as long as that.  Empty if it cannot be told.
+ */
+void ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method);
+
+
+/* ngx_mlsec_service_page.c: calls of one request of a client */
+
+/*
+ * Counts a first attempt, to an upstream with mlsec_retry.  r: the request that
+ * makes it; one that is no subrequest is all that there is, and not counted.
+ */
+void ngx_mlsec_page_called(ngx_http_request_t *r);
+
+/*
+ * Whether there may be another attempt of r, of as many as the subrequests of a
+ * request may have together: 1, or 0, and that is counted as refused.
+ */
+ngx_uint_t ngx_mlsec_page_allows(const ngx_mlsec_service_conf_t *conf,
+    ngx_http_request_t *r);
+
+/* Counts it, when it was granted. */
+void ngx_mlsec_page_again(ngx_http_request_t *r);
+
+
 /* ngx_mlsec_service_header.c */
 
 /*

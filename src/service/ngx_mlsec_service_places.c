@@ -286,7 +286,9 @@ ngx_mlsec_places_weigh(const ngx_mlsec_service_conf_t *conf,
         total += peer->weight;
     }
 
-    if (total == 0) {
+    /* nginx's "resolve" has a group of backup servers that may be empty */
+
+    if (total == 0 && group->peer != NULL) {
         group->peer->weight = 1;
         total = 1;
     }

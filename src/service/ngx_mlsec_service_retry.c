@@ -50,11 +50,11 @@ static ngx_uint_t ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r, ngx_uint_t on);
 static ngx_uint_t ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r);
-static void ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method);
 static const ngx_str_t *ngx_mlsec_retry_find(const ngx_list_t *headers,
     const char *name);
 static ngx_uint_t ngx_mlsec_retry_is_number(const ngx_str_t *value);
-static ngx_uint_t ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry);
+static ngx_uint_t ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry,
+    ngx_http_request_t *r);
 static void ngx_mlsec_retry_cleanup(void *data);
 
 
@@ -253,6 +253,7 @@ ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
 
     if (!retry->first) {
         retry->first = 1;
+        ngx_mlsec_page_called(mp->request);
         mlsec_budget_call(&mp->conf->live->slot->budget, ngx_current_msec);
     }
 
@@ -476,7 +477,7 @@ ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp, ngx_uint_t on)
 
     added = mp->running && ngx_mlsec_retry_note(retry);
 
-    grant = ngx_mlsec_retry_others(retry) && ngx_mlsec_retry_grant(retry);
+    grant = ngx_mlsec_retry_others(retry) && ngx_mlsec_retry_grant(retry, r);
 
     retry->ntried -= added;
 
@@ -544,39 +545,6 @@ ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
 
     return ngx_mlsec_retry_find(&r->headers_in.headers, "idempotency-key")
            != NULL;
-}
-
-
-/*
- * What counts is the method that the service gets, and proxy_method may have
- * changed it.  It is kept nowhere but in the request itself.
- */
-
-static void
-ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method)
-{
-    u_char               *p, *last;
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-    *method = r->method_name;
-
-    if (u->schema.len < 4 || ngx_strncmp(u->schema.data, "http", 4) != 0
-        || u->request_bufs == NULL)
-    {
-        return;
-    }
-
-    p = u->request_bufs->buf->start;
-    last = u->request_bufs->buf->last;
-
-    method->data = p;
-
-    while (p < last && *p >= 'A' && *p <= 'Z') {
-        p++;
-    }
-
-    method->len = p - method->data;
 }
 
 
@@ -659,9 +627,8 @@ ngx_int_t
 ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
     const ngx_mlsec_failure_t *failure, ngx_msec_t *delay)
 {
-    uint64_t                         wait;
-    ngx_uint_t                       on;
-    const ngx_mlsec_service_conf_t  *conf;
+    uint64_t    wait;
+    ngx_uint_t  on;
 
     on = failure->on ? failure->on
                      : ngx_mlsec_retry_on_status(failure->status);
@@ -694,19 +661,7 @@ ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    /* one request has no more of the budget than if it were alone */
-
-    conf = retry->conf;
-
-    if (failure->again >= ngx_max(conf->retry.budget.min,
-                                  failure->calls * conf->retry.budget.share
-                                  / 100))
-    {
-        mlsec_atomic_add(&conf->live->slot->budget.refused, 1);
-        return NGX_DECLINED;
-    }
-
-    if (!ngx_mlsec_retry_grant(retry)) {
+    if (!ngx_mlsec_retry_grant(retry, r)) {
         return NGX_DECLINED;
     }
 
@@ -717,17 +672,22 @@ ngx_mlsec_service_again(ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
 
 
 /*
- * The one thing that is in short supply.
+ * The one thing that is in short supply; one request has no more of it than if
+ * it were alone.
  */
 
 static ngx_uint_t
-ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry)
+ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry, ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t              *cln;
     mlsec_budget_live_t              live;
     const ngx_mlsec_service_conf_t  *conf;
 
     conf = retry->conf;
+
+    if (!ngx_mlsec_page_allows(conf, r)) {
+        return 0;
+    }
 
     if (!retry->cleanup) {
         cln = ngx_pool_cleanup_add(retry->pool, 0);
@@ -749,6 +709,8 @@ ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry)
     {
         return 0;
     }
+
+    ngx_mlsec_page_again(r);
 
     retry->next = 1;
     retry->live = 1;

@@ -111,6 +111,8 @@ sub calls { return sum0(map { $_->count('request', $_[0]) } @services) }
 
 
 my @busy = map { "mlsec_call p$_ http://busy/status/503/busy;" } 1 .. 10;
+my @local = map { "mlsec_call p$_ /busy-plain/status/503/local;" } 1 .. 10;
+my @nested = map { "mlsec_call p$_ /busy-one/$_;" } 1 .. 10;
 my @ten = map { "mlsec_call p$_ http://down/status/503/p$_;" } 1 .. 10;
 my $parts = sub {
     my ($upstream) = @_;
@@ -175,6 +177,10 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     location = /busy-page {
         @{[join "\n", @busy]}
     }
+    location = /busy-local { @local }
+    location = /busy-nested { @nested }
+    location /busy-plain/ { proxy_pass http://busy/; }
+    location /busy-one/ { mlsec_call a http://busy/status/503/nested; }
     location /plain/ {
         mlsec_via three; proxy_pass http://three/; proxy_http_version 1.1;
         proxy_read_timeout 1s; proxy_set_header Connection "";
@@ -603,6 +609,12 @@ for my $case (['503', '/bad'], ['reset', '/bad/reset']) {
     $n = calls('/status/503/busy');
     $nginx->get('/busy-page');
     is(calls('/status/503/busy') - $n, 13, 'budget: nor of one among many');
+
+    for my $way (qw(local nested)) {
+        $nginx->get("/busy-$way");
+        is(calls("/status/503/$way"), 13, "budget: nor by parts of this server, $way");
+    }
+
     $n = sum0(map { calls("/status/503/p$_") } 1 .. 10);
 
     my $retries = state_of('down')->{retries};
