@@ -10,6 +10,7 @@
 
 #include <service/ngx_mlsec_service_conf.h>
 #include <service/ngx_mlsec_service_machine.h>
+#include <service/ngx_mlsec_service_resolve.h>
 
 
 #define NGX_MLSEC_SERVICE_RETRY_AFTER  10      /* s, nginx's fail_timeout */

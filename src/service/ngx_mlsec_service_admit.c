@@ -11,6 +11,7 @@
 #include <core/ngx_mlsec_freelist.h>
 #include <service/ngx_mlsec_service_gate.h>
 #include <service/ngx_mlsec_service_peer.h>
+#include <service/ngx_mlsec_service_resolve.h>
 
 
 /* of the requests of a worker that are with a service */

@@ -10,6 +10,7 @@
 
 #include <core/ngx_mlsec_compat.h>
 #include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_resolve.h>
 
 
 /*

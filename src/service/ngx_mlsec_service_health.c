@@ -8,8 +8,9 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <service/ngx_mlsec_service_health.h>
 #include <core/ngx_mlsec_timer.h>
-#include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_resolve.h>
 
 
 /*

@@ -12,6 +12,8 @@
 #include <core/ngx_mlsec_resolver.h>
 #include <core/ngx_mlsec_timer.h>
 #include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_health.h>
+#include <service/ngx_mlsec_service_resolve.h>
 
 
 /*

@@ -11,6 +11,7 @@
 #include <service/ngx_mlsec_service_peer.h>
 #include <core/ngx_mlsec_capture.h>
 #include <service/ngx_mlsec_service_gate.h>
+#include <service/ngx_mlsec_service_resolve.h>
 
 
 static void ngx_mlsec_peer_hook(ngx_mlsec_peer_t *mp);

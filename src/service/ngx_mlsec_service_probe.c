@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_health.h>
 
 
 /*

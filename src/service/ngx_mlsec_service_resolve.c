@@ -8,8 +8,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <service/ngx_mlsec_service_resolve.h>
 #include <core/ngx_mlsec_compat.h>
-#include <service/ngx_mlsec_service_conf.h>
 
 
 /*

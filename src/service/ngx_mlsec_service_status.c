@@ -10,6 +10,7 @@
 
 #include <core/ngx_mlsec_respond.h>
 #include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_resolve.h>
 
 
 /* in the order of mlsec_outcome_e */

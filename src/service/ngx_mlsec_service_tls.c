@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <service/ngx_mlsec_service_conf.h>
+#include <service/ngx_mlsec_service_health.h>
 
 
 static ngx_str_t ngx_mlsec_service_tls_name(

@@ -9,6 +9,8 @@
 #include <ngx_http.h>
 
 #include <service/ngx_mlsec_service_gate.h>
+#include <service/ngx_mlsec_service_health.h>
+#include <service/ngx_mlsec_service_resolve.h>
 
 
 #define NGX_MLSEC_ZONE_MIN    (64 * 1024)        /* bytes */

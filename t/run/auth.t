@@ -109,6 +109,24 @@ for my $role (qw(viewer analyst operator admin service)) {
     }
 }
 
+# by the table of docs/operations.md, for every route that changes something
+my %beyond = (
+    viewer   => sub { 1 },
+    analyst  => sub { $_[1] !~ m{predict|classify|anonymize|/validate$|preview|export
+                                 |/check$|-check$|/reports/generate$}x },
+    operator => sub { $_[0] eq 'DELETE' || $_[1] =~ m{^/admin/} },
+    service  => sub { $_[1] !~ m{/predict(?:/|$)} },
+);
+for my $role (sort keys %beyond) {
+    my $bearer = 'Bearer ' . $t->token(roles => [$role]);
+    my @let = grep { $_->[2] != 403 }
+        map { [$_->[0], $_->[1], status(@$_, Authorization => $bearer)] }
+        grep { $beyond{$role}->(@$_) }
+        map { [$_->[0], $_->[1] =~ s/\{x\}/none/gr] }
+        grep { $_->[0] =~ /^(?:POST|PUT|PATCH|DELETE)$/ } @routes_all;
+    is(join(' ', map { "@$_" } @let), '', "$role: nothing beyond that");
+}
+
 my $expired = 'Bearer ' . $t->token(exp => time - 100);
 is(status('GET', '/models', Authorization => $expired), 401, 'expired');
 is(status('POST', '/models/predict', 'X-API-Key' => $key), 422, 'API key');

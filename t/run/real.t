@@ -52,7 +52,7 @@ http {
         location / {
             add_header X-Request-ID theirs;
             add_header X-Powered-By magic;
-            return 200 '{"uri":"\$request_uri","host":"\$http_host","id":"\$http_x_request_id","for":"\$http_x_forwarded_for","proto":"\$http_x_forwarded_proto","fhost":"\$http_x_forwarded_host","connection":"\$http_connection","upgrade":"\$http_upgrade","tls":"\$ssl_server_name","auth":"\$http_authorization","forwarded":"\$http_forwarded\$http_proxy","key":"\$http_x_api_key"}';
+            return 200 '{"uri":"\$request_uri","host":"\$http_host","id":"\$http_x_request_id","for":"\$http_x_forwarded_for","proto":"\$http_x_forwarded_proto","fhost":"\$http_x_forwarded_host","connection":"\$http_connection","upgrade":"\$http_upgrade","tls":"\$ssl_server_name","auth":"\$http_authorization","forwarded":"\$http_forwarded\$http_proxy\$http_x_forwarded_port\$http_x_forwarded_prefix\$http_x_forwarded_scheme\$http_x_forwarded_ssl\$http_x_client_ip\$http_true_client_ip\$http_cf_connecting_ip","key":"\$http_x_api_key"}';
         }
         location /api/moved { return 302 http://localhost:$plain/api/there?x=1; }
         location /api/relative { absolute_redirect off; return 302 /api/there; }
@@ -122,7 +122,10 @@ is($said->{connection}, '', 'the connection is kept');
 ($reply, $said) = ask_for('/services/training/x', Authorization => 'Bearer a',
     'X-Forwarded-For' => '6.6.6.6', 'X-Forwarded-Proto' => 'https',
     'X-Forwarded-Host' => 'evil', 'X-Request-ID' => 'given',
-    Forwarded => 'for=6.6.6.6;proto=https', Proxy => 'http://evil', 'X-API-Key' => 'k');
+    Forwarded => 'for=6.6.6.6;proto=https', Proxy => 'http://evil', 'X-API-Key' => 'k',
+    'X-Forwarded-Port' => 1, 'X-Forwarded-Prefix' => '//evil', 'X-Forwarded-Scheme' => 'https',
+    'X-Forwarded-Ssl' => 'on', map { ($_ => '6.6.6.6') }
+        'X-Client-IP', 'True-Client-IP', 'CF-Connecting-IP');
 is("$said->{for} $said->{proto} $said->{fhost}|$said->{forwarded}", '127.0.0.1 http localhost|',
    'a client is not believed');
 is("$said->{auth} $said->{id} $said->{key}", 'Bearer a given k', 'what is its own goes on');

@@ -15,7 +15,7 @@
 
 
 typedef struct {
-    mlsec_str_t           name;        /* decoded */
+    mlsec_str_t           name;        /* decoded; then as JSON has it */
     mlsec_str_t           value;
     size_t                next;        /* same name, MLSEC_ARGS_NONE: last */
     size_t                last;        /* of a first one: the last so far */
@@ -44,6 +44,8 @@ typedef struct {
 
 static void mlsec_args_split(mlsec_args_t *a, mlsec_str_t query);
 static void mlsec_args_add(mlsec_args_t *a, mlsec_str_t piece);
+static int mlsec_args_names(mlsec_args_t *a, const mlsec_mem_t *mem);
+static void mlsec_args_link(mlsec_args_t *a, size_t index);
 static mlsec_str_t mlsec_args_decode(mlsec_args_t *a, mlsec_str_t text);
 static size_t mlsec_args_find(const mlsec_args_t *a, mlsec_str_t name);
 static size_t mlsec_args_size(const mlsec_args_t *a);
@@ -85,6 +87,10 @@ mlsec_args_json(mlsec_str_t query, const mlsec_mem_t *mem,
 
     mlsec_args_split(&a, query);
 
+    if (mlsec_args_names(&a, mem) != MLSEC_OK) {
+        return MLSEC_NOMEM;
+    }
+
     p = mem->alloc(mem->ctx, mlsec_args_size(&a));
     if (p == NULL) {
         return MLSEC_NOMEM;
@@ -125,7 +131,6 @@ mlsec_args_split(mlsec_args_t *a, mlsec_str_t query)
 static void
 mlsec_args_add(mlsec_args_t *a, mlsec_str_t piece)
 {
-    size_t                slot, first, index;
     mlsec_str_t           value;
     mlsec_arg_t          *arg;
     const unsigned char  *equals;
@@ -140,11 +145,56 @@ mlsec_args_add(mlsec_args_t *a, mlsec_str_t piece)
         piece.len = (size_t) (equals - piece.data);
     }
 
-    index = a->nargs++;
-    arg = &a->args[index];
-
+    arg = &a->args[a->nargs++];
     arg->name = mlsec_args_decode(a, piece);
     arg->value = mlsec_args_decode(a, value);
+}
+
+
+/*
+ * Names are compared as they will be written: bytes that are no UTF-8 become
+ * U+FFFD, and two names may become one.
+ */
+
+static int
+mlsec_args_names(mlsec_args_t *a, const mlsec_mem_t *mem)
+{
+    size_t          i, size;
+    mlsec_str_t    *name;
+    unsigned char  *p, *start;
+
+    size = 1;
+
+    for (i = 0; i < a->nargs; i++) {
+        size += mlsec_text_escaped_len(a->args[i].name);
+    }
+
+    p = mem->alloc(mem->ctx, size);
+    if (p == NULL) {
+        return MLSEC_NOMEM;
+    }
+
+    for (i = 0; i < a->nargs; i++) {
+        name = &a->args[i].name;
+        start = p;
+        p = mlsec_text_escape(p, *name);
+        name->data = start;
+        name->len = (size_t) (p - start);
+
+        mlsec_args_link(a, i);
+    }
+
+    return MLSEC_OK;
+}
+
+
+static void
+mlsec_args_link(mlsec_args_t *a, size_t index)
+{
+    size_t        slot, first;
+    mlsec_arg_t  *arg;
+
+    arg = &a->args[index];
     arg->next = MLSEC_ARGS_NONE;
     arg->last = index;
 
@@ -234,8 +284,7 @@ mlsec_args_size(const mlsec_args_t *a)
     for (i = 0; i < a->nargs; i++) {
         arg = &a->args[i];
         size += sizeof("\"\":[\"\"],") - 1
-                + mlsec_text_escaped_len(arg->name)
-                + mlsec_text_escaped_len(arg->value);
+                + arg->name.len + mlsec_text_escaped_len(arg->value);
     }
 
     return size;
@@ -261,7 +310,10 @@ mlsec_args_write(const mlsec_args_t *a, unsigned char *p)
             *p++ = ',';
         }
 
-        p = mlsec_args_string(p, arg->name);
+        *p++ = '"';
+        memcpy(p, arg->name.data, arg->name.len);
+        p += arg->name.len;
+        *p++ = '"';
         *p++ = ':';
 
         if (arg->next == MLSEC_ARGS_NONE) {

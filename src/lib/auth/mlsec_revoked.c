@@ -170,6 +170,10 @@ mlsec_revoked_number(mlsec_str_t text, int64_t *n)
 
     *n = 0;
 
+    if (text.len == 0 || text.len > 15) {
+        return 0;
+    }
+
     for (i = 0; i < text.len; i++) {
 
         if (text.data[i] < '0' || text.data[i] > '9') {
@@ -179,7 +183,7 @@ mlsec_revoked_number(mlsec_str_t text, int64_t *n)
         *n = 10 * *n + (text.data[i] - '0');
     }
 
-    return text.len != 0 && text.len <= 15;
+    return 1;
 }
 
 

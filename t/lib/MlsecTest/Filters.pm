@@ -78,7 +78,8 @@ sub read_cases {
 }
 
 my %bad = (
-    range => ['', '7', '7x', '0d', '366d', '25h', '3w', '-1d', '7d ', "7d\n", '1.5d'],
+    range => ['', '7', '7x', '0d', '366d', '25h', '3w', '-1d', '7d ', "7d\n",
+              '1.5d'],
     good_range => ['1h', '24h', '48h', '1d', '7d', '30d', '365d', '2w', '1y'],
 );
 
@@ -88,8 +89,8 @@ sub values_of {
     my ($name, $kind, @rest) = split ' ', $check;
     if ($kind eq 'int') {
         my ($min, $max) = @rest;
-        return (map({ [$name, 'bad', $_] } '', 'x', '1.5', '1e1', ' 1', '٣', "$min\n",
-                    '99999999999', $min - 1, -1, $max + 1),
+        return (map({ [$name, 'bad', $_] } '', 'x', '1.5', '1e1', ' 1', '٣',
+                    "$min\n", '99999999999', $min - 1, -1, $max + 1),
                 map { [$name, 'good', $_] } $min, $max, "0$max");
     }
     if ($kind eq 'range') {

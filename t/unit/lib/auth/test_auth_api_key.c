@@ -241,7 +241,8 @@ test_revoked(void)
     mlsec_revoked_t  r;
     const char      *wrong[] = { "jti", "jti ", "sub a", "sub a b", "x y",
                                  "sub  1", "sub   1", "jti \t\r", "sub a -1",
-                                 "sub a 1234567890123456" };
+                                 "sub a 1234567890123456",
+                                 "sub a 88888888888888888888888888" };
 
     mem = tap_mem(&arena);
     tap_is(mlsec_revoked_parse(tap_lit("# x\njti b\njti a\n\nsub u v 100\n"
