@@ -27,9 +27,10 @@ def refuses(service):
 CASES = {
     "refuses": (refuses, RULES, (0, 0)),
     "hangs": (lambda s: s.mood(HANG), RULES, (0, 0)),
-    # what a client has had the beginning of cannot be made again; of a page it
-    # has had nothing
-    "resets in mid-body": (lambda s: s.mood(RESET), RULES, ("reset", 0)),
+    # what has come the beginning of is not asked for again, not for a part of a
+    # page either: one that requires it is lost
+    "resets in mid-body": (lambda s: s.mood(RESET), RULES,
+                           ("reset", "reset")),
     # probes would go well every other time, too
     "500, every other": (
         lambda s: s.mood(500, share=0.5),
