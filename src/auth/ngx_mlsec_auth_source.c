@@ -40,7 +40,7 @@ static ngx_int_t ngx_mlsec_jwt_cookie(ngx_http_request_t *r,
 static ngx_uint_t ngx_mlsec_jwt_cookies(ngx_http_request_t *r,
     const ngx_str_t *name, ngx_str_t *first);
 static ngx_uint_t ngx_mlsec_jwt_cookies_of(const ngx_str_t *header,
-    const ngx_str_t *name, ngx_str_t *value);
+    const ngx_str_t *name, ngx_str_t *first);
 static ngx_uint_t ngx_mlsec_jwt_cookie_foreign(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_jwt_websocket(ngx_http_request_t *r,
     ngx_str_t *token);
