@@ -10,13 +10,15 @@
  * ngx_mlsec_service_params.c  reading mlsec_breaker, mlsec_outlier
  * ngx_mlsec_service_zone.c    the shared zone, services and peers in it
  * ngx_mlsec_service_peer.c    around nginx's balancers: every attempt
+ * ngx_mlsec_service_outcome.c what has become of it
  * ngx_mlsec_service_retry.c   whether there is another attempt
+ * ngx_mlsec_service_page.c    how many calls a client's request comes to
+ * ngx_mlsec_service_method.c  the method that a service is sent
  * ngx_mlsec_service_header.c  headers of answers, and what stands before one
  * ngx_mlsec_service_masks.c   what nginx reads about another attempt
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_nobody.c  whether any peer takes requests
- * ngx_mlsec_service_outcome.c what has become of an attempt
  * ngx_mlsec_service_admit.c   leave for a call: breaker, place
  * ngx_mlsec_service_gate.c    places of mlsec_max_inflight, who waits for one
  * ngx_mlsec_service_via.c     mlsec_via
