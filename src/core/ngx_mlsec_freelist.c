@@ -16,6 +16,16 @@ typedef struct {
 } ngx_mlsec_freelist_used_t;
 
 
+/* of a sanitizer's build none is ready: what is used too late has to be seen */
+
+#ifdef __SANITIZE_ADDRESS__
+#define ngx_mlsec_freelist_empty(list)  1
+#else
+#define ngx_mlsec_freelist_empty(list)                                        \
+    ((list)->nfree == 0 && (list)->nused == (list)->nitems)
+#endif
+
+
 static void ngx_mlsec_freelist_put(void *data);
 
 
@@ -25,7 +35,7 @@ ngx_mlsec_freelist_get(ngx_mlsec_freelist_t *list, ngx_pool_t *pool)
     ngx_pool_cleanup_t         *cln;
     ngx_mlsec_freelist_used_t  *used;
 
-    if (list->nfree == 0 && list->nused == list->nitems) {
+    if (ngx_mlsec_freelist_empty(list)) {
         return ngx_palloc(pool, list->size);
     }
 
