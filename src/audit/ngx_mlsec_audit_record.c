@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <audit/ngx_mlsec_audit.h>
+#include <core/ngx_mlsec_kept.h>
 #include <core/ngx_mlsec_refusal.h>
 #include <core/ngx_mlsec_variables.h>
 
@@ -115,16 +116,7 @@ ngx_mlsec_audit_precontent(ngx_http_request_t *r)
 static ngx_mlsec_audit_ctx_t *
 ngx_mlsec_audit_ctx(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler == ngx_mlsec_audit_ctx_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
+    return ngx_mlsec_kept(r->pool, ngx_mlsec_audit_ctx_cleanup);
 }
 
 

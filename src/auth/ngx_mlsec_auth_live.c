@@ -10,6 +10,7 @@
 
 #include <auth/ngx_mlsec_auth_keys.h>
 #include <core/ngx_mlsec_error.h>
+#include <core/ngx_mlsec_kept.h>
 #include <core/ngx_mlsec_refusal.h>
 #include <core/ngx_mlsec_timer.h>
 #include <lib/auth/mlsec_frames.h>
@@ -111,16 +112,7 @@ ngx_mlsec_auth_live(ngx_http_request_t *r,
 static ngx_mlsec_live_t *
 ngx_mlsec_live_find(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler == ngx_mlsec_live_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
+    return ngx_mlsec_kept(r->pool, ngx_mlsec_live_cleanup);
 }
 
 

@@ -10,6 +10,7 @@
 
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_identity.h>
+#include <core/ngx_mlsec_kept.h>
 #include <core/ngx_mlsec_variables.h>
 
 
@@ -141,16 +142,7 @@ ngx_mlsec_jwt_taken(ngx_http_request_t *r)
 static ngx_mlsec_taken_t *
 ngx_mlsec_jwt_taken_find(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler == ngx_mlsec_jwt_taken_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
+    return ngx_mlsec_kept(r->pool, ngx_mlsec_jwt_taken_cleanup);
 }
 
 

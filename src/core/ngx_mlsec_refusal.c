@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_refusal.h>
+#include <core/ngx_mlsec_kept.h>
 
 
 static ngx_mlsec_refusal_t *ngx_mlsec_refusal_slot(ngx_http_request_t *r);
@@ -104,16 +105,7 @@ ngx_mlsec_refusal_forget(ngx_http_request_t *r)
 static ngx_mlsec_refusal_t *
 ngx_mlsec_refusal_slot(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler == ngx_mlsec_refusal_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
+    return ngx_mlsec_kept(r->main->pool, ngx_mlsec_refusal_cleanup);
 }
 
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_kept.h>
 #include <limit/ngx_mlsec_limit_conf.h>
 
 
@@ -265,27 +266,16 @@ ngx_mlsec_limit_owe(const ngx_mlsec_limit_main_conf_t *mcf,
 static ngx_mlsec_limit_ctx_t *
 ngx_mlsec_limit_ctx(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t     *cln;
     ngx_mlsec_limit_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_mlsec_limit_module);
 
-    if (ctx != NULL) {
-        return ctx;
+    if (ctx == NULL && (r->internal || r->filter_finalize)) {
+        ctx = ngx_mlsec_kept(r->pool, ngx_mlsec_limit_cleanup);
+        ngx_http_set_ctx(r, ctx, ngx_mlsec_limit_module);
     }
 
-    if (r->internal || r->filter_finalize) {
-
-        for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-            if (cln->handler == ngx_mlsec_limit_cleanup) {
-                ngx_http_set_ctx(r, cln->data, ngx_mlsec_limit_module);
-                return cln->data;
-            }
-        }
-    }
-
-    return NULL;
+    return ctx;
 }
 
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <core/ngx_mlsec_kept.h>
 #include <service/ngx_mlsec_service_peer.h>
 
 
@@ -39,11 +40,10 @@ ngx_mlsec_page(ngx_http_request_t *r)
     ngx_mlsec_page_t    *page;
     ngx_pool_cleanup_t  *cln;
 
-    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
+    page = ngx_mlsec_kept(r->main->pool, ngx_mlsec_page_cleanup);
 
-        if (cln->handler == ngx_mlsec_page_cleanup) {
-            return cln->data;
-        }
+    if (page != NULL) {
+        return page;
     }
 
     cln = ngx_pool_cleanup_add(r->main->pool, sizeof(ngx_mlsec_page_t));

@@ -25,6 +25,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_json.h>
+#include <core/ngx_mlsec_kept.h>
 #include <validate/ngx_mlsec_validate_conf.h>
 
 
@@ -160,16 +161,7 @@ ngx_mlsec_validate_cleanup(void *data)
 const ngx_mlsec_validate_t *
 ngx_mlsec_validate_get(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler == ngx_mlsec_validate_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
+    return ngx_mlsec_kept(r->pool, ngx_mlsec_validate_cleanup);
 }
 
 
