@@ -14,20 +14,26 @@
 #define NGX_MLSEC_CONF_USERS  16         /* more than there are modules */
 
 
-static ngx_int_t ngx_mlsec_conf_statuses_item(ngx_str_t *item,
-    ngx_mlsec_statuses_t *statuses);
-
-
 /*
  * A module and the configuration that last had something for it to do, known
  * by its cycle.  The address of a cycle that is gone may come again: then
  * something is registered that is not needed.
  */
 
-static struct {
+typedef struct {
     const ngx_module_t  *module;
     const ngx_cycle_t   *cycle;
-} ngx_mlsec_conf_users[NGX_MLSEC_CONF_USERS];
+} ngx_mlsec_conf_user_t;
+
+
+static const ngx_mlsec_conf_user_t *ngx_mlsec_conf_user(
+    const ngx_module_t *module);
+static ngx_uint_t ngx_mlsec_conf_is_full(void);
+static ngx_int_t ngx_mlsec_conf_statuses_item(ngx_str_t *item,
+    ngx_mlsec_statuses_t *statuses);
+
+
+static ngx_mlsec_conf_user_t  ngx_mlsec_conf_users[NGX_MLSEC_CONF_USERS];
 
 
 void
@@ -51,33 +57,43 @@ ngx_mlsec_conf_use(ngx_conf_t *cf, const ngx_module_t *module)
 ngx_uint_t
 ngx_mlsec_conf_used(ngx_conf_t *cf, const ngx_module_t *module)
 {
-    ngx_uint_t  i;
+    const ngx_mlsec_conf_user_t  *user;
 
-    for (i = 0; i < NGX_MLSEC_CONF_USERS; i++) {
+    user = ngx_mlsec_conf_user(module);
 
-        if (ngx_mlsec_conf_users[i].module == module) {
-            return ngx_mlsec_conf_users[i].cycle == cf->cycle;
-        }
-    }
-
-    /* of one that had no room here it is not known */
-
-    return ngx_mlsec_conf_users[NGX_MLSEC_CONF_USERS - 1].module != NULL;
+    return (user != NULL) ? user->cycle == cf->cycle
+                          : ngx_mlsec_conf_is_full();
 }
 
 
 ngx_uint_t
 ngx_mlsec_conf_ever_used(const ngx_module_t *module)
 {
+    return ngx_mlsec_conf_user(module) != NULL || ngx_mlsec_conf_is_full();
+}
+
+
+static const ngx_mlsec_conf_user_t *
+ngx_mlsec_conf_user(const ngx_module_t *module)
+{
     ngx_uint_t  i;
 
     for (i = 0; i < NGX_MLSEC_CONF_USERS; i++) {
 
         if (ngx_mlsec_conf_users[i].module == module) {
-            return 1;
+            return &ngx_mlsec_conf_users[i];
         }
     }
 
+    return NULL;
+}
+
+
+/* Then of a module that has no room it is not known. */
+
+static ngx_uint_t
+ngx_mlsec_conf_is_full(void)
+{
     return ngx_mlsec_conf_users[NGX_MLSEC_CONF_USERS - 1].module != NULL;
 }
 
