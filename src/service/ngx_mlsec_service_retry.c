@@ -39,6 +39,8 @@
 #define NGX_MLSEC_RETRY_STALE      3
 #define NGX_MLSEC_RETRY_AFTER_MAX  86400         /* s */
 
+static void ngx_mlsec_retry_begin(ngx_mlsec_retry_t *retry,
+    const ngx_mlsec_service_conf_t *conf, ngx_pool_t *pool);
 static void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
 static ngx_uint_t ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry);
@@ -70,15 +72,25 @@ ngx_mlsec_service_retry(ngx_pool_t *pool, ngx_http_upstream_srv_conf_t *uscf)
         return NULL;
     }
 
-    retry = ngx_pcalloc(pool, sizeof(ngx_mlsec_retry_t));
+    retry = ngx_palloc(pool, sizeof(ngx_mlsec_retry_t));
 
     if (retry != NULL) {
-        retry->conf = conf;
-        retry->pool = pool;
+        ngx_mlsec_retry_begin(retry, conf, pool);
         retry->part = 1;
     }
 
     return retry;
+}
+
+
+static void
+ngx_mlsec_retry_begin(ngx_mlsec_retry_t *retry,
+    const ngx_mlsec_service_conf_t *conf, ngx_pool_t *pool)
+{
+    ngx_memzero(retry, sizeof(ngx_mlsec_retry_t));
+
+    retry->conf = conf;
+    retry->pool = pool;
 }
 
 
@@ -108,9 +120,7 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp, ngx_mlsec_service_ctx_t *ctx)
                 return NGX_ERROR;
             }
 
-            ngx_memzero(mp->retry, sizeof(ngx_mlsec_retry_t));
-            mp->retry->conf = mp->conf;
-            mp->retry->pool = mp->request->pool;
+            ngx_mlsec_retry_begin(mp->retry, mp->conf, mp->request->pool);
         }
     }
 
