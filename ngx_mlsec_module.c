@@ -47,9 +47,9 @@
 #include <validate/ngx_mlsec_validate.h>
 
 
-static ngx_int_t ngx_mlsec_strict(ngx_http_request_t *r);
+static mlsec_hot ngx_int_t ngx_mlsec_strict(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_preflight(ngx_http_request_t *r);
-static ngx_int_t ngx_mlsec_access(ngx_http_request_t *r);
+static mlsec_hot ngx_int_t ngx_mlsec_access(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_mlsec_postconfiguration(ngx_conf_t *cf);
 static ngx_uint_t ngx_mlsec_is_needed(ngx_conf_t *cf,

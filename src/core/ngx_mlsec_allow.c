@@ -39,6 +39,8 @@ typedef struct {
 } ngx_mlsec_allow_method_t;
 
 
+static mlsec_rare ngx_int_t ngx_mlsec_allow_refuse(ngx_http_request_t *r,
+    const ngx_str_t *allow);
 static char *ngx_mlsec_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_mlsec_allow_list(ngx_conf_t *cf, ngx_str_t *list,
     ngx_uint_t *methods);
@@ -115,7 +117,6 @@ ngx_module_t  ngx_mlsec_allow_module = {
 ngx_int_t
 ngx_mlsec_allow_rewrite(ngx_http_request_t *r)
 {
-    ngx_mlsec_error_t                  error;
     const ngx_mlsec_allow_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_allow_module);
@@ -133,10 +134,19 @@ ngx_mlsec_allow_rewrite(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    return ngx_mlsec_allow_refuse(r, &lcf->header);
+}
+
+
+static ngx_int_t
+ngx_mlsec_allow_refuse(ngx_http_request_t *r, const ngx_str_t *allow)
+{
+    ngx_mlsec_error_t  error;
+
     ngx_memzero(&error, sizeof(ngx_mlsec_error_t));
     error.status = NGX_HTTP_NOT_ALLOWED;
     error.policy = "mlsec_allow";
-    error.allow = lcf->header;
+    error.allow = *allow;
     ngx_str_set(&error.reason, "the location does not have the method");
 
     (void) ngx_mlsec_error_set(r, &error);

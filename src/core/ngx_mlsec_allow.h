@@ -18,6 +18,7 @@
 #include <ngx_http.h>
 
 #include <core/ngx_mlsec_conf.h>
+#include <lib/mlsec_types.h>
 
 
 /* One line. */
@@ -37,7 +38,7 @@ typedef struct {
  * NGX_DECLINED: go on.  NGX_HTTP_NOT_ALLOWED: the phase engine finalizes the
  * request with it.
  */
-ngx_int_t ngx_mlsec_allow_rewrite(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_allow_rewrite(ngx_http_request_t *r);
 
 /*
  * What the header Allow of a 405 in r's location has to say: "GET, HEAD"

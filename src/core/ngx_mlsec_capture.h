@@ -18,6 +18,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
+
 
 typedef struct ngx_mlsec_capture_s  ngx_mlsec_capture_t;
 
@@ -140,7 +142,7 @@ ngx_uint_t ngx_mlsec_capture_in_phase(ngx_mlsec_capture_t *capture);
  * Whether r is a captured subrequest that is being canceled or has been, 1 or
  * 0.  True already when the balancer is told about it.
  */
-ngx_uint_t ngx_mlsec_capture_is_canceled(ngx_http_request_t *r);
+mlsec_hot ngx_uint_t ngx_mlsec_capture_is_canceled(ngx_http_request_t *r);
 
 /*
  * Registers what ends the work of our own content handler for r when r is a
@@ -157,7 +159,7 @@ void ngx_mlsec_capture_on_cancel(ngx_http_request_t *r,
  * It survives error_page and internal redirects of the subrequest, which
  * wipe r->ctx: it is found through r->post_subrequest.
  */
-ngx_mlsec_capture_t *ngx_mlsec_capture_get(ngx_http_request_t *r);
+mlsec_hot ngx_mlsec_capture_t *ngx_mlsec_capture_get(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_mlsec_capture_filter_module;

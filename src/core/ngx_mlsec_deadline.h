@@ -17,6 +17,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
+
 
 #define NGX_MLSEC_DEADLINE_HEADER  "X-Request-Deadline-Ms"
 
@@ -25,7 +27,7 @@
  * What a request says of itself, ms; the shortest if it says so more than
  * once.  0: nothing, or nothing that can be understood.
  */
-ngx_msec_t ngx_mlsec_deadline(ngx_http_request_t *r);
+mlsec_hot ngx_msec_t ngx_mlsec_deadline(ngx_http_request_t *r);
 
 /*
  * Registers $mlsec_deadline_ms: what is left of it, empty if nothing is said.

@@ -49,9 +49,10 @@ static ngx_int_t ngx_mlsec_error_keep(ngx_http_request_t *r,
     const ngx_mlsec_error_t *error);
 static ngx_mlsec_error_kept_t *ngx_mlsec_error_kept(ngx_http_request_t *r);
 static void ngx_mlsec_error_cleanup(void *data);
-static ngx_int_t ngx_mlsec_error_header_filter(ngx_http_request_t *r);
+static mlsec_hot ngx_int_t ngx_mlsec_error_header_filter(
+    ngx_http_request_t *r);
 static mlsec_apart ngx_int_t ngx_mlsec_error_replace(ngx_http_request_t *r);
-static ngx_int_t ngx_mlsec_error_body_filter(ngx_http_request_t *r,
+static mlsec_hot ngx_int_t ngx_mlsec_error_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static mlsec_apart ngx_int_t ngx_mlsec_error_body(ngx_http_request_t *r,
     ngx_chain_t *in);

@@ -19,6 +19,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
+
 
 /* mlsec_error_detail: how much of an upstream's own error is shown */
 
@@ -101,7 +103,7 @@ const char *ngx_mlsec_error_reason(ngx_uint_t status);
  *
  * NGX_DECLINED always.
  */
-ngx_int_t ngx_mlsec_error_rewrite(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_error_rewrite(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_mlsec_error_filter_module;

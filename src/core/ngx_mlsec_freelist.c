@@ -26,7 +26,7 @@ typedef struct {
 #endif
 
 
-static void ngx_mlsec_freelist_put(void *data);
+static mlsec_hot void ngx_mlsec_freelist_put(void *data);
 
 
 void *

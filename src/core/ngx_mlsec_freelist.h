@@ -21,6 +21,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <lib/mlsec_types.h>
+
 
 /*
  * A list and its items, all of them static.  An item that goes back is not
@@ -42,7 +44,8 @@ typedef struct {
  * memory of pool, which lives as long.  What is in it is not defined.  NULL
  * without memory.
  */
-void *ngx_mlsec_freelist_get(ngx_mlsec_freelist_t *list, ngx_pool_t *pool);
+mlsec_hot void *ngx_mlsec_freelist_get(ngx_mlsec_freelist_t *list,
+    ngx_pool_t *pool);
 
 
 #endif /* _NGX_MLSEC_FREELIST_H_INCLUDED_ */

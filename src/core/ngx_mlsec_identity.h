@@ -18,6 +18,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
+
 
 /*
  * what the gateway says itself: X-User-Id, X-User-Roles, X-Tenant-Id,
@@ -37,7 +39,7 @@ typedef enum {
  * Takes the client's headers of r away that could pass for the gateway's word,
  * and those that would change method or path behind its back.
  */
-void ngx_mlsec_identity_strip(ngx_http_request_t *r);
+mlsec_hot void ngx_mlsec_identity_strip(ngx_http_request_t *r);
 
 /*
  * Takes one header of the request away.
@@ -53,13 +55,13 @@ void ngx_mlsec_identity_hide(ngx_table_elt_t *h);
  *
  * NGX_OK or NGX_ERROR.
  */
-ngx_int_t ngx_mlsec_identity_set(ngx_http_request_t *r,
+mlsec_hot ngx_int_t ngx_mlsec_identity_set(ngx_http_request_t *r,
     const ngx_str_t *values);
 
 /*
  * Whether a header of a request is one that the gateway has set: 1 or 0.
  */
-ngx_uint_t ngx_mlsec_identity_is_own(const ngx_table_elt_t *h);
+mlsec_hot ngx_uint_t ngx_mlsec_identity_is_own(const ngx_table_elt_t *h);
 
 
 #endif /* _NGX_MLSEC_IDENTITY_H_INCLUDED_ */

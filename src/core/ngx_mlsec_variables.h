@@ -17,6 +17,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
+
 
 typedef struct {
     ngx_str_t    client;         /* X-Forwarded-For */
@@ -74,8 +76,8 @@ time_t ngx_mlsec_uptime(void);
  *
  * The first one, or NULL.
  */
-ngx_table_elt_t *ngx_mlsec_header_in(ngx_http_request_t *r, const char *name,
-    ngx_uint_t *n);
+mlsec_hot ngx_table_elt_t *ngx_mlsec_header_in(ngx_http_request_t *r,
+    const char *name, ngx_uint_t *n);
 
 
 #endif /* _NGX_MLSEC_VARIABLES_H_INCLUDED_ */

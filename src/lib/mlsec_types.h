@@ -23,6 +23,24 @@
 #define mlsec_apart  __attribute__((noinline))
 
 
+/*
+ * A request of nginx passes some hundred kilobytes of code, the kernel's too,
+ * so that at each of its events most of what it runs comes from the second
+ * level of the cache, a line and a page at a time.  What is run for every
+ * request is therefore laid side by side ("hot"), and what is for failures, or
+ * for a start, is laid somewhere else ("rare"), with those parts of its
+ * callers that do nothing but call it.
+ */
+
+#define mlsec_hot   __attribute__((hot))
+#define mlsec_rare  __attribute__((cold, noinline))
+
+
+/* What nearly always is so: the code for that goes straight on. */
+
+#define mlsec_likely(x)  __builtin_expect(!!(x), 1)
+
+
 /* A slice: bytes that somebody else owns. "data" may be NULL if "len" is 0. */
 
 typedef struct {

@@ -17,6 +17,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
+
 
 /*
  * Handler of the preaccess phase: limits of zones whose key is the client's
@@ -34,7 +36,7 @@ ngx_int_t ngx_mlsec_limit_address(ngx_http_request_t *r);
  * a stock handler's word was enough to skip it ("satisfy any").  Counts a
  * request once, however often it is called.
  */
-ngx_int_t ngx_mlsec_limit_identity(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_limit_identity(ngx_http_request_t *r);
 
 /*
  * Handler of the log phase: limits with "count=" take their units now, when

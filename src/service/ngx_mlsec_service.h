@@ -17,6 +17,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
+
 
 /* of a call to a service that has no timeout of its own, ms */
 
@@ -153,7 +155,7 @@ time_t ngx_mlsec_service_retry_after(ngx_http_upstream_srv_conf_t *uscf);
  *
  * A ticket that was not used when ask->pool is destroyed is given back.
  */
-ngx_int_t ngx_mlsec_service_admit(const ngx_mlsec_ask_t *ask,
+mlsec_hot ngx_int_t ngx_mlsec_service_admit(const ngx_mlsec_ask_t *ask,
     ngx_mlsec_ticket_t **ticket, time_t *retry_after);
 
 /*
@@ -201,7 +203,7 @@ time_t ngx_mlsec_service_retry_when(const ngx_str_t *value);
 /*
  * Gives back what was granted, if anything is.  retry may be NULL.
  */
-void ngx_mlsec_service_release(ngx_mlsec_retry_t *retry);
+mlsec_hot void ngx_mlsec_service_release(ngx_mlsec_retry_t *retry);
 
 /*
  * Whether the last attempt of r's upstream was not made: NGX_DECLINED, NGX_BUSY
@@ -220,7 +222,7 @@ const char *ngx_mlsec_service_breaker(ngx_http_upstream_srv_conf_t *uscf);
  * PRECONTENT handler: mlsec_via.  NGX_DECLINED; NGX_AGAIN or NGX_DONE: it goes
  * on by itself, when it has a place, or the body; 503 or 504 with an envelope.
  */
-ngx_int_t ngx_mlsec_service_via(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_service_via(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_mlsec_service_module;

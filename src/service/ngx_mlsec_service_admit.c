@@ -21,11 +21,14 @@
 
 static ngx_int_t ngx_mlsec_service_leave(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t *ticket, uint64_t *wait);
-static ngx_int_t ngx_mlsec_ticket_guard(ngx_pool_t *pool,
+static mlsec_apart ngx_int_t ngx_mlsec_ticket_guard(ngx_pool_t *pool,
     ngx_mlsec_ticket_t *ticket);
-static void ngx_mlsec_ticket_neutral(ngx_mlsec_ticket_t *ticket);
+static mlsec_rare void ngx_mlsec_ticket_neutral(ngx_mlsec_ticket_t *ticket);
 static void ngx_mlsec_ticket_cleanup(void *data);
 static time_t ngx_mlsec_service_seconds(uint64_t wait);
+static mlsec_rare void ngx_mlsec_service_event(
+    const ngx_mlsec_service_conf_t *conf, mlsec_breaker_event_e event,
+    ngx_log_t *log);
 
 
 static ngx_mlsec_service_ctx_t  ngx_mlsec_service_ctx_items[
@@ -54,7 +57,7 @@ ngx_mlsec_service_admit(const ngx_mlsec_ask_t *ask,
 
     *ticket = NULL;
 
-    if (ngx_mlsec_places_none(conf, retry_after)) {
+    if (conf->resolve && ngx_mlsec_places_none(conf, retry_after)) {
         return NGX_ABORT;
     }
 
@@ -345,7 +348,6 @@ ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     ngx_log_t *log)
 {
     mlsec_moment_t         at;
-    mlsec_breaker_view_t   view;
     mlsec_breaker_event_e  event;
 
     /* a good call opens it too seldom for a number to be drawn each time */
@@ -361,9 +363,17 @@ ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     event = mlsec_breaker_report(&conf->live->slot->breaker, &conf->breaker,
                                  ticket, call, elapsed, at);
 
-    if (event == MLSEC_BREAKER_NOTHING) {
-        return;
+    if (event != MLSEC_BREAKER_NOTHING) {
+        ngx_mlsec_service_event(conf, event, log);
     }
+}
+
+
+static void
+ngx_mlsec_service_event(const ngx_mlsec_service_conf_t *conf,
+    mlsec_breaker_event_e event, ngx_log_t *log)
+{
+    mlsec_breaker_view_t  view;
 
     if (event == MLSEC_BREAKER_RECOVERED) {
         mlsec_atomic_add(&conf->live->slot->recovered, 1);

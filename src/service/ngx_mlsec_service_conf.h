@@ -54,6 +54,7 @@
 #include <core/ngx_mlsec_process.h>
 #include <core/ngx_mlsec_tls.h>
 #include <lib/filter/mlsec_filter.h>
+#include <lib/mlsec_types.h>
 #include <lib/service/mlsec_discovery.h>
 #include <lib/service/mlsec_gate.h>
 #include <lib/service/mlsec_registry.h>
@@ -376,7 +377,7 @@ char *ngx_mlsec_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /*
  * The bit of a status among NGX_MLSEC_RETRY_ON_*, 0 if it has none.
  */
-ngx_uint_t ngx_mlsec_retry_on_status(ngx_uint_t status);
+mlsec_hot ngx_uint_t ngx_mlsec_retry_on_status(ngx_uint_t status);
 
 
 /* ngx_mlsec_service_zone.c */
@@ -406,14 +407,14 @@ void ngx_mlsec_service_exit_worker(ngx_cycle_t *cycle);
  * The slot of a peer, by the name that nginx's balancer has for it.  NULL: the
  * zone is full, or another worker is adding a peer at this moment.
  */
-mlsec_peer_slot_t *ngx_mlsec_service_peer(const ngx_mlsec_service_conf_t *conf,
-    ngx_str_t *name);
+mlsec_hot mlsec_peer_slot_t *ngx_mlsec_service_peer(
+    const ngx_mlsec_service_conf_t *conf, ngx_str_t *name);
 
 
 /* ngx_mlsec_service_peer.c */
 
 /* peer.init of a wrapped upstream */
-ngx_int_t ngx_mlsec_peer_init(ngx_http_request_t *r,
+mlsec_hot ngx_int_t ngx_mlsec_peer_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 
 
@@ -423,7 +424,7 @@ ngx_int_t ngx_mlsec_peer_init(ngx_http_request_t *r,
  * Makes nginx's balancer leave out the peers that something is held against,
  * if that has changed or a while has passed.  Called before a peer is chosen.
  */
-void ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf,
+mlsec_hot void ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf,
     ngx_log_t *log);
 
 /*
@@ -471,8 +472,8 @@ ngx_uint_t ngx_mlsec_service_takes(const ngx_http_upstream_rr_peers_t *group,
  * connections as they may have.  1 or 0; if 1, *retry_after is when that may
  * change, s, at least 1.
  */
-ngx_uint_t ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
-    time_t *retry_after);
+mlsec_hot ngx_uint_t ngx_mlsec_service_nobody(
+    const ngx_mlsec_service_conf_t *conf, time_t *retry_after);
 
 
 /* ngx_mlsec_service_via.c */
@@ -516,7 +517,7 @@ ngx_int_t ngx_mlsec_service_error(ngx_http_request_t *r,
 /*
  * Notes the fault of an attempt as the cause of what nginx may answer.
  */
-void ngx_mlsec_service_fault(ngx_http_request_t *r,
+mlsec_rare void ngx_mlsec_service_fault(ngx_http_request_t *r,
     const ngx_mlsec_service_conf_t *conf, ngx_mlsec_fault_e fault);
 
 
@@ -562,7 +563,7 @@ ngx_int_t ngx_mlsec_service_metrics_begin(ngx_conf_t *cf);
 /*
  * Counts an attempt that has ended.  elapsed: ms.
  */
-void ngx_mlsec_service_count(const ngx_mlsec_service_conf_t *conf,
+mlsec_hot void ngx_mlsec_service_count(const ngx_mlsec_service_conf_t *conf,
     mlsec_outcome_e outcome, ngx_msec_t elapsed);
 
 /*

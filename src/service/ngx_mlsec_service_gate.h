@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
 #include <service/ngx_mlsec_service_conf.h>
 
 
@@ -51,7 +52,7 @@ struct ngx_mlsec_ticket_s {
  * Asks the breaker.  NGX_OK with *ticket, or NGX_DECLINED with *wait, ms; a
  * refusal is counted.
  */
-ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
+mlsec_hot ngx_int_t ngx_mlsec_service_ask(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t *ticket, uint64_t *wait);
 
 /*
@@ -64,7 +65,7 @@ ngx_int_t ngx_mlsec_service_ask_again(const ngx_mlsec_service_conf_t *conf,
 /*
  * Tells the breaker, and the log if that has changed it.
  */
-void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
+mlsec_hot void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
     ngx_log_t *log);
 
@@ -72,7 +73,7 @@ void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
  * Asks the breaker for a ticket that has its place.  NGX_OK or NGX_DECLINED
  * with *retry_after, s.
  */
-ngx_int_t ngx_mlsec_ticket_breaker(ngx_mlsec_ticket_t *ticket,
+mlsec_hot ngx_int_t ngx_mlsec_ticket_breaker(ngx_mlsec_ticket_t *ticket,
     time_t *retry_after);
 
 /*

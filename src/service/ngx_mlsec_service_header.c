@@ -34,18 +34,18 @@
 
 static ngx_uint_t ngx_mlsec_header_is_proxied(const ngx_str_t *module);
 static ngx_int_t ngx_mlsec_header_reinit(ngx_http_request_t *r);
-static ngx_int_t ngx_mlsec_header_process(ngx_http_request_t *r);
+static mlsec_hot ngx_int_t ngx_mlsec_header_process(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_header_read(ngx_http_request_t *r,
     ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_interim_read(ngx_http_request_t *r,
     ngx_mlsec_peer_t *mp);
 static ngx_uint_t ngx_mlsec_interim_is(const ngx_mlsec_peer_t *mp);
-static ngx_int_t ngx_mlsec_interim_wrong(ngx_http_request_t *r,
+static mlsec_rare ngx_int_t ngx_mlsec_interim_wrong(ngx_http_request_t *r,
     const ngx_mlsec_peer_t *mp);
-static ngx_int_t ngx_mlsec_interim_hints(ngx_http_request_t *r,
+static mlsec_rare ngx_int_t ngx_mlsec_interim_hints(ngx_http_request_t *r,
     ngx_mlsec_peer_t *mp, ngx_int_t rc);
 static void ngx_mlsec_interim_status(ngx_http_upstream_t *u);
-static ngx_int_t ngx_mlsec_interim_skip(ngx_http_request_t *r,
+static mlsec_rare ngx_int_t ngx_mlsec_interim_skip(ngx_http_request_t *r,
     ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_interim_note(ngx_http_request_t *r,
     ngx_mlsec_cacheable_t *cacheable);
@@ -145,19 +145,19 @@ ngx_mlsec_header_process(ngx_http_request_t *r)
     rc = mp->proxied ? ngx_mlsec_interim_read(r, mp)
                      : ngx_mlsec_header_read(r, mp);
 
+    /* an answer out of a cache comes this way too */
+
+    if (mlsec_likely(rc == NGX_OK && mp->running)) {
+        return ngx_mlsec_retry_header(mp, version);
+    }
+
     /* a status line that is none has nginx go on as with HTTP/0.9 */
 
     if (rc == NGX_HTTP_UPSTREAM_INVALID_HEADER) {
         r->http_version = version;
     }
 
-    /* an answer out of a cache comes this way too */
-
-    if (rc != NGX_OK || !mp->running) {
-        return rc;
-    }
-
-    return ngx_mlsec_retry_header(mp, version);
+    return rc;
 }
 
 
@@ -200,7 +200,9 @@ ngx_mlsec_interim_read(ngx_http_request_t *r, ngx_mlsec_peer_t *mp)
             return ngx_mlsec_interim_hints(r, mp, rc);
         }
 
-        if (rc != NGX_OK || !mp->running || !ngx_mlsec_interim_is(mp)) {
+        if (mlsec_likely(rc != NGX_OK || !mp->running
+                         || !ngx_mlsec_interim_is(mp)))
+        {
             return rc;
         }
 

@@ -24,8 +24,10 @@
 #define NGX_MLSEC_RETRY_NO  NGX_HTTP_UPSTREAM_FT_OFF
 
 
-static ngx_int_t ngx_mlsec_masks_own(ngx_mlsec_peer_t *mp);
+static mlsec_apart ngx_int_t ngx_mlsec_masks_own(ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_masks_find(ngx_mlsec_peer_t *mp);
+static mlsec_rare ngx_mlsec_masks_t *ngx_mlsec_masks_make(
+    const ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_masks_attempt(const ngx_mlsec_peer_t *mp,
     ngx_http_upstream_conf_t *own);
 
@@ -84,13 +86,9 @@ ngx_mlsec_masks_own(ngx_mlsec_peer_t *mp)
 static ngx_int_t
 ngx_mlsec_masks_find(ngx_mlsec_peer_t *mp)
 {
-    ngx_uint_t                 i;
-    ngx_mlsec_masks_t         *masks;
-    ngx_mlsec_service_live_t  *live;
+    ngx_mlsec_masks_t  *masks;
 
-    live = mp->conf->live;
-
-    for (masks = live->masks; masks; masks = masks->next) {
+    for (masks = mp->conf->live->masks; masks; masks = masks->next) {
 
         if (masks->location == mp->upstream->conf) {
             mp->masks = masks;
@@ -98,9 +96,24 @@ ngx_mlsec_masks_find(ngx_mlsec_peer_t *mp)
         }
     }
 
+    mp->masks = ngx_mlsec_masks_make(mp);
+
+    return (mp->masks != NULL) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_mlsec_masks_t *
+ngx_mlsec_masks_make(const ngx_mlsec_peer_t *mp)
+{
+    ngx_uint_t                 i;
+    ngx_mlsec_masks_t         *masks;
+    ngx_mlsec_service_live_t  *live;
+
+    live = mp->conf->live;
+
     masks = ngx_palloc(ngx_cycle->pool, sizeof(ngx_mlsec_masks_t));
     if (masks == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     masks->location = mp->upstream->conf;
@@ -115,9 +128,8 @@ ngx_mlsec_masks_find(ngx_mlsec_peer_t *mp)
     }
 
     live->masks = masks;
-    mp->masks = masks;
 
-    return NGX_OK;
+    return masks;
 }
 
 

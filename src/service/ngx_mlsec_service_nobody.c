@@ -27,7 +27,7 @@
 
 static ngx_uint_t ngx_mlsec_nobody_shared(
     const ngx_mlsec_service_conf_t *conf);
-static mlsec_apart ngx_uint_t ngx_mlsec_nobody_look(
+static mlsec_rare ngx_uint_t ngx_mlsec_nobody_look(
     const ngx_mlsec_service_conf_t *conf, uint64_t *wait);
 static void ngx_mlsec_nobody_until(const ngx_mlsec_service_conf_t *conf,
     ngx_http_upstream_rr_peer_t *peer, uint64_t *wait);
@@ -97,7 +97,8 @@ ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
 
     ngx_mlsec_service_apply(conf, ngx_cycle->log);
 
-    if (!conf->live->doubt || (conf->resolve && conf->live->usable == 0)
+    if (mlsec_likely(!conf->live->doubt)
+        || (conf->resolve && conf->live->usable == 0)
         || !ngx_mlsec_nobody_look(conf, &wait))
     {
         return 0;

@@ -12,7 +12,8 @@
 #include <service/ngx_mlsec_service_peer.h>
 
 
-static mlsec_outcome_e ngx_mlsec_outcome_failed(ngx_mlsec_peer_t *mp);
+static mlsec_rare mlsec_outcome_e ngx_mlsec_outcome_failed(
+    ngx_mlsec_peer_t *mp);
 static ngx_uint_t ngx_mlsec_outcome_begins_anew(ngx_http_request_t *r);
 static mlsec_outcome_e ngx_mlsec_outcome_body(ngx_mlsec_peer_t *mp);
 static ngx_uint_t ngx_mlsec_outcome_complete(ngx_http_request_t *r,

@@ -15,23 +15,29 @@
 
 
 static void ngx_mlsec_peer_hook(ngx_mlsec_peer_t *mp);
-static ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data);
-static ngx_int_t ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp,
+static mlsec_hot ngx_int_t ngx_mlsec_peer_get(ngx_peer_connection_t *pc,
+    void *data);
+static mlsec_apart ngx_int_t ngx_mlsec_peer_place(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_int_t rc);
 static ngx_uint_t ngx_mlsec_peer_chose(const ngx_mlsec_peer_t *mp);
 static ngx_int_t ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp);
-static void ngx_mlsec_peer_give_back(ngx_mlsec_peer_t *mp);
+static mlsec_rare void ngx_mlsec_peer_refuse(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc);
+static mlsec_rare void ngx_mlsec_peer_none(ngx_mlsec_peer_t *mp,
+    ngx_int_t rc);
+static mlsec_rare void ngx_mlsec_peer_give_back(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_peer_keep(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_uint_t state);
-static ngx_int_t ngx_mlsec_peer_settle_later(ngx_mlsec_peer_t *mp);
+static mlsec_rare ngx_int_t ngx_mlsec_peer_settle_later(ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_peer_settle(ngx_event_t *ev);
 static void ngx_mlsec_peer_cleanup(void *data);
-static void ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data,
-    ngx_uint_t state);
-static void ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp,
+static mlsec_hot void ngx_mlsec_peer_free(ngx_peer_connection_t *pc,
+    void *data, ngx_uint_t state);
+static mlsec_rare void ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, mlsec_outcome_e outcome);
 static void ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp,
     mlsec_outcome_e outcome);
+static mlsec_rare void ngx_mlsec_peer_ejected(const ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_peer_notify(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t type);
 #if (NGX_HTTP_SSL)
@@ -158,25 +164,14 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
 {
     ngx_mlsec_peer_t *mp = data;
 
-    ngx_int_t                  rc;
+    ngx_int_t                        rc;
     const ngx_mlsec_service_conf_t  *conf;
 
     conf = mp->conf;
     mp->refused = ngx_mlsec_peer_leave(mp);
 
     if (mp->refused != NGX_OK) {
-
-        ngx_mlsec_service_fault(mp->request, conf,
-                                mp->refused == NGX_BUSY
-                                    ? NGX_MLSEC_FAULT_SHED
-                                    : NGX_MLSEC_FAULT_OPEN);
-
-        /* what nginx's own balancers do when they have no peer left */
-
-        pc->name = &conf->upstream->host;
-
-        ngx_mlsec_retry_unmade(mp);
-
+        ngx_mlsec_peer_refuse(mp, pc);
         return NGX_BUSY;
     }
 
@@ -187,21 +182,7 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
     }
 
     if (rc == NGX_ERROR || rc == NGX_BUSY) {
-        ngx_mlsec_retry_unmade(mp);
-
-        conf->live->doubt = 1;
-
-        /* with a peer that has failed before, that is the better reason */
-
-        if (rc == NGX_BUSY && mp->peer == NULL) {
-            ngx_mlsec_service_fault(mp->request, conf,
-                                    conf->resolve && conf->live->usable == 0
-                                    ? NGX_MLSEC_FAULT_NOWHERE
-                                    : NGX_MLSEC_FAULT_NO_PEER);
-        }
-
-        ngx_mlsec_peer_give_back(mp);
-
+        ngx_mlsec_peer_none(mp, rc);
         return rc;
     }
 
@@ -210,7 +191,7 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
     mp->started = ngx_current_msec;
     mp->running = 1;
 
-    if (!mp->placed) {
+    if (mlsec_likely(!mp->placed)) {
         mlsec_atomic_add(conf->live->inflight, 1);
     }
 
@@ -304,6 +285,53 @@ ngx_mlsec_peer_leave(ngx_mlsec_peer_t *mp)
 
 
 /*
+ * mp->refused says why.
+ */
+
+static void
+ngx_mlsec_peer_refuse(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
+{
+    ngx_mlsec_service_fault(mp->request, mp->conf,
+                            mp->refused == NGX_BUSY ? NGX_MLSEC_FAULT_SHED
+                                                    : NGX_MLSEC_FAULT_OPEN);
+
+    /* what nginx's own balancers do when they have no peer left */
+
+    pc->name = &mp->conf->upstream->host;
+
+    ngx_mlsec_retry_unmade(mp);
+}
+
+
+/*
+ * nginx's balancer had no peer: rc is what it has returned.
+ */
+
+static void
+ngx_mlsec_peer_none(ngx_mlsec_peer_t *mp, ngx_int_t rc)
+{
+    const ngx_mlsec_service_conf_t  *conf;
+
+    conf = mp->conf;
+
+    ngx_mlsec_retry_unmade(mp);
+
+    conf->live->doubt = 1;
+
+    /* with a peer that has failed before, that is the better reason */
+
+    if (rc == NGX_BUSY && mp->peer == NULL) {
+        ngx_mlsec_service_fault(mp->request, conf,
+                                conf->resolve && conf->live->usable == 0
+                                ? NGX_MLSEC_FAULT_NOWHERE
+                                : NGX_MLSEC_FAULT_NO_PEER);
+    }
+
+    ngx_mlsec_peer_give_back(mp);
+}
+
+
+/*
  * What no attempt needs any more.
  */
 
@@ -353,7 +381,7 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 
     outcome = ngx_mlsec_outcome(mp, state);
 
-    if (mp->running) {
+    if (outcome != MLSEC_OUTCOME_OK && mp->running) {
         ngx_mlsec_peer_fault(mp, pc, outcome);
     }
 
@@ -367,10 +395,10 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         ngx_mlsec_service_doubt(mp->conf);
     }
 
-    if (mp->running) {
+    if (mlsec_likely(mp->running)) {
         mp->running = 0;
 
-        if (!mp->placed) {
+        if (mlsec_likely(!mp->placed)) {
             mlsec_atomic_add(mp->conf->live->inflight, (uint64_t) -1);
         }
 
@@ -549,15 +577,15 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
 
     elapsed = ngx_current_msec - mp->started;
 
-    if (state && state->header_time != (ngx_msec_t) -1) {
+    if (mlsec_likely(state && state->header_time != (ngx_msec_t) -1)) {
         elapsed = state->header_time;
     }
 
-    call = (outcome == MLSEC_OUTCOME_OK) ? MLSEC_CALL_OK
+    call = mlsec_likely(outcome == MLSEC_OUTCOME_OK) ? MLSEC_CALL_OK
            : (outcome == MLSEC_OUTCOME_ABORTED) ? MLSEC_CALL_NEUTRAL
            : MLSEC_CALL_FAILED;
 
-    if (conf->breaks && !mp->kept) {
+    if (mlsec_likely(conf->breaks && !mp->kept)) {
         ngx_mlsec_service_tell(conf, mp->ticket, call, elapsed,
                                mp->request->connection->log);
     }
@@ -575,25 +603,38 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
 
     mlsec_atomic_add(&peer->calls[outcome], 1);
 
-    if (outcome == MLSEC_OUTCOME_OK || outcome == MLSEC_OUTCOME_STATUS) {
+    if (mlsec_likely(outcome == MLSEC_OUTCOME_OK
+                     || outcome == MLSEC_OUTCOME_STATUS))
+    {
         mlsec_atomic_store(&peer->latency,
                            mlsec_ewma(mlsec_atomic_load(&peer->latency),
                                       elapsed * 1000));
     }
 
-    if (conf->ejects && call != MLSEC_CALL_NEUTRAL
+    if (mlsec_likely(conf->ejects && call != MLSEC_CALL_NEUTRAL)
         && mlsec_outlier_report(&peer->outlier, &conf->outlier,
                                 call == MLSEC_CALL_FAILED, ngx_current_msec))
     {
-        mlsec_atomic_add(&peer->ejected, 1);
-        mlsec_health_renew(&peer->health);
-        ngx_mlsec_service_changed(conf);
-
-        ngx_log_error(NGX_LOG_ERR, mp->request->connection->log, 0,
-                      "mlsec service: peer ejected, service: \"%V\", "
-                      "peer: \"%*s\"", ngx_mlsec_service_name(conf),
-                      (size_t) peer->slot.len, peer->slot.name);
+        ngx_mlsec_peer_ejected(mp);
     }
+}
+
+
+static void
+ngx_mlsec_peer_ejected(const ngx_mlsec_peer_t *mp)
+{
+    mlsec_peer_slot_t  *peer;
+
+    peer = mp->peer;
+
+    mlsec_atomic_add(&peer->ejected, 1);
+    mlsec_health_renew(&peer->health);
+    ngx_mlsec_service_changed(mp->conf);
+
+    ngx_log_error(NGX_LOG_ERR, mp->request->connection->log, 0,
+                  "mlsec service: peer ejected, service: \"%V\", "
+                  "peer: \"%*s\"", ngx_mlsec_service_name(mp->conf),
+                  (size_t) peer->slot.len, peer->slot.name);
 }
 
 

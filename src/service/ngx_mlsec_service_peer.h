@@ -18,6 +18,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
 #include <service/ngx_mlsec_service_gate.h>
 
 
@@ -177,7 +178,8 @@ typedef struct {
  * What is known of r, made when it is first asked for: nothing then.  Lives as
  * long as r's pool.  NULL without memory.
  */
-ngx_mlsec_service_ctx_t *ngx_mlsec_service_ctx(ngx_http_request_t *r);
+mlsec_hot ngx_mlsec_service_ctx_t *ngx_mlsec_service_ctx(
+    ngx_http_request_t *r);
 
 
 /* ngx_mlsec_service_peer.c */
@@ -185,7 +187,7 @@ ngx_mlsec_service_ctx_t *ngx_mlsec_service_ctx(ngx_http_request_t *r);
 /*
  * The attempts of r's upstream, NULL if it is none of ours.
  */
-ngx_mlsec_peer_t *ngx_mlsec_peer_of(ngx_http_request_t *r);
+mlsec_hot ngx_mlsec_peer_t *ngx_mlsec_peer_of(ngx_http_request_t *r);
 
 
 /* ngx_mlsec_service_outcome.c */
@@ -194,13 +196,15 @@ ngx_mlsec_peer_t *ngx_mlsec_peer_of(ngx_http_request_t *r);
  * What has become of the attempt that ends, before its connection is put away
  * or closed.  state: of it, NGX_PEER_*.
  */
-mlsec_outcome_e ngx_mlsec_outcome(ngx_mlsec_peer_t *mp, ngx_uint_t state);
+mlsec_hot mlsec_outcome_e ngx_mlsec_outcome(ngx_mlsec_peer_t *mp,
+    ngx_uint_t state);
 
 /*
  * Whether the answer is one without a status, which is no HTTP; nginx takes it
  * for HTTP/0.9.
  */
-ngx_uint_t ngx_mlsec_outcome_is_no_http(const ngx_http_upstream_t *u);
+mlsec_hot ngx_uint_t ngx_mlsec_outcome_is_no_http(
+    const ngx_http_upstream_t *u);
 
 
 /* ngx_mlsec_service_retry.c */
@@ -211,27 +215,27 @@ ngx_uint_t ngx_mlsec_outcome_is_no_http(const ngx_http_upstream_t *u);
  *
  * NGX_OK, or NGX_ERROR without memory.
  */
-ngx_int_t ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp,
+mlsec_hot ngx_int_t ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp,
     ngx_mlsec_service_ctx_t *ctx);
 
 /*
  * Has nginx's balancer choose a peer, one that was not tried yet if there is
  * one.  What the balancer returns.
  */
-ngx_int_t ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp,
+mlsec_hot ngx_int_t ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
 
 /*
  * When an attempt is not made because the service is not to be called.
  */
-void ngx_mlsec_retry_unmade(ngx_mlsec_peer_t *mp);
+mlsec_rare void ngx_mlsec_retry_unmade(ngx_mlsec_peer_t *mp);
 
 /*
  * When an attempt has ended and was reported: says to nginx, by pc->tries and
  * the mask of what is tried again, whether there is another one.
  */
-void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
-    ngx_uint_t state, mlsec_outcome_e outcome);
+mlsec_hot void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc, ngx_uint_t state, mlsec_outcome_e outcome);
 
 
 /*
@@ -240,7 +244,8 @@ void ngx_mlsec_retry_freed(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
  *
  * NGX_OK, or NGX_HTTP_UPSTREAM_INVALID_HEADER: it is no HTTP.
  */
-ngx_int_t ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version);
+mlsec_hot ngx_int_t ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp,
+    ngx_uint_t version);
 
 
 /* ngx_mlsec_service_nobody.c */
@@ -249,7 +254,7 @@ ngx_int_t ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version);
  * To be called when a peer has failed, after nginx's balancer has noted that:
  * it may be that no peer is left, which all workers have to know.
  */
-void ngx_mlsec_service_doubt(const ngx_mlsec_service_conf_t *conf);
+mlsec_rare void ngx_mlsec_service_doubt(const ngx_mlsec_service_conf_t *conf);
 
 
 /* ngx_mlsec_service_method.c */
@@ -267,7 +272,7 @@ void ngx_mlsec_retry_method(ngx_http_request_t *r, ngx_str_t *method);
  * Counts a first attempt, to an upstream with mlsec_retry.  r: the request that
  * makes it; one that is no subrequest is all that there is, and not counted.
  */
-void ngx_mlsec_page_called(ngx_http_request_t *r);
+mlsec_hot void ngx_mlsec_page_called(ngx_http_request_t *r);
 
 /*
  * Whether there may be another attempt of r, of as many as the subrequests of a
@@ -286,7 +291,7 @@ void ngx_mlsec_page_again(ngx_http_request_t *r);
  * When a request has got its balancer, after ngx_mlsec_retry_init(): stands in
  * front of what reads the headers of its answers, if these are of concern.
  */
-void ngx_mlsec_header_hook(ngx_mlsec_peer_t *mp);
+mlsec_hot void ngx_mlsec_header_hook(ngx_mlsec_peer_t *mp);
 
 
 /* ngx_mlsec_service_masks.c */
@@ -297,12 +302,13 @@ void ngx_mlsec_header_hook(ngx_mlsec_peer_t *mp);
  *
  * NGX_OK, or NGX_ERROR without memory.
  */
-ngx_int_t ngx_mlsec_masks_init(ngx_mlsec_peer_t *mp);
+mlsec_hot ngx_int_t ngx_mlsec_masks_init(ngx_mlsec_peer_t *mp);
 
 /*
  * Says to nginx whether it may go on.  mp has a retry.
  */
-void ngx_mlsec_masks_say(ngx_mlsec_peer_t *mp, ngx_mlsec_mask_e mask);
+mlsec_hot void ngx_mlsec_masks_say(ngx_mlsec_peer_t *mp,
+    ngx_mlsec_mask_e mask);
 
 /*
  * Before an attempt, with a deadline: nginx's times are what is left of it at

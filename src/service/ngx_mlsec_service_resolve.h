@@ -17,6 +17,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
 #include <service/ngx_mlsec_service_conf.h>
 
 
@@ -100,8 +101,8 @@ ngx_uint_t ngx_mlsec_places_put(const ngx_mlsec_service_conf_t *conf,
  * Whether a service has no address to be called at, 1 or 0; if so when there
  * may be one, s, at least 1.
  */
-ngx_uint_t ngx_mlsec_places_none(const ngx_mlsec_service_conf_t *conf,
-    time_t *retry_after);
+mlsec_hot ngx_uint_t ngx_mlsec_places_none(
+    const ngx_mlsec_service_conf_t *conf, time_t *retry_after);
 
 
 /* ngx_mlsec_service_lookup.c */

@@ -41,19 +41,27 @@
 
 static void ngx_mlsec_retry_begin(ngx_mlsec_retry_t *retry,
     const ngx_mlsec_service_conf_t *conf, ngx_pool_t *pool);
-static void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
+static mlsec_rare ngx_int_t ngx_mlsec_retry_no_http(ngx_mlsec_peer_t *mp,
+    ngx_uint_t version);
+static mlsec_rare void ngx_mlsec_retry_status(ngx_mlsec_peer_t *mp,
+    ngx_uint_t on);
+static mlsec_rare ngx_int_t ngx_mlsec_retry_another(ngx_mlsec_peer_t *mp,
+    ngx_peer_connection_t *pc, ngx_int_t rc);
+static mlsec_rare void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
-static ngx_uint_t ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry);
+static mlsec_rare ngx_uint_t ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry);
 static ngx_uint_t ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
     const ngx_str_t *name);
-static ngx_uint_t ngx_mlsec_retry_others(const ngx_mlsec_retry_t *retry);
-static ngx_uint_t ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp, ngx_uint_t on);
+static mlsec_rare ngx_uint_t ngx_mlsec_retry_others(
+    const ngx_mlsec_retry_t *retry);
+static mlsec_rare ngx_uint_t ngx_mlsec_retry_plain(ngx_mlsec_peer_t *mp,
+    ngx_uint_t on);
 static ngx_uint_t ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r, ngx_uint_t on);
 static ngx_uint_t ngx_mlsec_retry_repeatable(const ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r);
-static const ngx_str_t *ngx_mlsec_retry_find(const ngx_list_t *headers,
-    const char *name);
+static mlsec_rare const ngx_str_t *ngx_mlsec_retry_find(
+    const ngx_list_t *headers, const char *name);
 static ngx_uint_t ngx_mlsec_retry_is_number(const ngx_str_t *value);
 static ngx_uint_t ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry,
     ngx_http_request_t *r);
@@ -163,44 +171,61 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp, ngx_mlsec_service_ctx_t *ctx)
 ngx_int_t
 ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version)
 {
-    ngx_uint_t            on;
-    const ngx_str_t      *when;
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
+    ngx_uint_t  on;
 
     if (mp->retry == NULL) {
         return NGX_OK;
     }
 
-    r = mp->request;
-    u = mp->upstream;
-
-    /* what is no HTTP nginx takes for HTTP/0.9, and would pass it on */
-
-    if (r->http_version == NGX_HTTP_VERSION_9
+    if (mp->request->http_version == NGX_HTTP_VERSION_9
         && version != NGX_HTTP_VERSION_9)
     {
-        r->http_version = version;
-
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "mlsec service: answer is no HTTP, service: \"%V\"",
-                      ngx_mlsec_service_name(mp->conf));
-
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        return ngx_mlsec_retry_no_http(mp, version);
     }
 
     if (mp->retry->part) {
         return NGX_OK;
     }
 
-    on = ngx_mlsec_retry_on_status(u->headers_in.status_n);
+    on = ngx_mlsec_retry_on_status(mp->upstream->headers_in.status_n);
 
-    if (!on) {
-        return NGX_OK;
+    if (on) {
+        ngx_mlsec_retry_status(mp, on);
     }
 
-    /* who says when to come back does not mean at once */
+    return NGX_OK;
+}
 
+
+/*
+ * nginx takes it for HTTP/0.9, and would pass it on.
+ */
+
+static ngx_int_t
+ngx_mlsec_retry_no_http(ngx_mlsec_peer_t *mp, ngx_uint_t version)
+{
+    mp->request->http_version = version;
+
+    ngx_log_error(NGX_LOG_ERR, mp->request->connection->log, 0,
+                  "mlsec service: answer is no HTTP, service: \"%V\"",
+                  ngx_mlsec_service_name(mp->conf));
+
+    return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+
+/*
+ * A status that may be worth another attempt.  Who says when to come back does
+ * not mean at once.
+ */
+
+static void
+ngx_mlsec_retry_status(ngx_mlsec_peer_t *mp, ngx_uint_t on)
+{
+    const ngx_str_t      *when;
+    ngx_http_upstream_t  *u;
+
+    u = mp->upstream;
     when = ngx_mlsec_retry_find(&u->headers_in.headers, "retry-after");
 
     if ((when == NULL || ngx_mlsec_service_retry_when(when) <= 0)
@@ -210,8 +235,6 @@ ngx_mlsec_retry_header(ngx_mlsec_peer_t *mp, ngx_uint_t version)
         ngx_mlsec_masks_say(mp, NGX_MLSEC_MASK_YES);
         u->peer.tries = 2;
     }
-
-    return NGX_OK;
 }
 
 
@@ -219,7 +242,6 @@ ngx_int_t
 ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
 {
     ngx_int_t           rc;
-    ngx_uint_t          n;
     ngx_mlsec_retry_t  *retry;
 
     retry = mp->retry;
@@ -234,24 +256,8 @@ ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
         return rc;
     }
 
-    /*
-     * Within a request the balancer goes through its peers by itself.  The
-     * next subrequest of a part begins anew: what it offers is put back until
-     * it is another one.
-     */
-
-    if (retry->part && retry->ntried && ngx_mlsec_retry_others(retry)) {
-
-        for (n = retry->ntried;
-             n && (rc == NGX_OK || rc == NGX_DONE)
-             && ngx_mlsec_retry_tried(retry, pc->name);
-             n--)
-        {
-            ngx_mlsec_retry_put_back(mp, pc);
-            rc = mp->get(pc, mp->data);
-        }
-
-        pc->tries = 1;
+    if (retry->part && retry->ntried) {
+        rc = ngx_mlsec_retry_another(mp, pc, rc);
     }
 
     if (rc == NGX_ERROR || rc == NGX_BUSY) {
@@ -271,6 +277,40 @@ ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
         retry->next = 0;
         mlsec_atomic_add(&mp->conf->live->slot->budget.made, 1);
     }
+
+    return rc;
+}
+
+
+/*
+ * Within a request the balancer goes through its peers by itself.  The next
+ * subrequest of a part begins anew: what it offers is put back until it is
+ * another one.
+ */
+
+static ngx_int_t
+ngx_mlsec_retry_another(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc,
+    ngx_int_t rc)
+{
+    ngx_uint_t          n;
+    ngx_mlsec_retry_t  *retry;
+
+    retry = mp->retry;
+
+    if (!ngx_mlsec_retry_others(retry)) {
+        return rc;
+    }
+
+    for (n = retry->ntried;
+         n && (rc == NGX_OK || rc == NGX_DONE)
+         && ngx_mlsec_retry_tried(retry, pc->name);
+         n--)
+    {
+        ngx_mlsec_retry_put_back(mp, pc);
+        rc = mp->get(pc, mp->data);
+    }
+
+    pc->tries = 1;
 
     return rc;
 }

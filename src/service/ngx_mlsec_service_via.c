@@ -27,19 +27,22 @@ static ngx_int_t ngx_mlsec_via_find(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf, ngx_mlsec_via_t *via);
 static ngx_int_t ngx_mlsec_via_begin(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
+static mlsec_apart ngx_int_t ngx_mlsec_via_read(ngx_http_request_t *r,
+    const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_via_refuses(const ngx_mlsec_via_t *via,
     ngx_mlsec_service_ctx_t *ctx);
-static ngx_uint_t ngx_mlsec_via_has_body(ngx_http_request_t *r,
+static ngx_uint_t ngx_mlsec_via_has_body(ngx_http_request_t *r);
+static ngx_uint_t ngx_mlsec_via_reads(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via);
 static void ngx_mlsec_via_body(ngx_http_request_t *r);
-static ngx_int_t ngx_mlsec_via_ask(ngx_http_request_t *r,
+static mlsec_hot ngx_int_t ngx_mlsec_via_ask(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
 static void ngx_mlsec_via_admitted(void *data, ngx_int_t rc,
     time_t retry_after);
 static void ngx_mlsec_via_look_again(ngx_http_request_t *r,
     ngx_mlsec_service_ctx_t *ctx);
 static void ngx_mlsec_via_cancel(ngx_http_request_t *r);
-static ngx_int_t ngx_mlsec_via_answer(ngx_http_request_t *r,
+static mlsec_apart ngx_int_t ngx_mlsec_via_answer(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via, const ngx_mlsec_service_ctx_t *ctx);
 
 
@@ -226,9 +229,22 @@ static ngx_int_t
 ngx_mlsec_via_begin(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     ngx_mlsec_service_ctx_t *ctx)
 {
+    if (mlsec_likely(!ngx_mlsec_via_has_body(r))) {
+        ctx->rc = ngx_mlsec_via_ask(r, via, ctx);
+        return NGX_OK;
+    }
+
+    return ngx_mlsec_via_read(r, via, ctx);
+}
+
+
+static ngx_int_t
+ngx_mlsec_via_read(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
+    ngx_mlsec_service_ctx_t *ctx)
+{
     ngx_int_t  rc;
 
-    if (!ngx_mlsec_via_has_body(r, via)) {
+    if (!ngx_mlsec_via_reads(r, via)) {
         ctx->rc = ngx_mlsec_via_ask(r, via, ctx);
         return NGX_OK;
     }
@@ -270,20 +286,26 @@ ngx_mlsec_via_refuses(const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx)
 }
 
 
+static ngx_uint_t
+ngx_mlsec_via_has_body(ngx_http_request_t *r)
+{
+    return r->headers_in.content_length_n > 0 || r->headers_in.chunked;
+}
+
+
 /*
- * Whether there is a body to come that proxy_pass is going to read before it
+ * Whether the body is to come, and proxy_pass is going to read it before it
  * does anything else.  Of a proxy_pass with variables, and of other protocols,
  * that is not known.  The settings of an upstream are the first thing in those
  * of nginx's proxy module.
  */
 
 static ngx_uint_t
-ngx_mlsec_via_has_body(ngx_http_request_t *r, const ngx_mlsec_via_t *via)
+ngx_mlsec_via_reads(ngx_http_request_t *r, const ngx_mlsec_via_t *via)
 {
     const ngx_http_upstream_conf_t  *proxy;
 
     if (r != r->main || r->request_body != NULL || r->discard_body
-        || (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked)
         || via->proxy == NULL)
     {
         return 0;

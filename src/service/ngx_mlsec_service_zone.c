@@ -30,6 +30,9 @@ static ngx_int_t ngx_mlsec_zone_claim_peer(
 static ngx_int_t ngx_mlsec_zone_failed(const ngx_mlsec_service_conf_t *conf,
     int rc, ngx_str_t *name, ngx_log_t *log);
 static ngx_int_t ngx_mlsec_service_refs(const ngx_mlsec_service_conf_t *conf);
+static mlsec_rare mlsec_peer_slot_t *ngx_mlsec_service_look_up(
+    const ngx_mlsec_service_conf_t *conf, ngx_str_t *name,
+    ngx_mlsec_peer_ref_t *ref);
 static ngx_mlsec_peer_ref_t *ngx_mlsec_service_ref(
     ngx_mlsec_service_live_t *live, ngx_str_t *name);
 static int ngx_mlsec_service_find_peer(const ngx_mlsec_service_conf_t *conf,
@@ -478,8 +481,6 @@ ngx_mlsec_service_refs(const ngx_mlsec_service_conf_t *conf)
 mlsec_peer_slot_t *
 ngx_mlsec_service_peer(const ngx_mlsec_service_conf_t *conf, ngx_str_t *name)
 {
-    int                    rc;
-    mlsec_peer_slot_t     *slot;
     ngx_mlsec_peer_ref_t  *ref;
 
     if (conf->live->refs == NULL) {
@@ -494,6 +495,21 @@ ngx_mlsec_service_peer(const ngx_mlsec_service_conf_t *conf, ngx_str_t *name)
     {
         return ref->slot;
     }
+
+    return ngx_mlsec_service_look_up(conf, name, ref);
+}
+
+
+/*
+ * In the zone, for the first time or once more: ref is to have it.
+ */
+
+static mlsec_peer_slot_t *
+ngx_mlsec_service_look_up(const ngx_mlsec_service_conf_t *conf,
+    ngx_str_t *name, ngx_mlsec_peer_ref_t *ref)
+{
+    int                 rc;
+    mlsec_peer_slot_t  *slot;
 
     if (conf->live->full) {
         return NULL;

@@ -148,11 +148,11 @@ mlsec_reason_e mlsec_jwt_check(const mlsec_jwt_t *jwt,
 /*
  * The part of the check that can change with time alone.
  */
-mlsec_reason_e mlsec_jwt_check_time(const mlsec_jwt_t *jwt,
+mlsec_hot mlsec_reason_e mlsec_jwt_check_time(const mlsec_jwt_t *jwt,
     const mlsec_jwt_policy_t *policy, int64_t now);
 
 /* Gives back what mlsec_jwt_read() has made.  jwt: read. */
-void mlsec_jwt_close(mlsec_jwt_t *jwt);
+mlsec_hot void mlsec_jwt_close(mlsec_jwt_t *jwt);
 
 
 #endif /* _MLSEC_JWT_H_INCLUDED_ */

@@ -245,7 +245,9 @@ mlsec_path_check(mlsec_str_t raw, mlsec_str_t plain)
             return verdict;
         }
 
-        if (!mlsec_path_utf8((unsigned char) byte, &s)) {
+        if (!mlsec_likely(byte < 0x80 && s.rest == 0)
+            && !mlsec_path_utf8((unsigned char) byte, &s))
+        {
             return MLSEC_PATH_UTF8;
         }
 

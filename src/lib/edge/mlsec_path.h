@@ -46,7 +46,7 @@ typedef enum {
  * of characters that need none but letters, digits and dots do not count
  * among ("%7E", "%2D"), and no decoding of it gives another path.
  */
-mlsec_path_e mlsec_path_check(mlsec_str_t raw, mlsec_str_t plain);
+mlsec_hot mlsec_path_e mlsec_path_check(mlsec_str_t raw, mlsec_str_t plain);
 
 /* What is wrong, for a log: "an escaped slash or backslash". */
 const char *mlsec_path_text(mlsec_path_e verdict);

@@ -32,6 +32,13 @@ typedef struct {
 } mlsec_breaker_word_t;
 
 
+static mlsec_rare mlsec_breaker_event_e mlsec_breaker_report_trial(
+    mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf, unsigned era,
+    mlsec_call_e call, mlsec_moment_t at);
+static mlsec_rare mlsec_breaker_event_e mlsec_breaker_look(mlsec_breaker_t *b,
+    const mlsec_breaker_conf_t *conf, unsigned era, mlsec_moment_t at);
+
+
 static void
 mlsec_breaker_unpack(uint64_t word, mlsec_breaker_word_t *s)
 {
@@ -370,6 +377,18 @@ mlsec_breaker_trip(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
 }
 
 
+static mlsec_breaker_event_e
+mlsec_breaker_look(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    unsigned era, mlsec_moment_t at)
+{
+    if (!mlsec_breaker_too_many(b, conf, era, at.now)) {
+        return MLSEC_BREAKER_NOTHING;
+    }
+
+    return mlsec_breaker_trip(b, conf, era, at);
+}
+
+
 mlsec_breaker_event_e
 mlsec_breaker_report(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
     mlsec_breaker_ticket_t ticket, mlsec_call_e call, uint64_t elapsed,
@@ -425,11 +444,7 @@ mlsec_breaker_report(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
 
     mlsec_chaos_point("call-counted");
 
-    if (!mlsec_breaker_too_many(b, conf, era, at.now)) {
-        return MLSEC_BREAKER_NOTHING;
-    }
-
-    return mlsec_breaker_trip(b, conf, era, at);
+    return mlsec_breaker_look(b, conf, era, at);
 }
 
 

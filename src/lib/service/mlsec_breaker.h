@@ -27,6 +27,7 @@
 #define _MLSEC_BREAKER_H_INCLUDED_
 
 
+#include <lib/mlsec_types.h>
 #include <lib/service/mlsec_window.h>
 
 
@@ -128,9 +129,9 @@ typedef struct {
  *
  * Closed, it costs one read.
  */
-int mlsec_breaker_admit(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
-    uint64_t now, unsigned random, mlsec_breaker_ticket_t *ticket,
-    uint64_t *wait);
+mlsec_hot int mlsec_breaker_admit(mlsec_breaker_t *b,
+    const mlsec_breaker_conf_t *conf, uint64_t now, unsigned random,
+    mlsec_breaker_ticket_t *ticket, uint64_t *wait);
 
 /*
  * What has become of a call that was let through.  MLSEC_CALL_NEUTRAL is for
@@ -142,7 +143,7 @@ int mlsec_breaker_admit(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
  * What this very call has changed, for the log; never the same change for two
  * callers.
  */
-mlsec_breaker_event_e mlsec_breaker_report(mlsec_breaker_t *b,
+mlsec_hot mlsec_breaker_event_e mlsec_breaker_report(mlsec_breaker_t *b,
     const mlsec_breaker_conf_t *conf, mlsec_breaker_ticket_t ticket,
     mlsec_call_e call, uint64_t elapsed, mlsec_moment_t at);
 

@@ -33,6 +33,7 @@
 
 
 #include <lib/mlsec_atomic.h>
+#include <lib/mlsec_types.h>
 #include <lib/service/mlsec_window.h>
 
 
@@ -66,7 +67,7 @@ typedef struct {
  * Counts the first call of a request.  now: ms of a clock that does not go
  * back.
  */
-void mlsec_budget_call(mlsec_budget_t *b, uint64_t now);
+mlsec_hot void mlsec_budget_call(mlsec_budget_t *b, uint64_t now);
 
 /*
  * Asks to make a second call.  live: of all processes, without this one.

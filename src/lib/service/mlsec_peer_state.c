@@ -40,6 +40,10 @@ typedef struct {
 } mlsec_health_word_t;
 
 
+static mlsec_rare int mlsec_outlier_count(mlsec_atomic_t *o,
+    const mlsec_outlier_conf_t *conf, unsigned failed, uint64_t now);
+
+
 static void
 mlsec_outlier_unpack(uint64_t word, mlsec_outlier_word_t *s)
 {
@@ -72,6 +76,27 @@ mlsec_outlier_time(const mlsec_outlier_conf_t *conf, unsigned times)
 
 int
 mlsec_outlier_report(mlsec_atomic_t *o, const mlsec_outlier_conf_t *conf,
+    unsigned failed, uint64_t now)
+{
+    uint64_t              old;
+    mlsec_outlier_word_t  s;
+
+    old = mlsec_atomic_load(o);
+
+    mlsec_outlier_unpack(old, &s);
+
+    /* nearly always: a good call after a good one */
+
+    if (!failed && s.consecutive == 0) {
+        return 0;
+    }
+
+    return mlsec_outlier_count(o, conf, failed, now);
+}
+
+
+static int
+mlsec_outlier_count(mlsec_atomic_t *o, const mlsec_outlier_conf_t *conf,
     unsigned failed, uint64_t now)
 {
     uint64_t              old;

@@ -15,6 +15,7 @@
 
 
 #include <lib/mlsec_atomic.h>
+#include <lib/mlsec_types.h>
 #include <stddef.h>
 
 
@@ -62,8 +63,8 @@ typedef struct {
  * each time that it has not kept well for as long in between.  A good call
  * to a peer without failures costs one read.
  */
-int mlsec_outlier_report(mlsec_atomic_t *o, const mlsec_outlier_conf_t *conf,
-    unsigned failed, uint64_t now);
+mlsec_hot int mlsec_outlier_report(mlsec_atomic_t *o,
+    const mlsec_outlier_conf_t *conf, unsigned failed, uint64_t now);
 
 /*
  * Takes a peer back whose time is up: 1 if this caller has done so.

@@ -20,6 +20,7 @@
 
 
 #include <lib/mlsec_atomic.h>
+#include <lib/mlsec_types.h>
 
 
 #define MLSEC_WINDOW_BUCKETS  10
@@ -49,7 +50,7 @@ typedef struct {
  * A bucket holds a million calls; beyond that both of its counts are halved,
  * and their ratio stays.
  */
-void mlsec_window_add(mlsec_window_t *w, uint64_t span, uint64_t now,
+mlsec_hot void mlsec_window_add(mlsec_window_t *w, uint64_t span, uint64_t now,
     unsigned era, unsigned bad);
 
 /*
