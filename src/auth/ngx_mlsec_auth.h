@@ -33,6 +33,7 @@
 
 #include <lib/auth/mlsec_api_key.h>
 #include <lib/auth/mlsec_jwt.h>
+#include <lib/mlsec_types.h>
 
 
 /* ways to say who one is, bits; in the order in which they are asked */
@@ -242,12 +243,12 @@ typedef struct {
  *
  * NGX_DECLINED always.
  */
-ngx_int_t ngx_mlsec_auth_rewrite(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_auth_rewrite(ngx_http_request_t *r);
 
 /*
  * Whether somebody is asked who it is anywhere in r's server.
  */
-ngx_uint_t ngx_mlsec_auth_used(ngx_http_request_t *r);
+mlsec_hot ngx_uint_t ngx_mlsec_auth_used(ngx_http_request_t *r);
 
 /*
  * THE handler of the access phase.
@@ -257,7 +258,7 @@ ngx_uint_t ngx_mlsec_auth_used(ngx_http_request_t *r);
  * keys, and goes on by itself.  400, 401, 403, 500, 503: the challenge is set,
  * the reason logged.
  */
-ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
 
 /*
  * Handler of the rewrite phase, before "return" and "rewrite" of the location:
@@ -269,7 +270,7 @@ ngx_int_t ngx_mlsec_auth_access(ngx_http_request_t *r);
  * NGX_DECLINED: there is one, or nobody is asked who it is.  401: nothing was
  * shown; 403: something was, which is not looked into; 400; 500.
  */
-ngx_int_t ngx_mlsec_auth_closed(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_auth_closed(ngx_http_request_t *r);
 
 /*
  * Handler of the precontent phase: a request that was refused and is served
@@ -277,12 +278,12 @@ ngx_int_t ngx_mlsec_auth_closed(ngx_http_request_t *r);
  *
  * NGX_DECLINED always.
  */
-ngx_int_t ngx_mlsec_auth_passed(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_auth_passed(ngx_http_request_t *r);
 
 /*
  * Whether the roles of ctx may use the method of r in the location, 1 or 0.
  */
-ngx_uint_t ngx_mlsec_auth_allowed(ngx_http_request_t *r,
+mlsec_hot ngx_uint_t ngx_mlsec_auth_allowed(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
 
 /*
@@ -301,7 +302,7 @@ ngx_mlsec_auth_ctx_t *ngx_mlsec_auth_ctx(ngx_http_request_t *r);
  * request waits for keys.  503: there are none, ctx->retry_after is set.
  * NGX_ERROR: no memory.
  */
-ngx_int_t ngx_mlsec_auth_jwt(ngx_http_request_t *r,
+mlsec_hot ngx_int_t ngx_mlsec_auth_jwt(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 
 /*
@@ -309,7 +310,7 @@ ngx_int_t ngx_mlsec_auth_jwt(ngx_http_request_t *r,
  *
  * NGX_OK, the status that the first one that fails asks for, or NGX_ERROR.
  */
-ngx_int_t ngx_mlsec_auth_require(ngx_http_request_t *r,
+mlsec_hot ngx_int_t ngx_mlsec_auth_require(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
 
 /*
@@ -349,7 +350,7 @@ uint64_t ngx_mlsec_jwt_keys_stamp(const ngx_mlsec_auth_loc_conf_t *lcf);
  *
  * NGX_OK, or NGX_ERROR: no memory.
  */
-ngx_int_t ngx_mlsec_auth_live(ngx_http_request_t *r,
+mlsec_hot ngx_int_t ngx_mlsec_auth_live(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
 
 
@@ -395,7 +396,7 @@ void ngx_mlsec_jwt_cache_put(ngx_http_request_t *r,
  * NGX_OK: ctx has its claims, to be given back with ngx_mlsec_recent_forget().
  * NGX_DECLINED: not known.
  */
-ngx_int_t ngx_mlsec_recent_get(ngx_http_request_t *r,
+mlsec_hot ngx_int_t ngx_mlsec_recent_get(ngx_http_request_t *r,
     const ngx_mlsec_cached_t *token, ngx_mlsec_auth_ctx_t *ctx);
 
 /*
@@ -410,19 +411,19 @@ void ngx_mlsec_recent_put(ngx_http_request_t *r,
  * policy of a location: 1, and ctx says who it is, as long as ctx is not
  * forgotten; 0: not known.
  */
-ngx_uint_t ngx_mlsec_recent_person(const ngx_mlsec_auth_loc_conf_t *lcf,
-    ngx_mlsec_auth_ctx_t *ctx);
+mlsec_hot ngx_uint_t ngx_mlsec_recent_person(
+    const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 
 /*
  * Notes that it is, and who.  ctx: with all names.
  */
-void ngx_mlsec_recent_keep(const ngx_mlsec_auth_loc_conf_t *lcf,
+mlsec_hot void ngx_mlsec_recent_keep(const ngx_mlsec_auth_loc_conf_t *lcf,
     const ngx_mlsec_auth_ctx_t *ctx);
 
 /*
  * Gives the token of ctx back, if it has one.
  */
-void ngx_mlsec_recent_forget(ngx_mlsec_auth_ctx_t *ctx);
+mlsec_hot void ngx_mlsec_recent_forget(ngx_mlsec_auth_ctx_t *ctx);
 
 
 /* ngx_mlsec_auth_cache.c */
@@ -453,8 +454,9 @@ ngx_int_t ngx_mlsec_mint_init_worker(void);
  * NGX_OK with *token in r->pool, empty without a mlsec_upstream_token;
  * NGX_ERROR: it cannot be signed, which has been logged, or no memory.
  */
-ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
-    const ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token);
+mlsec_hot ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r,
+    const ngx_mlsec_mint_t *mint, const ngx_mlsec_auth_ctx_t *ctx,
+    ngx_str_t *token);
 
 
 /* ngx_mlsec_auth_source.c */
@@ -466,7 +468,7 @@ ngx_int_t ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
  *
  * NGX_DECLINED, or 500: no memory.
  */
-ngx_int_t ngx_mlsec_auth_conceal(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_auth_conceal(ngx_http_request_t *r);
 
 /*
  * Whether ngx_mlsec_auth_conceal() has taken a token out of the query, 1 or 0.
@@ -491,7 +493,7 @@ ngx_str_t ngx_mlsec_jwt_protocol(ngx_http_request_t *r);
  * none.  NGX_ABORT: it is refused, as by ngx_mlsec_auth_jwt().  NGX_ERROR: no
  * memory.
  */
-ngx_int_t ngx_mlsec_jwt_find(ngx_http_request_t *r,
+mlsec_hot ngx_int_t ngx_mlsec_jwt_find(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_str_t *token);
 
@@ -530,7 +532,7 @@ uint64_t ngx_mlsec_role_bit(const ngx_mlsec_auth_main_conf_t *mcf,
 /*
  * All roles that a set of roles comes to.
  */
-uint64_t ngx_mlsec_role_grants(const ngx_mlsec_auth_main_conf_t *mcf,
+mlsec_hot uint64_t ngx_mlsec_role_grants(const ngx_mlsec_auth_main_conf_t *mcf,
     uint64_t roles);
 
 /*

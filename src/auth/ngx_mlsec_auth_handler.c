@@ -26,26 +26,28 @@ static mlsec_apart ngx_int_t ngx_mlsec_auth_alone(
 static void ngx_mlsec_auth_blame(ngx_mlsec_auth_ctx_t *ctx,
     const ngx_mlsec_auth_ctx_t *one, ngx_int_t rc);
 static ngx_int_t ngx_mlsec_auth_status(const ngx_mlsec_auth_ctx_t *ctx);
-static ngx_int_t ngx_mlsec_auth_ask(ngx_http_request_t *r,
+static mlsec_hot ngx_int_t ngx_mlsec_auth_ask(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t method);
 static void ngx_mlsec_auth_take(ngx_mlsec_auth_ctx_t *ctx,
     const ngx_mlsec_auth_ctx_t *from);
+static mlsec_rare ngx_int_t ngx_mlsec_auth_close(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf);
 static ngx_uint_t ngx_mlsec_auth_rewrites(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_auth_shown(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
-static ngx_int_t ngx_mlsec_auth_may(ngx_http_request_t *r,
+static mlsec_hot ngx_int_t ngx_mlsec_auth_may(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static ngx_int_t ngx_mlsec_auth_tell(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
-static ngx_int_t ngx_mlsec_auth_refuse(ngx_http_request_t *r,
+static mlsec_rare ngx_int_t ngx_mlsec_auth_refuse(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     ngx_uint_t status);
 static void ngx_mlsec_auth_note(ngx_http_request_t *r,
     const ngx_mlsec_auth_ctx_t *ctx, ngx_uint_t status);
 static ngx_int_t ngx_mlsec_auth_header(ngx_http_request_t *r,
     ngx_table_elt_t **slot, const char *name, const char *value);
-static void ngx_mlsec_auth_cleanup(void *data);
+static mlsec_hot void ngx_mlsec_auth_cleanup(void *data);
 
 
 ngx_uint_t
@@ -142,8 +144,6 @@ ngx_mlsec_auth_access(ngx_http_request_t *r)
 ngx_int_t
 ngx_mlsec_auth_closed(ngx_http_request_t *r)
 {
-    ngx_int_t                         rc;
-    ngx_mlsec_auth_ctx_t             *ctx;
     const ngx_http_core_loc_conf_t   *clcf;
     const ngx_mlsec_auth_loc_conf_t  *lcf;
 
@@ -161,6 +161,17 @@ ngx_mlsec_auth_closed(ngx_http_request_t *r)
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
         return NGX_DECLINED;
     }
+
+    return ngx_mlsec_auth_close(r, lcf);
+}
+
+
+static ngx_int_t
+ngx_mlsec_auth_close(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf)
+{
+    ngx_int_t              rc;
+    ngx_mlsec_auth_ctx_t  *ctx;
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_mlsec_auth_ctx_t));
     if (ctx == NULL) {

@@ -24,27 +24,27 @@ typedef struct {
 } ngx_mlsec_sets_t;
 
 
-static ngx_int_t ngx_mlsec_jwt_refused(ngx_http_request_t *r,
+static mlsec_rare ngx_int_t ngx_mlsec_jwt_refused(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     const ngx_str_t *token, mlsec_reason_e reason);
 static time_t ngx_mlsec_jwt_until(const mlsec_jwt_t *jwt,
     const mlsec_jwt_policy_t *policy);
-static mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
+static mlsec_hot mlsec_reason_e ngx_mlsec_jwt_verify(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx,
     const ngx_str_t *token);
 static mlsec_reason_e ngx_mlsec_jwt_good(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
-static mlsec_reason_e ngx_mlsec_jwt_known(ngx_http_request_t *r,
+static mlsec_apart mlsec_reason_e ngx_mlsec_jwt_known(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
     ngx_mlsec_auth_ctx_t *ctx, ngx_mlsec_cached_t *cached);
 static uint64_t ngx_mlsec_jwt_stamp(const ngx_mlsec_auth_loc_conf_t *lcf,
     const ngx_mlsec_sets_t *sets);
-static void ngx_mlsec_jwt_sets(const ngx_mlsec_auth_loc_conf_t *lcf,
+static mlsec_hot void ngx_mlsec_jwt_sets(const ngx_mlsec_auth_loc_conf_t *lcf,
     ngx_mlsec_sets_t *sets);
 static mlsec_reason_e ngx_mlsec_jwt_signature(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_sets_t *sets,
     mlsec_jwt_t *jwt, const ngx_mlsec_cached_t *cached);
-static ngx_int_t ngx_mlsec_jwt_identity(ngx_http_request_t *r,
+static mlsec_apart ngx_int_t ngx_mlsec_jwt_identity(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, ngx_mlsec_auth_ctx_t *ctx);
 static const json_t *ngx_mlsec_jwt_value(const json_t *claims,
     const mlsec_claims_path_t *path, const char *name);
@@ -52,6 +52,8 @@ static ngx_int_t ngx_mlsec_jwt_text(ngx_http_request_t *r,
     const json_t *value, ngx_str_t *text);
 static uint64_t ngx_mlsec_jwt_roles(ngx_http_request_t *r,
     const json_t *value);
+static mlsec_apart ngx_int_t ngx_mlsec_require(ngx_http_request_t *r,
+    const ngx_array_t *list, const ngx_mlsec_auth_ctx_t *ctx);
 static ngx_uint_t ngx_mlsec_require_holds(const ngx_mlsec_require_t *req,
     const json_t *claim, const ngx_str_t *value);
 static ngx_uint_t ngx_mlsec_require_equal(const json_t *claim,
@@ -545,18 +547,23 @@ ngx_int_t
 ngx_mlsec_auth_require(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx)
 {
-    ngx_str_t                   value;
-    ngx_uint_t                  i;
-    const json_t               *claim;
-    ngx_mlsec_require_t        *req;
+    return (lcf->require == NULL) ? NGX_OK
+                                  : ngx_mlsec_require(r, lcf->require, ctx);
+}
 
-    if (lcf->require == NULL) {
-        return NGX_OK;
-    }
 
-    req = lcf->require->elts;
+static ngx_int_t
+ngx_mlsec_require(ngx_http_request_t *r, const ngx_array_t *list,
+    const ngx_mlsec_auth_ctx_t *ctx)
+{
+    ngx_str_t             value;
+    ngx_uint_t            i;
+    const json_t         *claim;
+    ngx_mlsec_require_t  *req;
 
-    for (i = 0; i < lcf->require->nelts; i++) {
+    req = list->elts;
+
+    for (i = 0; i < list->nelts; i++) {
         ngx_str_null(&value);
 
         if (req[i].op != NGX_MLSEC_OP_EXISTS

@@ -52,6 +52,8 @@ typedef struct {
 } ngx_mlsec_live_t;
 
 
+static mlsec_apart ngx_int_t ngx_mlsec_live_watch(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx);
 static ngx_mlsec_live_t *ngx_mlsec_live_find(ngx_http_request_t *r);
 static ngx_mlsec_live_t *ngx_mlsec_live_new(ngx_http_request_t *r);
 static void ngx_mlsec_live_note(ngx_mlsec_live_t *live);
@@ -72,13 +74,21 @@ ngx_int_t
 ngx_mlsec_auth_live(ngx_http_request_t *r,
     const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx)
 {
-    ngx_mlsec_live_t  *live;
-
-    if (r->headers_in.upgrade == NULL || r != r->main
+    if (mlsec_likely(r->headers_in.upgrade == NULL) || r != r->main
         || r->http_version != NGX_HTTP_VERSION_11)
     {
         return NGX_OK;
     }
+
+    return ngx_mlsec_live_watch(r, lcf, ctx);
+}
+
+
+static ngx_int_t
+ngx_mlsec_live_watch(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf, const ngx_mlsec_auth_ctx_t *ctx)
+{
+    ngx_mlsec_live_t  *live;
 
     live = ngx_mlsec_live_find(r);
 

@@ -45,6 +45,9 @@ static ngx_int_t ngx_mlsec_mint_names(ngx_conf_t *cf, ngx_str_t *list,
 static ngx_int_t ngx_mlsec_mint_key(ngx_conf_t *cf, ngx_mlsec_mint_t *mint,
     ngx_str_t *path);
 static int ngx_mlsec_mint_alg(const ngx_str_t *pem);
+static mlsec_apart ngx_int_t ngx_mlsec_mint_known(ngx_http_request_t *r,
+    const ngx_mlsec_mint_t *mint, const ngx_mlsec_auth_ctx_t *ctx,
+    ngx_str_t *token);
 static ngx_int_t ngx_mlsec_mint_digest(const ngx_mlsec_mint_t *mint,
     const ngx_mlsec_auth_ctx_t *ctx, u_char *digest);
 static ngx_int_t ngx_mlsec_mint_new(ngx_http_request_t *r,
@@ -326,16 +329,21 @@ ngx_int_t
 ngx_mlsec_mint(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
     const ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token)
 {
+    ngx_str_null(token);
+
+    return (mint == NULL || mint->line == 0)
+           ? NGX_OK : ngx_mlsec_mint_known(r, mint, ctx, token);
+}
+
+
+static ngx_int_t
+ngx_mlsec_mint_known(ngx_http_request_t *r, const ngx_mlsec_mint_t *mint,
+    const ngx_mlsec_auth_ctx_t *ctx, ngx_str_t *token)
+{
     u_char        digest[MLSEC_SHA256_SIZE];
     size_t        len;
     uint64_t      now;
     mlsec_str_t   text;
-
-    ngx_str_null(token);
-
-    if (mint == NULL || mint->line == 0) {
-        return NGX_OK;
-    }
 
     if (mint->request_id
         || ngx_mlsec_mint_digest(mint, ctx, digest) != NGX_OK)

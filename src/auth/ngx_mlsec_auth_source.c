@@ -27,6 +27,8 @@ typedef struct {
 } ngx_mlsec_taken_t;
 
 
+static mlsec_apart ngx_int_t ngx_mlsec_jwt_conceal(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf);
 static ngx_mlsec_taken_t *ngx_mlsec_jwt_taken(ngx_http_request_t *r);
 static ngx_mlsec_taken_t *ngx_mlsec_jwt_taken_find(ngx_http_request_t *r);
 static void ngx_mlsec_jwt_taken_cleanup(void *data);
@@ -52,10 +54,6 @@ static ngx_int_t ngx_mlsec_jwt_query(ngx_http_request_t *r,
 ngx_int_t
 ngx_mlsec_auth_conceal(ngx_http_request_t *r)
 {
-    u_char                           *p, *last;
-    ngx_str_t                         first, copy;
-    ngx_uint_t                        n;
-    ngx_mlsec_taken_t                *taken;
     const ngx_mlsec_auth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_auth_module);
@@ -66,6 +64,19 @@ ngx_mlsec_auth_conceal(ngx_http_request_t *r)
     {
         return NGX_DECLINED;
     }
+
+    return ngx_mlsec_jwt_conceal(r, lcf);
+}
+
+
+static ngx_int_t
+ngx_mlsec_jwt_conceal(ngx_http_request_t *r,
+    const ngx_mlsec_auth_loc_conf_t *lcf)
+{
+    u_char             *p, *last;
+    ngx_str_t           first, copy;
+    ngx_uint_t          n;
+    ngx_mlsec_taken_t  *taken;
 
     taken = ngx_mlsec_jwt_taken(r);
     if (taken == NULL) {

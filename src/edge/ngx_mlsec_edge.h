@@ -24,6 +24,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <lib/mlsec_types.h>
+
 
 /* One mlsec_cors. */
 
@@ -154,7 +156,8 @@ ngx_int_t ngx_mlsec_https_rewrite(ngx_http_request_t *r);
  * NGX_DECLINED: go on.  NGX_HTTP_BAD_REQUEST: the phase engine finalizes the
  * request with it.
  */
-ngx_int_t ngx_mlsec_edge_strict(ngx_http_request_t *r, ngx_uint_t otherwise);
+mlsec_hot ngx_int_t ngx_mlsec_edge_strict(ngx_http_request_t *r,
+    ngx_uint_t otherwise);
 
 
 /* ngx_mlsec_edge_filter.c */

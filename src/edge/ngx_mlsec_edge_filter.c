@@ -14,7 +14,7 @@
 #include <lib/mlsec_types.h>
 
 
-static ngx_int_t ngx_mlsec_edge_header_filter(ngx_http_request_t *r);
+static mlsec_hot ngx_int_t ngx_mlsec_edge_header_filter(ngx_http_request_t *r);
 static mlsec_apart ngx_int_t ngx_mlsec_edge_headers(ngx_http_request_t *r,
     const ngx_mlsec_edge_loc_conf_t *lcf);
 static ngx_int_t ngx_mlsec_edge_protocol(ngx_http_request_t *r);

@@ -14,8 +14,11 @@
 #include <lib/edge/mlsec_path.h>
 
 
+static mlsec_rare ngx_int_t ngx_mlsec_strict_refuse(ngx_http_request_t *r,
+    const char *why);
 static const char *ngx_mlsec_strict_why(ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_strict_host(ngx_http_request_t *r);
+static mlsec_rare ngx_uint_t ngx_mlsec_strict_one_host(ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -23,7 +26,6 @@ ngx_mlsec_edge_strict(ngx_http_request_t *r, ngx_uint_t otherwise)
 {
     ngx_uint_t                        on;
     const char                       *why;
-    ngx_mlsec_error_t                 error;
     const ngx_mlsec_edge_srv_conf_t  *scf;
 
     scf = ngx_http_get_module_srv_conf(r, ngx_mlsec_edge_filter_module);
@@ -37,9 +39,14 @@ ngx_mlsec_edge_strict(ngx_http_request_t *r, ngx_uint_t otherwise)
 
     why = ngx_mlsec_strict_why(r);
 
-    if (why == NULL) {
-        return NGX_DECLINED;
-    }
+    return (why == NULL) ? NGX_DECLINED : ngx_mlsec_strict_refuse(r, why);
+}
+
+
+static ngx_int_t
+ngx_mlsec_strict_refuse(ngx_http_request_t *r, const char *why)
+{
+    ngx_mlsec_error_t  error;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "mlsec edge: the path is refused, reason: \"%s\"", why);
@@ -108,15 +115,20 @@ ngx_mlsec_strict_why(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_mlsec_strict_host(ngx_http_request_t *r)
 {
-    u_char      *p, *last;
-    size_t       len;
-    ngx_uint_t   n;
+    ngx_uint_t  n;
 
-    if (r->http_version >= NGX_HTTP_VERSION_20 || r->host_start == NULL
-        || ngx_mlsec_header_in(r, "host", &n) == NULL)
-    {
-        return 1;
-    }
+    return mlsec_likely(r->host_start == NULL)
+           || r->http_version >= NGX_HTTP_VERSION_20
+           || ngx_mlsec_header_in(r, "host", &n) == NULL
+           || ngx_mlsec_strict_one_host(r);
+}
+
+
+static ngx_uint_t
+ngx_mlsec_strict_one_host(ngx_http_request_t *r)
+{
+    u_char  *p, *last;
+    size_t   len;
 
     /* with its port, of whose end not every nginx keeps where it is */
 
