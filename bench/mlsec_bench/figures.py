@@ -30,6 +30,20 @@ def ratio(rows, name, base, key="cpu_us"):
                                         of(rows, base, key)))
 
 
+def ratio_of_starts(starts, name, base, key="cpu_us"):
+    """ratio() of the rounds of all starts, and the median of each start."""
+    value = ratio(sum(starts, []), name, base, key)
+    value["starts"] = [ratio(rows, name, base, key)["median"]
+                       for rows in starts]
+    return value
+
+
+def between(value):
+    """Of the medians of the starts: from the least to the largest."""
+    starts = value["starts"]
+    return f"starts {min(starts):.3f}-{max(starts):.3f}"
+
+
 def shown(value, digits=1, width=0, rounds=False):
     """Median and quartiles, and of how many rounds."""
     low, high = value["quartiles"]

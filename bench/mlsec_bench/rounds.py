@@ -6,6 +6,10 @@ What a machine does besides changes within seconds, so a round measures each
 variant once, shortly, and is compared only within itself; and what a variant
 leaves behind (caches, the clock of a core) falls on the next one, so the
 order rotates, and turns around when each has been the first.
+
+Where in memory a process has come to lie makes some 3 % for as long as it
+runs, which no number of rounds takes away: where less than that is looked for,
+all servers are started anew now and then.
 """
 
 import os
@@ -20,6 +24,11 @@ def order(names, number):
     turn = number % len(names)
     turned = names[turn:] + names[:turn]
     return turned[::-1] if number // len(names) % 2 else turned
+
+
+def of_starts(starts, count, started):
+    """[rows of a start], of started(number of its rounds), count in all."""
+    return [started(-(-count // starts)) for _ in range(starts)]
 
 
 def run(what, count, names, measure):
