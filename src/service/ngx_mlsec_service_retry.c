@@ -49,7 +49,7 @@ static mlsec_rare ngx_int_t ngx_mlsec_retry_another(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, ngx_int_t rc);
 static mlsec_rare void ngx_mlsec_retry_put_back(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc);
-static mlsec_rare ngx_uint_t ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry);
+static mlsec_apart ngx_uint_t ngx_mlsec_retry_note(ngx_mlsec_retry_t *retry);
 static ngx_uint_t ngx_mlsec_retry_tried(const ngx_mlsec_retry_t *retry,
     const ngx_str_t *name);
 static mlsec_rare ngx_uint_t ngx_mlsec_retry_others(

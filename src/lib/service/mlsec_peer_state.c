@@ -40,7 +40,7 @@ typedef struct {
 } mlsec_health_word_t;
 
 
-static mlsec_rare int mlsec_outlier_count(mlsec_atomic_t *o,
+static mlsec_rare int mlsec_outlier_count(mlsec_atomic_t *o, uint64_t old,
     const mlsec_outlier_conf_t *conf, unsigned failed, uint64_t now);
 
 
@@ -91,18 +91,15 @@ mlsec_outlier_report(mlsec_atomic_t *o, const mlsec_outlier_conf_t *conf,
         return 0;
     }
 
-    return mlsec_outlier_count(o, conf, failed, now);
+    return mlsec_outlier_count(o, old, conf, failed, now);
 }
 
 
 static int
-mlsec_outlier_count(mlsec_atomic_t *o, const mlsec_outlier_conf_t *conf,
-    unsigned failed, uint64_t now)
+mlsec_outlier_count(mlsec_atomic_t *o, uint64_t old,
+    const mlsec_outlier_conf_t *conf, unsigned failed, uint64_t now)
 {
-    uint64_t              old;
     mlsec_outlier_word_t  s;
-
-    old = mlsec_atomic_load(o);
 
     do {
         mlsec_outlier_unpack(old, &s);
