@@ -51,6 +51,20 @@ mlsec_atomic_add(mlsec_atomic_t *a, uint64_t value)
 
 
 /*
+ * The same with a word that no other process writes to: one that adds at the
+ * same time would be lost.  Who reads it sees the old value or the new one.
+ * It costs a tenth of what an exchange with the other processors does.
+ */
+static inline void
+mlsec_atomic_own_add(mlsec_atomic_t *a, uint64_t value)
+{
+    __atomic_store_n(&a->word,
+                     __atomic_load_n(&a->word, __ATOMIC_RELAXED) + value,
+                     __ATOMIC_RELAXED);
+}
+
+
+/*
  * Changes *old into value if nobody has been faster: 1, or 0 with *old set
  * to what the word is now.
  */

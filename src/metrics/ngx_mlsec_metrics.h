@@ -79,6 +79,8 @@ typedef struct {
     ngx_str_t                   json;       /* "route":"/models" */
     uint64_t                    first;
     mlsec_atomic_t             *words;      /* NULL: nothing is counted */
+    unsigned                    shared:1;   /* the words, with other workers:
+                                               there are too many */
 } ngx_mlsec_series_t;
 
 
@@ -122,13 +124,38 @@ ngx_int_t ngx_mlsec_metrics_labels(ngx_pool_t *pool,
     const ngx_mlsec_label_t *labels, ngx_uint_t n, ngx_str_t *text);
 
 
+/* Adds n to a word of this worker's, or of several workers'. */
+static ngx_inline void
+ngx_mlsec_metrics_word_add(mlsec_atomic_t *word, uint64_t n,
+    ngx_uint_t shared)
+{
+    if (mlsec_likely(!shared)) {
+        mlsec_atomic_own_add(word, n);
+
+    } else {
+        mlsec_atomic_add(word, n);
+    }
+}
+
+
+/* Notes a time, ms, in the histogram that begins with a word. */
+static ngx_inline void
+ngx_mlsec_metrics_word_observe(mlsec_atomic_t *words, ngx_msec_t msec,
+    ngx_uint_t shared)
+{
+    ngx_mlsec_metrics_word_add(&words[mlsec_histogram_bucket(msec)], 1,
+                               shared);
+    ngx_mlsec_metrics_word_add(&words[MLSEC_HISTOGRAM_SUM], msec, shared);
+}
+
+
 /* Counts.  series: NULL if nobody counts. */
 static ngx_inline void
 ngx_mlsec_metrics_add(const ngx_mlsec_series_t *series, ngx_uint_t word,
     uint64_t n)
 {
     if (series != NULL && series->words != NULL) {
-        mlsec_atomic_add(&series->words[word], n);
+        ngx_mlsec_metrics_word_add(&series->words[word], n, series->shared);
     }
 }
 
@@ -139,9 +166,8 @@ ngx_mlsec_metrics_observe(const ngx_mlsec_series_t *series, ngx_uint_t word,
     ngx_msec_t msec)
 {
     if (series != NULL && series->words != NULL) {
-        mlsec_atomic_add(&series->words[word + mlsec_histogram_bucket(msec)],
-                         1);
-        mlsec_atomic_add(&series->words[word + MLSEC_HISTOGRAM_SUM], msec);
+        ngx_mlsec_metrics_word_observe(&series->words[word], msec,
+                                       series->shared);
     }
 }
 

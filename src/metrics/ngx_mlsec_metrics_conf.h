@@ -43,6 +43,7 @@ typedef struct {
     time_t                      loaded;      /* s since the epoch */
     mlsec_atomic_t             *words;       /* the slot of this worker */
 
+    unsigned                    shared:1;    /* the slot, with others */
     unsigned                    used:1;      /* there is a mlsec_metrics */
 } ngx_mlsec_metrics_main_conf_t;
 

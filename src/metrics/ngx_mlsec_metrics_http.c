@@ -114,8 +114,8 @@ ngx_mlsec_metrics_route(ngx_conf_t *cf, ngx_mlsec_metrics_loc_conf_t *lcf)
 ngx_int_t
 ngx_mlsec_metrics_begin(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t                   *cln;
-    const ngx_mlsec_metrics_main_conf_t  *mcf;
+    ngx_pool_cleanup_t             *cln;
+    ngx_mlsec_metrics_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_mlsec_metrics_module);
 
@@ -127,9 +127,10 @@ ngx_mlsec_metrics_begin(ngx_http_request_t *r)
 
     if (cln != NULL) {
         cln->handler = ngx_mlsec_metrics_end;
-        cln->data = &mcf->words[NGX_MLSEC_METRICS_IN_FLIGHT];
+        cln->data = mcf;
 
-        mlsec_atomic_add(&mcf->words[NGX_MLSEC_METRICS_IN_FLIGHT], 1);
+        ngx_mlsec_metrics_word_add(&mcf->words[NGX_MLSEC_METRICS_IN_FLIGHT],
+                                   1, mcf->shared);
     }
 
     return NGX_DECLINED;
@@ -139,34 +140,40 @@ ngx_mlsec_metrics_begin(ngx_http_request_t *r)
 static void
 ngx_mlsec_metrics_end(void *data)
 {
-    mlsec_atomic_t *in_flight = data;
+    const ngx_mlsec_metrics_main_conf_t *mcf = data;
 
-    mlsec_atomic_add(in_flight, (uint64_t) -1);
+    ngx_mlsec_metrics_word_add(&mcf->words[NGX_MLSEC_METRICS_IN_FLIGHT],
+                               (uint64_t) -1, mcf->shared);
 }
 
 
 ngx_int_t
 ngx_mlsec_metrics_log(ngx_http_request_t *r)
 {
-    ngx_uint_t                           word;
+    ngx_uint_t                           word, shared;
+    mlsec_atomic_t                      *words;
     const ngx_mlsec_metrics_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_metrics_module);
 
-    if (lcf->route == NULL || r != r->main) {
+    if (lcf->route == NULL || lcf->route->words == NULL || r != r->main) {
         return NGX_OK;
     }
+
+    words = lcf->route->words;
+    shared = lcf->route->shared;
 
     word = NGX_MLSEC_HTTP_REQUESTS
            + ngx_mlsec_metrics_method(r) * NGX_MLSEC_HTTP_CLASSES
            + ngx_mlsec_metrics_class(r);
 
-    ngx_mlsec_metrics_add(lcf->route, word, 1);
-    ngx_mlsec_metrics_observe(lcf->route, NGX_MLSEC_HTTP_LATENCY,
-                              ngx_mlsec_metrics_elapsed(r));
-    ngx_mlsec_metrics_add(lcf->route, NGX_MLSEC_HTTP_IN, r->request_length);
-    ngx_mlsec_metrics_add(lcf->route, NGX_MLSEC_HTTP_OUT,
-                          r->connection->sent);
+    ngx_mlsec_metrics_word_add(&words[word], 1, shared);
+    ngx_mlsec_metrics_word_observe(&words[NGX_MLSEC_HTTP_LATENCY],
+                                   ngx_mlsec_metrics_elapsed(r), shared);
+    ngx_mlsec_metrics_word_add(&words[NGX_MLSEC_HTTP_IN], r->request_length,
+                               shared);
+    ngx_mlsec_metrics_word_add(&words[NGX_MLSEC_HTTP_OUT],
+                               r->connection->sent, shared);
 
     return NGX_OK;
 }

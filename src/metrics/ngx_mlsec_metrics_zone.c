@@ -144,11 +144,13 @@ ngx_mlsec_metrics_init_worker(ngx_cycle_t *cycle)
 
     mcf->words = mlsec_counters_worker(mcf->counters, ngx_process_slot,
                                        ngx_pid, mcf->generation);
+    mcf->shared = (ngx_process_slot >= MLSEC_COUNTERS_WORKERS);
 
     series = mcf->series.elts;
 
     for (i = 0; i < mcf->series.nelts; i++) {
         series[i]->words = mcf->words + series[i]->first;
+        series[i]->shared = mcf->shared;
     }
 
     return NGX_OK;

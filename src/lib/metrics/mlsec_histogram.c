@@ -18,20 +18,18 @@ static const struct {
     uint64_t     msec;
     const char  *text;
 } mlsec_bounds[MLSEC_HISTOGRAM_BOUNDS] = {
-    { 5, "0.005" }, { 10, "0.01" }, { 25, "0.025" }, { 50, "0.05" },
-    { 75, "0.075" }, { 100, "0.1" }, { 200, "0.2" }, { 250, "0.25" },
-    { 500, "0.5" }, { 750, "0.75" }, { 1000, "1.0" }, { 2500, "2.5" },
-    { 5000, "5.0" }, { 7500, "7.5" }, { 10000, "10.0" }, { 30000, "30.0" },
-    { 300000, "300.0" }
+    { MLSEC_HISTOGRAM_LEAST, "0.005" }, { 10, "0.01" }, { 25, "0.025" },
+    { 50, "0.05" }, { 75, "0.075" }, { 100, "0.1" }, { 200, "0.2" },
+    { 250, "0.25" }, { 500, "0.5" }, { 750, "0.75" }, { 1000, "1.0" },
+    { 2500, "2.5" }, { 5000, "5.0" }, { 7500, "7.5" }, { 10000, "10.0" },
+    { 30000, "30.0" }, { 300000, "300.0" }
 };
 
 
 unsigned
-mlsec_histogram_bucket(uint64_t msec)
+mlsec_histogram_search(uint64_t msec)
 {
     unsigned  i;
-
-    /* most are short: the search begins where they are */
 
     for (i = 0; i < MLSEC_HISTOGRAM_BOUNDS; i++) {
 

@@ -21,16 +21,25 @@
 
 
 #define MLSEC_HISTOGRAM_BOUNDS   17
+#define MLSEC_HISTOGRAM_LEAST    5           /* ms, the first bound */
 #define MLSEC_HISTOGRAM_SUM      (MLSEC_HISTOGRAM_BOUNDS + 1)
 #define MLSEC_HISTOGRAM_WORDS    (MLSEC_HISTOGRAM_BOUNDS + 2)
 
+
+/* As mlsec_histogram_bucket(), which most often knows without a search. */
+mlsec_apart unsigned mlsec_histogram_search(uint64_t msec);
 
 /*
  * The bucket that a time falls into, 0 to MLSEC_HISTOGRAM_BOUNDS; the last is
  * the one without a bound.  A time on a bound belongs to the bucket below it.
  * msec: ms.
  */
-unsigned mlsec_histogram_bucket(uint64_t msec);
+static inline unsigned
+mlsec_histogram_bucket(uint64_t msec)
+{
+    return mlsec_likely(msec <= MLSEC_HISTOGRAM_LEAST)
+           ? 0 : mlsec_histogram_search(msec);
+}
 
 /*
  * A bound as Prometheus is told of it, in seconds: "0.005".  i: of a bucket;
