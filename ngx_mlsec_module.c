@@ -36,6 +36,7 @@
 #include <audit/ngx_mlsec_audit.h>
 #include <auth/ngx_mlsec_auth.h>
 #include <core/ngx_mlsec_allow.h>
+#include <core/ngx_mlsec_capture.h>
 #include <core/ngx_mlsec_conf.h>
 #include <core/ngx_mlsec_deadline.h>
 #include <core/ngx_mlsec_error.h>
@@ -52,9 +53,16 @@ static ngx_int_t ngx_mlsec_preflight(ngx_http_request_t *r);
 static mlsec_hot ngx_int_t ngx_mlsec_access(ngx_http_request_t *r);
 static ngx_int_t ngx_mlsec_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_mlsec_postconfiguration(ngx_conf_t *cf);
+static void ngx_mlsec_request_pool(ngx_conf_t *cf);
 static ngx_uint_t ngx_mlsec_is_needed(ngx_conf_t *cf,
     ngx_http_handler_pt handler);
 static ngx_int_t ngx_mlsec_init_process(ngx_cycle_t *cycle);
+
+
+/* bytes of a request's pool: nginx's default, and what is made of that */
+
+#define NGX_MLSEC_POOL_DEFAULT  4096
+#define NGX_MLSEC_POOL          12288
 
 
 /*
@@ -254,7 +262,43 @@ ngx_mlsec_postconfiguration(ngx_conf_t *cf)
         *h = ngx_mlsec_phases[i - 1].handler;
     }
 
+    ngx_mlsec_request_pool(cf);
+
     return NGX_OK;
+}
+
+
+/*
+ * A proxied request needs 8 kB from its pool with nginx alone, and 9 or more
+ * with the headers that clients send.  By default a pool has 4, so each request
+ * has one or two further blocks allocated and freed, which costs more than all
+ * that this module does for it.  What is said to be 4k cannot be
+ * told from what is not said; any other size is the operator's word.
+ */
+
+static void
+ngx_mlsec_request_pool(ngx_conf_t *cf)
+{
+    ngx_uint_t                   i;
+    ngx_http_core_srv_conf_t   **cscf;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    if (!ngx_mlsec_conf_used(cf, &ngx_mlsec_service_module)
+        && !ngx_mlsec_conf_used(cf, &ngx_mlsec_auth_module)
+        && !ngx_mlsec_conf_used(cf, &ngx_mlsec_capture_filter_module))
+    {
+        return;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+
+        if (cscf[i]->request_pool_size == NGX_MLSEC_POOL_DEFAULT) {
+            cscf[i]->request_pool_size = NGX_MLSEC_POOL;
+        }
+    }
 }
 
 
