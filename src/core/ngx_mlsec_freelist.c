@@ -36,7 +36,7 @@ ngx_mlsec_freelist_get(ngx_mlsec_freelist_t *list, ngx_pool_t *pool)
     ngx_mlsec_freelist_used_t  *used;
 
     if (ngx_mlsec_freelist_empty(list)) {
-        return ngx_palloc(pool, list->size);
+        return NULL;
     }
 
     cln = ngx_pool_cleanup_add(pool, sizeof(ngx_mlsec_freelist_used_t));

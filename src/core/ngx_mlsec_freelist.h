@@ -40,9 +40,9 @@ typedef struct {
 
 /*
  * An item, which goes back when pool is destroyed, after all cleanup handlers
- * that are added to pool from now on have run.  When all of them are in use,
- * memory of pool, which lives as long.  What is in it is not defined.  NULL
- * without memory.
+ * that are added to pool from now on have run.  What is in it is not defined.
+ * NULL: all of them are in use, or without memory; the caller has memory of the
+ * pool do for it, which lives as long.
  */
 mlsec_hot void *ngx_mlsec_freelist_get(ngx_mlsec_freelist_t *list,
     ngx_pool_t *pool);

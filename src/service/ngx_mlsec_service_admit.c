@@ -14,9 +14,14 @@
 #include <service/ngx_mlsec_service_resolve.h>
 
 
-/* of the requests of a worker that are with a service */
+/* for so many requests of a worker that are with a service, all is ready */
 
-#define NGX_MLSEC_SERVICE_CTXS  64
+#define NGX_MLSEC_SERVICE_READY  64
+
+typedef struct {
+    ngx_mlsec_service_ctx_t   ctx;
+    ngx_mlsec_buffer_t        buffer;
+} ngx_mlsec_service_ready_t;
 
 
 static ngx_int_t ngx_mlsec_service_leave(const ngx_mlsec_service_conf_t *conf,
@@ -31,17 +36,17 @@ static mlsec_rare void ngx_mlsec_service_event(
     ngx_log_t *log);
 
 
-static ngx_mlsec_service_ctx_t  ngx_mlsec_service_ctx_items[
-                                                      NGX_MLSEC_SERVICE_CTXS];
-static void  *ngx_mlsec_service_ctx_free[NGX_MLSEC_SERVICE_CTXS];
+static ngx_mlsec_service_ready_t  ngx_mlsec_service_items[
+                                                     NGX_MLSEC_SERVICE_READY];
+static void  *ngx_mlsec_service_free[NGX_MLSEC_SERVICE_READY];
 
-static ngx_mlsec_freelist_t  ngx_mlsec_service_ctxs = {
+static ngx_mlsec_freelist_t  ngx_mlsec_service_ready = {
     0,
     0,
-    NGX_MLSEC_SERVICE_CTXS,
-    sizeof(ngx_mlsec_service_ctx_t),
-    (u_char *) ngx_mlsec_service_ctx_items,
-    ngx_mlsec_service_ctx_free
+    NGX_MLSEC_SERVICE_READY,
+    sizeof(ngx_mlsec_service_ready_t),
+    (u_char *) ngx_mlsec_service_items,
+    ngx_mlsec_service_free
 };
 
 
@@ -269,12 +274,17 @@ ngx_mlsec_service_attach(ngx_http_request_t *r, ngx_mlsec_ticket_t *ticket,
 ngx_mlsec_service_ctx_t *
 ngx_mlsec_service_ctx(ngx_http_request_t *r)
 {
-    ngx_mlsec_service_ctx_t  *ctx;
+    ngx_mlsec_service_ctx_t    *ctx;
+    ngx_mlsec_service_ready_t  *ready;
 
     ctx = ngx_http_get_module_ctx(r, ngx_mlsec_service_module);
 
     if (ctx == NULL) {
-        ctx = ngx_mlsec_freelist_get(&ngx_mlsec_service_ctxs, r->pool);
+        ready = ngx_mlsec_freelist_get(&ngx_mlsec_service_ready, r->pool);
+        ctx = mlsec_likely(ready != NULL)
+              ? &ready->ctx
+              : ngx_palloc(r->pool, sizeof(ngx_mlsec_service_ctx_t));
+
         if (ctx == NULL) {
             return NULL;
         }
@@ -289,6 +299,7 @@ ngx_mlsec_service_ctx(ngx_http_request_t *r)
         ctx->retry_after = 0;
         ctx->via = 0;
         ctx->peer.conf = NULL;
+        ctx->buffer = (ready != NULL) ? &ready->buffer : NULL;
 
         ngx_http_set_ctx(r, ctx, ngx_mlsec_service_module);
     }
@@ -326,6 +337,12 @@ ngx_mlsec_service_leave(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t *ticket, uint64_t *wait)
 {
     int  rc;
+
+    if (mlsec_likely(mlsec_breaker_passes(&conf->live->slot->breaker,
+                                          ngx_current_msec, ticket)))
+    {
+        return NGX_OK;
+    }
 
     /* a random number is drawn only where it matters */
 

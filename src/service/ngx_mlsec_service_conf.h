@@ -16,6 +16,7 @@
  * ngx_mlsec_service_method.c  the method that a service is sent
  * ngx_mlsec_service_header.c  headers of answers, and what stands before one
  * ngx_mlsec_service_masks.c   what nginx reads about another attempt
+ * ngx_mlsec_service_buffer.c  what nginx reads an answer into
  * ngx_mlsec_service_retry_conf.c  reading mlsec_retry
  * ngx_mlsec_service_down.c    which peers are left out
  * ngx_mlsec_service_nobody.c  whether any peer takes requests
@@ -67,6 +68,7 @@
 typedef struct {
     ngx_str_t                     *name;     /* nginx's, by its address */
     mlsec_peer_slot_t             *slot;
+    uint64_t                       owner;    /* of slot, when it was found */
 } ngx_mlsec_peer_ref_t;
 
 
@@ -202,6 +204,8 @@ typedef struct {
     unsigned                       doubt:1;  /* it may be that no peer takes
                                                 requests */
     unsigned                       full:1;   /* the zone; it was logged */
+    unsigned                       shared:1; /* inflight, with other workers:
+                                                there are too many */
 
     uint64_t                      *since;    /* scratch, one for a peer */
     u_char                        *down;     /* scratch, one for a peer */
@@ -237,6 +241,7 @@ typedef struct {
     unsigned                       retries:1; /* mlsec_retry */
     unsigned                       follows:1; /* mlsec_resolve, of an address
                                                  too */
+    unsigned                       renews:1; /* its peers, after a while */
     unsigned                       queue;    /* that wait, 0: none does */
     ngx_uint_t                     max_inflight; /* calls, 0: no limit */
     ngx_mlsec_service_live_t      *live;
@@ -277,6 +282,7 @@ typedef struct {
     ngx_str_t                      name;
     ngx_mlsec_conf_place_t         place;
     ngx_http_upstream_srv_conf_t  *upstream;
+    const ngx_mlsec_service_conf_t  *conf;   /* of it */
     const ngx_module_t            *proxy;    /* nginx's; NULL: not there */
 } ngx_mlsec_via_t;
 
@@ -289,6 +295,19 @@ typedef struct {
     ngx_str_t                      disk;     /* of it; empty: none */
     unsigned                       any:1;    /* admin=any */
 } ngx_mlsec_service_loc_conf_t;
+
+
+/* Counts calls in flight.  n: of them; MLSEC_REGISTRY_RETRY; or less. */
+static ngx_inline void
+ngx_mlsec_service_inflight(const ngx_mlsec_service_live_t *live, uint64_t n)
+{
+    if (mlsec_likely(!live->shared)) {
+        mlsec_atomic_own_add(live->inflight, n);
+
+    } else {
+        mlsec_atomic_add(live->inflight, n);
+    }
+}
 
 
 /* a peer for a reader */
@@ -421,11 +440,33 @@ mlsec_hot ngx_int_t ngx_mlsec_peer_init(ngx_http_request_t *r,
 /* ngx_mlsec_service_down.c */
 
 /*
- * Makes nginx's balancer leave out the peers that something is held against,
- * if that has changed or a while has passed.  Called before a peer is chosen.
+ * Makes nginx's balancer leave out the peers that something is held against.
  */
-mlsec_hot void ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf,
+mlsec_apart void ngx_mlsec_service_renew(const ngx_mlsec_service_conf_t *conf,
     ngx_log_t *log);
+
+/*
+ * The same, if that has changed or a while has passed.  Called before a peer
+ * is chosen.
+ */
+static ngx_inline void
+ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
+{
+    const ngx_mlsec_service_live_t  *live;
+
+    live = conf->live;
+
+    if (mlsec_likely(live->looked
+                     && mlsec_atomic_load(&live->slot->changes) == live->seen
+                     && (!conf->renews
+                         || (ngx_msec_int_t) (ngx_current_msec - live->due)
+                            < 0)))
+    {
+        return;
+    }
+
+    ngx_mlsec_service_renew(conf, log);
+}
 
 /*
  * To be called after the state of a peer has changed: all workers will look
@@ -466,14 +507,31 @@ ngx_int_t ngx_mlsec_service_take_over(ngx_conf_t *cf,
 ngx_uint_t ngx_mlsec_service_takes(const ngx_http_upstream_rr_peers_t *group,
     const ngx_http_upstream_rr_peer_t *peer);
 
+/* As ngx_mlsec_service_nobody(), which most often knows without a look. */
+mlsec_rare ngx_uint_t ngx_mlsec_service_nobody_left(
+    const ngx_mlsec_service_conf_t *conf, time_t *retry_after);
+
 /*
  * Whether an upstream has peers, and none of them takes requests: they are
  * marked as down, drained, left out, paused by max_fails, or have as many
  * connections as they may have.  1 or 0; if 1, *retry_after is when that may
  * change, s, at least 1.
  */
-mlsec_hot ngx_uint_t ngx_mlsec_service_nobody(
-    const ngx_mlsec_service_conf_t *conf, time_t *retry_after);
+static ngx_inline ngx_uint_t
+ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
+    time_t *retry_after)
+{
+    /* without a master process a reload does not begin a worker */
+
+    if (conf->live->refs == NULL) {
+        return 0;
+    }
+
+    ngx_mlsec_service_apply(conf, ngx_cycle->log);
+
+    return mlsec_likely(!conf->live->doubt)
+           ? 0 : ngx_mlsec_service_nobody_left(conf, retry_after);
+}
 
 
 /* ngx_mlsec_service_via.c */

@@ -30,8 +30,6 @@
 
 static ngx_int_t ngx_mlsec_down_mark(ngx_conf_t *cf,
     ngx_mlsec_service_conf_t *conf, ngx_http_upstream_rr_peers_t *peers);
-static mlsec_apart void ngx_mlsec_down_renew(
-    const ngx_mlsec_service_conf_t *conf, uint64_t changes, ngx_log_t *log);
 static void ngx_mlsec_down_expire(const ngx_mlsec_service_conf_t *conf,
     ngx_log_t *log);
 static void ngx_mlsec_down_take_back(const ngx_mlsec_service_conf_t *conf,
@@ -131,28 +129,7 @@ ngx_mlsec_service_changed(const ngx_mlsec_service_conf_t *conf)
 
 
 void
-ngx_mlsec_service_apply(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
-{
-    uint64_t                         changes;
-    const ngx_mlsec_service_live_t  *live;
-
-    live = conf->live;
-    changes = mlsec_atomic_load(&live->slot->changes);
-
-    if (live->looked && changes == live->seen
-        && ((!conf->ejects && !conf->probes && !conf->resolve)
-            || (ngx_msec_int_t) (ngx_current_msec - live->due) < 0))
-    {
-        return;
-    }
-
-    ngx_mlsec_down_renew(conf, changes, log);
-}
-
-
-static void
-ngx_mlsec_down_renew(const ngx_mlsec_service_conf_t *conf, uint64_t changes,
-    ngx_log_t *log)
+ngx_mlsec_service_renew(const ngx_mlsec_service_conf_t *conf, ngx_log_t *log)
 {
     int                            spare;
     ngx_mlsec_service_live_t      *live;
@@ -162,7 +139,7 @@ ngx_mlsec_down_renew(const ngx_mlsec_service_conf_t *conf, uint64_t changes,
 
     live->looked = 1;
     live->doubt = 1;
-    live->seen = changes;
+    live->seen = mlsec_atomic_load(&live->slot->changes);
     live->due = ngx_current_msec + NGX_MLSEC_DOWN_INTERVAL;
 
     if (conf->resolve) {

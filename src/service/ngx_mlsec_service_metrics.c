@@ -172,10 +172,20 @@ void
 ngx_mlsec_service_count(const ngx_mlsec_service_conf_t *conf,
     mlsec_outcome_e outcome, ngx_msec_t elapsed)
 {
-    ngx_mlsec_metrics_add(conf->metrics,
-                          NGX_MLSEC_UPSTREAM_OUTCOMES + outcome, 1);
-    ngx_mlsec_metrics_observe(conf->metrics, NGX_MLSEC_UPSTREAM_LATENCY,
-                              elapsed);
+    ngx_uint_t       shared;
+    mlsec_atomic_t  *words;
+
+    if (conf->metrics == NULL || conf->metrics->words == NULL) {
+        return;
+    }
+
+    words = conf->metrics->words;
+    shared = conf->metrics->shared;
+
+    ngx_mlsec_metrics_word_add(&words[NGX_MLSEC_UPSTREAM_OUTCOMES + outcome],
+                               1, shared);
+    ngx_mlsec_metrics_word_observe(&words[NGX_MLSEC_UPSTREAM_LATENCY], elapsed,
+                                   shared);
 }
 
 

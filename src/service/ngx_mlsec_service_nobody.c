@@ -84,21 +84,12 @@ ngx_mlsec_nobody_shared(const ngx_mlsec_service_conf_t *conf)
 
 
 ngx_uint_t
-ngx_mlsec_service_nobody(const ngx_mlsec_service_conf_t *conf,
+ngx_mlsec_service_nobody_left(const ngx_mlsec_service_conf_t *conf,
     time_t *retry_after)
 {
     uint64_t  wait;
 
-    /* without a master process a reload does not begin a worker */
-
-    if (conf->live->refs == NULL) {
-        return 0;
-    }
-
-    ngx_mlsec_service_apply(conf, ngx_cycle->log);
-
-    if (mlsec_likely(!conf->live->doubt)
-        || (conf->resolve && conf->live->usable == 0)
+    if ((conf->resolve && conf->live->usable == 0)
         || !ngx_mlsec_nobody_look(conf, &wait))
     {
         return 0;

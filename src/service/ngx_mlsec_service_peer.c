@@ -110,6 +110,10 @@ ngx_mlsec_peer_init(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
 
     ngx_mlsec_header_hook(mp);
 
+    if (mlsec_likely(mp == &ctx->peer && ctx->buffer != NULL)) {
+        ngx_mlsec_buffer_lend(r, ctx->buffer);
+    }
+
     return NGX_OK;
 }
 
@@ -192,7 +196,7 @@ ngx_mlsec_peer_get(ngx_peer_connection_t *pc, void *data)
     mp->running = 1;
 
     if (mlsec_likely(!mp->placed)) {
-        mlsec_atomic_add(conf->live->inflight, 1);
+        ngx_mlsec_service_inflight(conf->live, 1);
     }
 
     return rc;
@@ -399,7 +403,7 @@ ngx_mlsec_peer_free(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         mp->running = 0;
 
         if (mlsec_likely(!mp->placed)) {
-            mlsec_atomic_add(mp->conf->live->inflight, (uint64_t) -1);
+            ngx_mlsec_service_inflight(mp->conf->live, (uint64_t) -1);
         }
 
         /* nginx begins anew, and so far there has been no call */

@@ -95,6 +95,23 @@ typedef struct {
 
 
 /*
+ * What "proxy_buffer_size" and the like are by default, where pages are so
+ * large, bytes.
+ */
+
+#define NGX_MLSEC_BUFFER_PAGE  4096
+
+
+/* What nginx gets for an answer: where it is read into, lists of its headers */
+
+typedef struct {
+    ngx_table_elt_t                  headers[8];
+    ngx_table_elt_t                  trailers[2];
+    u_char                           page[NGX_MLSEC_BUFFER_PAGE];
+} ngx_mlsec_buffer_t;
+
+
+/*
  * nginx's balancers, keepalive among them, sit behind five functions of a
  * peer connection.  Ours stand in front of all of them: what goes through is
  * every single attempt to reach a peer, with its end.
@@ -169,6 +186,7 @@ typedef struct {
     ngx_mlsec_ticket_t               own;        /* of mlsec_via */
     ngx_mlsec_retry_t                plain;      /* of plain proxy_pass */
     ngx_mlsec_peer_t                 peer;       /* conf is NULL: not used */
+    ngx_mlsec_buffer_t              *buffer;     /* of it, or NULL */
 } ngx_mlsec_service_ctx_t;
 
 
@@ -292,6 +310,16 @@ void ngx_mlsec_page_again(ngx_http_request_t *r);
  * front of what reads the headers of its answers, if these are of concern.
  */
 mlsec_hot void ngx_mlsec_header_hook(ngx_mlsec_peer_t *mp);
+
+
+/* ngx_mlsec_service_buffer.c */
+
+/*
+ * When a request has got its balancer: has nginx read the answer into buffer,
+ * if it wants a page.  buffer lives as long as r's pool.
+ */
+mlsec_hot void ngx_mlsec_buffer_lend(ngx_http_request_t *r,
+    ngx_mlsec_buffer_t *buffer);
 
 
 /* ngx_mlsec_service_masks.c */

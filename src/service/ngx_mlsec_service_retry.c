@@ -764,7 +764,7 @@ ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry, ngx_http_request_t *r)
 
     retry->next = 1;
     retry->live = 1;
-    mlsec_atomic_add(conf->live->inflight, MLSEC_REGISTRY_RETRY);
+    ngx_mlsec_service_inflight(conf->live, MLSEC_REGISTRY_RETRY);
 
     return 1;
 }
@@ -775,7 +775,7 @@ ngx_mlsec_service_release(ngx_mlsec_retry_t *retry)
 {
     if (retry != NULL && retry->live) {
         retry->live = 0;
-        mlsec_atomic_add(retry->conf->live->inflight, - MLSEC_REGISTRY_RETRY);
+        ngx_mlsec_service_inflight(retry->conf->live, - MLSEC_REGISTRY_RETRY);
     }
 }
 

@@ -37,6 +37,10 @@ static ngx_uint_t ngx_mlsec_via_reads(ngx_http_request_t *r,
 static void ngx_mlsec_via_body(ngx_http_request_t *r);
 static mlsec_hot ngx_int_t ngx_mlsec_via_ask(ngx_http_request_t *r,
     const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
+static ngx_uint_t ngx_mlsec_via_passes(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_service_ctx_t *ctx);
+static mlsec_apart ngx_int_t ngx_mlsec_via_admit(ngx_http_request_t *r,
+    const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx);
 static void ngx_mlsec_via_admitted(void *data, ngx_int_t rc,
     time_t retry_after);
 static void ngx_mlsec_via_look_again(ngx_http_request_t *r,
@@ -141,6 +145,7 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
     }
 
     conf = ngx_mlsec_service_conf(via->upstream);
+    via->conf = conf;
     via->proxy = ngx_mlsec_conf_module(cf, "ngx_http_proxy_module");
 
     if (!conf->breaks && !conf->probes && conf->max_inflight == 0
@@ -276,13 +281,9 @@ ngx_mlsec_via_read(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
 static ngx_int_t
 ngx_mlsec_via_refuses(const ngx_mlsec_via_t *via, ngx_mlsec_service_ctx_t *ctx)
 {
-    const ngx_mlsec_service_conf_t  *conf;
-
-    conf = ngx_mlsec_service_conf(via->upstream);
-
-    return ngx_mlsec_service_nobody(conf, &ctx->retry_after)
+    return ngx_mlsec_service_nobody(via->conf, &ctx->retry_after)
            ? NGX_ERROR
-           : ngx_mlsec_service_refuses(conf, &ctx->retry_after);
+           : ngx_mlsec_service_refuses(via->conf, &ctx->retry_after);
 }
 
 
@@ -336,6 +337,54 @@ static ngx_int_t
 ngx_mlsec_via_ask(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     ngx_mlsec_service_ctx_t *ctx)
 {
+    ctx->deadline = ngx_mlsec_deadline(r);
+    ctx->via = NGX_MLSEC_VIA_DECIDED;
+
+    if (ngx_mlsec_service_nobody(via->conf, &ctx->retry_after)) {
+        return NGX_ERROR;
+    }
+
+    return mlsec_likely(ngx_mlsec_via_passes(via->conf, ctx))
+           ? NGX_OK : ngx_mlsec_via_admit(r, via, ctx);
+}
+
+
+/*
+ * Whether the call is let through as nearly all are: no place is to be had, and
+ * the breaker is closed.
+ */
+
+static ngx_uint_t
+ngx_mlsec_via_passes(const ngx_mlsec_service_conf_t *conf,
+    ngx_mlsec_service_ctx_t *ctx)
+{
+    if (conf->max_inflight || conf->resolve != NULL) {
+        return 0;
+    }
+
+    if (conf->breaks) {
+
+        if (!mlsec_breaker_passes(&conf->live->slot->breaker,
+                                  ngx_current_msec, &ctx->own.ticket))
+        {
+            return 0;
+        }
+
+        ctx->own.conf = conf;
+        ctx->own.waiter = NULL;
+        ctx->own.placed = 0;
+        ctx->own.used = 0;
+        ctx->ticket = &ctx->own;
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_mlsec_via_admit(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
+    ngx_mlsec_service_ctx_t *ctx)
+{
     ngx_int_t        rc;
     ngx_msec_int_t   left;
     ngx_mlsec_ask_t  ask;
@@ -345,7 +394,6 @@ ngx_mlsec_via_ask(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     ngx_memzero(ask.ticket, sizeof(ngx_mlsec_ticket_t));
     ask.upstream = via->upstream;
     ask.optional = 0;
-    ctx->deadline = ngx_mlsec_deadline(r);
 
     ask.left = ctx->deadline;
     ask.handler = ngx_mlsec_via_admitted;
@@ -354,14 +402,6 @@ ngx_mlsec_via_ask(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     if (ask.left) {
         left = (ngx_msec_int_t) (ctx->since + ask.left - ngx_current_msec);
         ask.left = ngx_max(left, 1);
-    }
-
-    ctx->via = NGX_MLSEC_VIA_DECIDED;
-
-    if (ngx_mlsec_service_nobody(ngx_mlsec_service_conf(via->upstream),
-                                 &ctx->retry_after))
-    {
-        return NGX_ERROR;
     }
 
     rc = ngx_mlsec_service_admit(&ask, &ctx->ticket, &ctx->retry_after);
@@ -430,8 +470,7 @@ ngx_mlsec_via_look_again(ngx_http_request_t *r, ngx_mlsec_service_ctx_t *ctx)
     lcf = ngx_http_get_module_loc_conf(r, ngx_mlsec_service_module);
 
     if (ctx->rc == NGX_OK
-        && ngx_mlsec_service_nobody(ngx_mlsec_service_conf(lcf->via->upstream),
-                                    &ctx->retry_after))
+        && ngx_mlsec_service_nobody(lcf->via->conf, &ctx->retry_after))
     {
         ngx_mlsec_service_withdraw(ctx->ticket);
         ctx->rc = NGX_ERROR;
@@ -460,7 +499,7 @@ ngx_mlsec_via_answer(ngx_http_request_t *r, const ngx_mlsec_via_t *via,
     ngx_mlsec_fault_e                fault;
     const ngx_mlsec_service_conf_t  *conf;
 
-    conf = ngx_mlsec_service_conf(via->upstream);
+    conf = via->conf;
     status = NGX_HTTP_SERVICE_UNAVAILABLE;
 
     switch (ctx->rc) {

@@ -202,6 +202,7 @@ ngx_mlsec_service_wrap(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
         return NGX_ERROR;
     }
 
+    conf->renews = (conf->ejects || conf->probes || conf->resolve != NULL);
     conf->init = uscf->peer.init;
     uscf->peer.init = ngx_mlsec_peer_init;
 
@@ -404,6 +405,7 @@ ngx_mlsec_service_init_worker(ngx_cycle_t *cycle)
         conf[i]->live->inflight = &mlsec_registry_cell(mcf->registry,
                                         ngx_process_slot,
                                         conf[i]->live->index)->calls;
+        conf[i]->live->shared = (ngx_process_slot >= MLSEC_REGISTRY_WORKERS);
 
         if (ngx_mlsec_service_refs(conf[i]) != NGX_OK) {
             return NGX_ERROR;
@@ -490,7 +492,7 @@ ngx_mlsec_service_peer(const ngx_mlsec_service_conf_t *conf, ngx_str_t *name)
     ref = ngx_mlsec_service_ref(conf->live, name);
 
     if (ref->name == name && ref->slot->slot.len == name->len
-        && ref->slot->slot.group == conf->live->slot->slot.group
+        && mlsec_atomic_load(&ref->slot->slot.owner) == ref->owner
         && ngx_memcmp(ref->slot->slot.name, name->data, name->len) == 0)
     {
         return ref->slot;
@@ -520,6 +522,7 @@ ngx_mlsec_service_look_up(const ngx_mlsec_service_conf_t *conf,
     if (rc == MLSEC_OK) {
         ref->name = name;
         ref->slot = slot;
+        ref->owner = mlsec_atomic_load(&slot->slot.owner);
 
         return slot;
     }

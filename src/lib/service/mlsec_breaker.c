@@ -12,7 +12,6 @@
 #define MLSEC_BREAKER_TIMES_MAX   15
 #define MLSEC_BREAKER_WAIT        1000       /* ms, while trials are out */
 #define MLSEC_BREAKER_LOST_MIN    1000       /* ms */
-#define MLSEC_BREAKER_TIME_BITS   40         /* ms, 34 years */
 
 
 /*
@@ -66,30 +65,6 @@ mlsec_breaker_pack(const mlsec_breaker_word_t *s)
 
     return (word << MLSEC_BREAKER_TIME_BITS)
            | (s->time & ((1ull << MLSEC_BREAKER_TIME_BITS) - 1));
-}
-
-
-/*
- * Whether a breaker is closed, for all calls, and by nobody's word: what it is
- * nearly always, told without taking the word apart.
- */
-
-static int
-mlsec_breaker_plain(uint64_t word, uint64_t now)
-{
-    uint64_t  since;
-
-    since = word & ((1ull << MLSEC_BREAKER_TIME_BITS) - 1);
-
-    return ((word >> MLSEC_BREAKER_TIME_BITS) & 15) == 0
-           && (since == 0 || now - since >= MLSEC_BREAKER_RAMP);
-}
-
-
-static unsigned
-mlsec_breaker_era(uint64_t word)
-{
-    return word >> 60;
 }
 
 
@@ -210,14 +185,6 @@ mlsec_breaker_admit(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
     mlsec_breaker_word_t  s;
 
     old = mlsec_atomic_load(&b->state);
-
-    if (mlsec_breaker_plain(old, now)) {
-        ticket->era = mlsec_breaker_era(old);
-        ticket->trial = 0;
-        ticket->ramp = 0;
-
-        return MLSEC_OK;
-    }
 
     for ( ;; ) {
         mlsec_breaker_unpack(old, &s);
