@@ -5,7 +5,9 @@
 import re
 import subprocess
 
-WARM = 1000             # requests before anything is measured
+WARM = 1000             # requests before it is known how many take how long
+STEADY = 50000          # and before anything is measured: until then a worker
+                        # may take a tenth more or less, with or without us
 
 
 class Target:
@@ -40,6 +42,7 @@ def requests_for(target, seconds):
         rate = target.ask(max(WARM, target.connections))
         if rate is None:
             raise SystemExit(f"bench: {target.url}: not what was expected")
+    target.ask(max(STEADY, target.connections))
     return max(target.connections, round(rate * seconds))
 
 
