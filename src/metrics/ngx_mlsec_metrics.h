@@ -222,10 +222,10 @@ void ngx_mlsec_metrics_json_latency(ngx_mlsec_json_t *w,
 /* ngx_mlsec_metrics_http.c */
 
 /* POST_READ handler: a request begins.  NGX_DECLINED. */
-ngx_int_t ngx_mlsec_metrics_begin(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_metrics_begin(ngx_http_request_t *r);
 
 /* LOG handler: a request has ended.  NGX_OK. */
-ngx_int_t ngx_mlsec_metrics_log(ngx_http_request_t *r);
+mlsec_hot ngx_int_t ngx_mlsec_metrics_log(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_mlsec_metrics_module;

@@ -24,7 +24,7 @@
 #define NGX_MLSEC_HTTP_WORDS     (NGX_MLSEC_HTTP_IN + 2)
 
 
-static void ngx_mlsec_metrics_end(void *data);
+static mlsec_hot void ngx_mlsec_metrics_end(void *data);
 static ngx_uint_t ngx_mlsec_metrics_method(const ngx_http_request_t *r);
 static ngx_uint_t ngx_mlsec_metrics_class(const ngx_http_request_t *r);
 static ngx_msec_t ngx_mlsec_metrics_elapsed(const ngx_http_request_t *r);

@@ -126,7 +126,7 @@ size_t mlsec_peers_choose(const uint64_t *since, size_t n, int spare,
  * A moving average: the new one.  average: 0 if there is none yet; sample: in
  * the same unit.  Weight of a sample: one eighth.
  */
-uint64_t mlsec_ewma(uint64_t average, uint64_t sample);
+mlsec_hot uint64_t mlsec_ewma(uint64_t average, uint64_t sample);
 
 /*
  * A time with jitter: msec, up to percent (0-100) more or less, at least 1.
