@@ -271,9 +271,9 @@ ngx_mlsec_postconfiguration(ngx_conf_t *cf)
 /*
  * A proxied request needs 8 kB from its pool with nginx alone, and 9 or more
  * with the headers that clients send.  By default a pool has 4, so each request
- * has one or two further blocks allocated and freed, which costs more than all
- * that this module does for it.  What is said to be 4k cannot be told from what
- * is not said; any other size is the operator's word.
+ * has one or two further blocks allocated and freed, and one costs half of what
+ * all of this module does for it.  What is said to be 4k cannot be told from
+ * what is not said; any other size is the operator's word.
  */
 
 static void

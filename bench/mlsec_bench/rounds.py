@@ -7,8 +7,8 @@ variant once, shortly, and is compared only within itself; and what a variant
 leaves behind (caches, the clock of a core) falls on the next one, so the
 order rotates, and turns around when each has been the first.
 
-Where in memory a process has come to lie makes some per cent for as long as
-it runs, which no number of rounds takes away: where less than that is looked
+Two servers of the same program differ by a hundredth or two for as long as
+they run, which no number of rounds takes away: where less than that is looked
 for, all servers are started anew now and then.
 """
 

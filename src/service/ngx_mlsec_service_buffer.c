@@ -11,11 +11,18 @@
 #include <service/ngx_mlsec_service_peer.h>
 
 
+#define ngx_mlsec_buffer_n(elts)  (sizeof(elts) / sizeof(ngx_table_elt_t))
+
+
+static void ngx_mlsec_buffer_list(ngx_list_t *list, ngx_table_elt_t *elts,
+    ngx_uint_t n, ngx_pool_t *pool);
+
+
 /*
  * What nginx reads the beginning of an answer into.
  *
  * nginx gets that memory when the answer comes: a page, which is more than a
- * request's pool has, so it is the C library's, got and freed for each request.
+ * pool hands out, so it is the C library's, got and freed for each request.
  * To do so costs a good part of what all of this module does for a call.  So
  * nginx is given a page that the worker has ready: then it takes the buffer
  * for one that was got before, and does not begin the lists of headers either,
@@ -24,13 +31,6 @@
  * Not where an answer may go to a cache: there the buffer begins with the
  * header of the cache's file.
  */
-
-static void ngx_mlsec_buffer_list(ngx_list_t *list, ngx_table_elt_t *elts,
-    ngx_uint_t n, ngx_pool_t *pool);
-
-
-#define ngx_mlsec_buffer_n(elts)  (sizeof(elts) / sizeof(ngx_table_elt_t))
-
 
 void
 ngx_mlsec_buffer_lend(ngx_http_request_t *r, ngx_mlsec_buffer_t *buffer)

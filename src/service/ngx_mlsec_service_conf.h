@@ -297,7 +297,10 @@ typedef struct {
 } ngx_mlsec_service_loc_conf_t;
 
 
-/* Counts calls in flight.  n: of them; MLSEC_REGISTRY_RETRY; or less. */
+/*
+ * Counts calls in flight.  n: how many more there are, MLSEC_REGISTRY_RETRY for
+ * a second call; wrapping, so (uint64_t) -1 is one less.
+ */
 static ngx_inline void
 ngx_mlsec_service_inflight(const ngx_mlsec_service_live_t *live, uint64_t n)
 {
