@@ -39,9 +39,14 @@ def ratio_of_starts(starts, name, base, key="cpu_us"):
 
 
 def between(value):
-    """Of the medians of the starts: from the least to the largest."""
+    """Of the medians of the starts: from the least to the largest, and their
+    mean with its standard error."""
     starts = value["starts"]
-    return f"starts {min(starts):.3f}-{max(starts):.3f}"
+    text = f"starts {min(starts):.3f}-{max(starts):.3f}"
+    if len(starts) > 1:
+        error = statistics.stdev(starts) / len(starts) ** 0.5
+        text += f", mean {statistics.mean(starts):.3f} +-{error:.3f}"
+    return text
 
 
 def shown(value, digits=1, width=0, rounds=False):

@@ -31,6 +31,13 @@ def of_starts(starts, count, started):
     return [started(-(-count // starts)) for _ in range(starts)]
 
 
+def progress(what, number, count, more=""):
+    """The line of a round that has ended, if somebody wants it."""
+    if SHOWN:
+        print(f"{what}: round {number + 1}/{count}{more}", file=sys.stderr,
+              flush=True)
+
+
 def run(what, count, names, measure):
     """[{name: measure(name)}] of the rounds in which none of them is None.
 
@@ -42,10 +49,8 @@ def run(what, count, names, measure):
         bad = [name for name in names if row[name] is None]
         if not bad:
             rows.append({name: row[name] for name in names})
-        if SHOWN:
-            print(f"{what}: round {number + 1}/{count}"
-                  + (f", not counted: {' '.join(bad)}" if bad else ""),
-                  file=sys.stderr, flush=True)
+        progress(what, number, count,
+                 f", not counted: {' '.join(bad)}" if bad else "")
     if not rows:
         sys.exit(f"bench: {what}: no round without errors")
     return rows
