@@ -55,7 +55,7 @@ static mlsec_redis_error_e ngx_mlsec_redis_ping(
     ngx_mlsec_redis_client_t *client, ngx_msec_t timeout);
 static void ngx_mlsec_redis_breaker(const ngx_mlsec_redis_client_t *client,
     mlsec_breaker_view_t *view);
-static mlsec_moment_t ngx_mlsec_redis_moment(void);
+static mlsec_moment_t ngx_mlsec_redis_moment(uint64_t elapsed);
 
 
 static const ngx_mlsec_redis_link_events_t  ngx_mlsec_redis_call_events = {
@@ -177,9 +177,9 @@ ngx_mlsec_redis_send(ngx_mlsec_redis_t *redis,
 
     if (error != MLSEC_REDIS_OK) {
         (void) mlsec_breaker_report(&client->breaker,
-                                    &ngx_mlsec_redis_breaker_conf, leave,
-                                    MLSEC_CALL_NEUTRAL, 0,
-                                    ngx_mlsec_redis_moment());
+                                    &ngx_mlsec_redis_breaker_conf, NULL, leave,
+                                    MLSEC_CALL_NEUTRAL,
+                                    ngx_mlsec_redis_moment(0));
         ngx_mlsec_redis_count(client, error);
         return error;
     }
@@ -289,8 +289,9 @@ ngx_mlsec_redis_judge(ngx_mlsec_redis_client_t *client,
              ? MLSEC_CALL_FAILED : MLSEC_CALL_OK;
 
     event = mlsec_breaker_report(&client->breaker,
-                                 &ngx_mlsec_redis_breaker_conf, slot->leave,
-                                 call, elapsed, ngx_mlsec_redis_moment());
+                                 &ngx_mlsec_redis_breaker_conf, NULL,
+                                 slot->leave, call,
+                                 ngx_mlsec_redis_moment(elapsed));
 
     ngx_mlsec_redis_count(client, error);
 
@@ -358,9 +359,9 @@ ngx_mlsec_redis_unjudged(ngx_mlsec_redis_client_t *client,
     const ngx_mlsec_redis_slot_t *slot)
 {
     (void) mlsec_breaker_report(&client->breaker,
-                                &ngx_mlsec_redis_breaker_conf, slot->leave,
-                                MLSEC_CALL_NEUTRAL, 0,
-                                ngx_mlsec_redis_moment());
+                                &ngx_mlsec_redis_breaker_conf, NULL,
+                                slot->leave, MLSEC_CALL_NEUTRAL,
+                                ngx_mlsec_redis_moment(0));
 }
 
 
@@ -748,18 +749,19 @@ static void
 ngx_mlsec_redis_breaker(const ngx_mlsec_redis_client_t *client,
     mlsec_breaker_view_t *view)
 {
-    mlsec_breaker_view(&client->breaker, &ngx_mlsec_redis_breaker_conf,
+    mlsec_breaker_view(&client->breaker, &ngx_mlsec_redis_breaker_conf, NULL,
                        ngx_current_msec, view);
 }
 
 
 static mlsec_moment_t
-ngx_mlsec_redis_moment(void)
+ngx_mlsec_redis_moment(uint64_t elapsed)
 {
     mlsec_moment_t  moment;
 
     moment.now = ngx_current_msec;
     moment.random = (unsigned) ngx_random() % 100;
+    moment.elapsed = elapsed;
 
     return moment;
 }

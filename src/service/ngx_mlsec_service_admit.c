@@ -124,7 +124,7 @@ ngx_mlsec_service_refuses(const ngx_mlsec_service_conf_t *conf,
     }
 
     if (conf->breaks) {
-        mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+        mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker, NULL,
                            ngx_current_msec, &view);
 
         if (view.force == MLSEC_FORCE_OPEN
@@ -370,6 +370,7 @@ ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     /* a good call opens it too seldom for a number to be drawn each time */
 
     at.now = ngx_current_msec;
+    at.elapsed = elapsed;
     at.random = (call == MLSEC_CALL_FAILED) ? (unsigned) ngx_random() % 100
                                             : (unsigned) at.now % 100;
 
@@ -378,7 +379,7 @@ ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     }
 
     event = mlsec_breaker_report(&conf->live->slot->breaker, &conf->breaker,
-                                 ticket, call, elapsed, at);
+                                 &conf->live->goods, ticket, call, at);
 
     if (event != MLSEC_BREAKER_NOTHING) {
         ngx_mlsec_service_event(conf, event, log);
@@ -403,7 +404,7 @@ ngx_mlsec_service_event(const ngx_mlsec_service_conf_t *conf,
 
     mlsec_atomic_add(&conf->live->slot->opened, 1);
 
-    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker, NULL,
                        ngx_current_msec, &view);
 
     ngx_log_error(NGX_LOG_ERR, log, 0,

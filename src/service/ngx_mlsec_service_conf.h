@@ -191,7 +191,7 @@ typedef struct {
     /* what each call looks at: one line of the cache */
 
     mlsec_service_slot_t          *slot;
-    mlsec_atomic_t                *inflight; /* of this worker */
+    mlsec_cell_t                  *cell;     /* of this worker */
     ngx_mlsec_peer_ref_t          *refs;     /* hash, by address of a name */
     ngx_uint_t                     nrefs;    /* a power of 2 */
     uint64_t                       seen;     /* slot->changes */
@@ -204,12 +204,22 @@ typedef struct {
     unsigned                       doubt:1;  /* it may be that no peer takes
                                                 requests */
     unsigned                       full:1;   /* the zone; it was logged */
-    unsigned                       shared:1; /* inflight, with other workers:
+    unsigned                       shared:1; /* cell, with other workers:
                                                 there are too many */
+
+    /* and another one: what this worker counts, where it is not shared */
+
+    mlsec_tally_t                  good;     /* mlsec_breaker */
+    mlsec_tally_t                  first;    /* mlsec_retry */
+    mlsec_atomic_t                *counters; /* of peers, by the index of their
+                                                slots; NULL: none */
 
     uint64_t                      *since;    /* scratch, one for a peer */
     u_char                        *down;     /* scratch, one for a peer */
     ngx_uint_t                     room;     /* of both */
+
+    mlsec_breaker_tallies_t        goods;    /* of all workers */
+    mlsec_tallies_t                firsts;
 
     ngx_mlsec_entry_t             *entries;  /* mlsec_resolve: its places */
     ngx_uint_t                     usable;   /* peers that are not empty */
@@ -305,10 +315,10 @@ static ngx_inline void
 ngx_mlsec_service_inflight(const ngx_mlsec_service_live_t *live, uint64_t n)
 {
     if (mlsec_likely(!live->shared)) {
-        mlsec_atomic_own_add(live->inflight, n);
+        mlsec_atomic_own_add(&live->cell->calls, n);
 
     } else {
-        mlsec_atomic_add(live->inflight, n);
+        mlsec_atomic_add(&live->cell->calls, n);
     }
 }
 

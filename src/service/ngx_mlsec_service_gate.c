@@ -69,8 +69,7 @@ ngx_mlsec_gate_begin(ngx_cycle_t *cycle, ngx_mlsec_service_main_conf_t *mcf)
         live = conf[i]->live;
 
         live->gate.registry = mcf->registry;
-        live->gate.cell = mlsec_registry_cell(mcf->registry, ngx_process_slot,
-                                              live->index);
+        live->gate.cell = live->cell;
         live->gate.self = &mcf->registry->workers[ngx_process_slot
                                                   % MLSEC_REGISTRY_WORKERS];
         live->gate.service = live->index;

@@ -63,9 +63,25 @@ ngx_int_t ngx_mlsec_service_ask_again(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t *ticket);
 
 /*
+ * Counts a good call, as nearly all are, of an upstream with mlsec_breaker:
+ * 1, or 0 and ngx_mlsec_service_tell() has to be called.  elapsed: ms.
+ */
+static ngx_inline ngx_uint_t
+ngx_mlsec_service_well(const ngx_mlsec_service_conf_t *conf,
+    mlsec_breaker_ticket_t ticket, ngx_msec_t elapsed)
+{
+    ngx_mlsec_service_live_t *live = conf->live;
+
+    return !live->shared
+           && mlsec_breaker_well(&live->slot->breaker, &conf->breaker,
+                                 &live->good, ticket, elapsed,
+                                 ngx_current_msec);
+}
+
+/*
  * Tells the breaker, and the log if that has changed it.
  */
-mlsec_hot void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
+mlsec_apart void ngx_mlsec_service_tell(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_ticket_t ticket, mlsec_call_e call, ngx_msec_t elapsed,
     ngx_log_t *log);
 

@@ -367,7 +367,7 @@ ngx_mlsec_service_circuit(const ngx_mlsec_service_conf_t *conf)
         return 0;
     }
 
-    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker, NULL,
                        ngx_current_msec, &view);
 
     if (view.force != MLSEC_FORCE_NONE) {

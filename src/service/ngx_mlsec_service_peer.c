@@ -37,6 +37,8 @@ static mlsec_rare void ngx_mlsec_peer_fault(ngx_mlsec_peer_t *mp,
     ngx_peer_connection_t *pc, mlsec_outcome_e outcome);
 static void ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp,
     mlsec_outcome_e outcome);
+static void ngx_mlsec_peer_latency(mlsec_peer_slot_t *peer,
+    ngx_msec_t elapsed);
 static mlsec_rare void ngx_mlsec_peer_ejected(const ngx_mlsec_peer_t *mp);
 static void ngx_mlsec_peer_notify(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t type);
@@ -589,7 +591,10 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
            : (outcome == MLSEC_OUTCOME_ABORTED) ? MLSEC_CALL_NEUTRAL
            : MLSEC_CALL_FAILED;
 
-    if (mlsec_likely(conf->breaks && !mp->kept)) {
+    if (conf->breaks && !mp->kept
+        && !mlsec_likely(call == MLSEC_CALL_OK
+                         && ngx_mlsec_service_well(conf, mp->ticket, elapsed)))
+    {
         ngx_mlsec_service_tell(conf, mp->ticket, call, elapsed,
                                mp->request->connection->log);
     }
@@ -605,14 +610,17 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
         return;
     }
 
-    mlsec_atomic_add(&peer->calls[outcome], 1);
+    if (mlsec_likely(outcome == MLSEC_OUTCOME_OK && conf->live->counters)) {
+        mlsec_atomic_own_add(&conf->live->counters[peer->index], 1);
+
+    } else {
+        mlsec_atomic_add(&peer->calls[outcome], 1);
+    }
 
     if (mlsec_likely(outcome == MLSEC_OUTCOME_OK
                      || outcome == MLSEC_OUTCOME_STATUS))
     {
-        mlsec_atomic_store(&peer->latency,
-                           mlsec_ewma(mlsec_atomic_load(&peer->latency),
-                                      elapsed * 1000));
+        ngx_mlsec_peer_latency(peer, elapsed);
     }
 
     if (mlsec_likely(conf->ejects && call != MLSEC_CALL_NEUTRAL)
@@ -620,6 +628,25 @@ ngx_mlsec_peer_report(ngx_mlsec_peer_t *mp, mlsec_outcome_e outcome)
                                 call == MLSEC_CALL_FAILED, ngx_current_msec))
     {
         ngx_mlsec_peer_ejected(mp);
+    }
+}
+
+
+/*
+ * All workers read the line that it is in, and each that writes has the others
+ * fetch it anew.
+ */
+
+static void
+ngx_mlsec_peer_latency(mlsec_peer_slot_t *peer, ngx_msec_t elapsed)
+{
+    uint64_t  old, latency;
+
+    old = mlsec_atomic_load(&peer->latency);
+    latency = mlsec_ewma(old, elapsed * 1000);
+
+    if (latency != old) {
+        mlsec_atomic_store(&peer->latency, latency);
     }
 }
 

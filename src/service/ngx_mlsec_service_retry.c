@@ -241,10 +241,12 @@ ngx_mlsec_retry_status(ngx_mlsec_peer_t *mp, ngx_uint_t on)
 ngx_int_t
 ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
 {
-    ngx_int_t           rc;
-    ngx_mlsec_retry_t  *retry;
+    ngx_int_t                  rc;
+    ngx_mlsec_retry_t         *retry;
+    ngx_mlsec_service_live_t  *live;
 
     retry = mp->retry;
+    live = mp->conf->live;
 
     if (mp->deadline) {
         ngx_mlsec_masks_times(mp);
@@ -270,12 +272,14 @@ ngx_mlsec_retry_get(ngx_mlsec_peer_t *mp, ngx_peer_connection_t *pc)
     if (!retry->first) {
         retry->first = 1;
         ngx_mlsec_page_called(mp->request);
-        mlsec_budget_call(&mp->conf->live->slot->budget, ngx_current_msec);
+        mlsec_budget_call(&live->slot->budget,
+                          live->shared ? NULL : &live->first,
+                          ngx_current_msec);
     }
 
     if (retry->next) {
         retry->next = 0;
-        mlsec_atomic_add(&mp->conf->live->slot->budget.made, 1);
+        mlsec_atomic_add(&live->slot->budget.made, 1);
     }
 
     return rc;
@@ -564,7 +568,7 @@ ngx_mlsec_retry_allowed(const ngx_mlsec_retry_t *retry, ngx_http_request_t *r,
         return 1;
     }
 
-    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker, NULL,
                        ngx_current_msec, &view);
 
     return view.force != MLSEC_FORCE_OPEN
@@ -755,7 +759,7 @@ ngx_mlsec_retry_grant(ngx_mlsec_retry_t *retry, ngx_http_request_t *r)
     mlsec_registry_live(conf->main->registry, conf->live->index, &live);
 
     if (!mlsec_budget_take(&conf->live->slot->budget, &conf->retry.budget,
-                           &live, ngx_current_msec))
+                           &conf->live->firsts, &live, ngx_current_msec))
     {
         return 0;
     }

@@ -319,7 +319,7 @@ ngx_mlsec_service_breaker(ngx_http_upstream_srv_conf_t *uscf)
         return NULL;
     }
 
-    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
+    mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker, NULL,
                        ngx_current_msec, &view);
 
     return ngx_mlsec_breaker_name(&view);
@@ -334,7 +334,7 @@ ngx_mlsec_services_breaker(const ngx_mlsec_service_conf_t *conf,
     mlsec_breaker_view_t  view;
 
     mlsec_breaker_view(&conf->live->slot->breaker, &conf->breaker,
-                       ngx_current_msec, &view);
+                       &conf->live->goods, ngx_current_msec, &view);
 
     ngx_mlsec_json_lit(w, "{\"state\":");
     ngx_mlsec_services_word(w, ngx_mlsec_breaker_name(&view));
@@ -458,7 +458,8 @@ ngx_mlsec_services_peer(const ngx_mlsec_service_conf_t *conf,
 
         ngx_mlsec_services_word(w, ngx_mlsec_outcomes[i]);
         ngx_mlsec_json_lit(w, ":");
-        ngx_mlsec_json_int(w, mlsec_atomic_load(&slot->calls[i]));
+        ngx_mlsec_json_int(w, mlsec_registry_calls(conf->main->registry,
+                                                  slot, i));
     }
 
     ngx_mlsec_json_lit(w, "}}");

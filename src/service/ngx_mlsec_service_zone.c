@@ -39,6 +39,8 @@ static int ngx_mlsec_service_find_peer(const ngx_mlsec_service_conf_t *conf,
     ngx_str_t *name, mlsec_peer_slot_t **slot);
 static ngx_mlsec_service_main_conf_t *ngx_mlsec_service_worker_conf(
     ngx_cycle_t *cycle);
+static void ngx_mlsec_service_cell(const mlsec_registry_t *registry,
+    ngx_mlsec_service_live_t *live);
 
 
 char *
@@ -383,6 +385,27 @@ ngx_mlsec_zone_failed(const ngx_mlsec_service_conf_t *conf, int rc,
 }
 
 
+static void
+ngx_mlsec_service_cell(const mlsec_registry_t *registry,
+    ngx_mlsec_service_live_t *live)
+{
+    live->cell = mlsec_registry_cell(registry, ngx_process_slot, live->index);
+    live->shared = (ngx_process_slot >= MLSEC_REGISTRY_WORKERS);
+
+    live->counters = mlsec_registry_counters(registry, ngx_process_slot);
+
+    live->good.word = &live->cell->good;
+    live->good.until = 0;
+    live->first.word = &live->cell->first;
+    live->first.until = 0;
+
+    mlsec_registry_tallies(registry, live->index, &live->goods.all,
+                           &live->firsts);
+
+    live->goods.own = live->shared ? NULL : &live->good;
+}
+
+
 ngx_int_t
 ngx_mlsec_service_init_worker(ngx_cycle_t *cycle)
 {
@@ -402,10 +425,7 @@ ngx_mlsec_service_init_worker(ngx_cycle_t *cycle)
     conf = mcf->services.elts;
 
     for (i = 0; i < mcf->services.nelts; i++) {
-        conf[i]->live->inflight = &mlsec_registry_cell(mcf->registry,
-                                        ngx_process_slot,
-                                        conf[i]->live->index)->calls;
-        conf[i]->live->shared = (ngx_process_slot >= MLSEC_REGISTRY_WORKERS);
+        ngx_mlsec_service_cell(mcf->registry, conf[i]->live);
 
         if (ngx_mlsec_service_refs(conf[i]) != NGX_OK) {
             return NGX_ERROR;

@@ -34,8 +34,15 @@ typedef struct {
 static mlsec_rare mlsec_breaker_event_e mlsec_breaker_report_trial(
     mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf, unsigned era,
     mlsec_call_e call, mlsec_moment_t at);
+static void mlsec_breaker_count(mlsec_breaker_t *b,
+    const mlsec_breaker_conf_t *conf, mlsec_call_e call, unsigned slow,
+    unsigned era, uint64_t now);
+static void mlsec_breaker_settle(mlsec_breaker_t *b,
+    const mlsec_breaker_conf_t *conf, mlsec_tally_t *own, unsigned era,
+    uint64_t now, unsigned calls);
 static mlsec_rare mlsec_breaker_event_e mlsec_breaker_look(mlsec_breaker_t *b,
-    const mlsec_breaker_conf_t *conf, unsigned era, mlsec_moment_t at);
+    const mlsec_breaker_conf_t *conf, const mlsec_breaker_tallies_t *tallies,
+    unsigned era, mlsec_moment_t at);
 
 
 static void
@@ -286,30 +293,49 @@ mlsec_breaker_report_trial(mlsec_breaker_t *b,
 }
 
 
+static const mlsec_tallies_t *
+mlsec_breaker_all(const mlsec_breaker_tallies_t *tallies)
+{
+    return tallies ? &tallies->all : NULL;
+}
+
+
+/*
+ * Whether so many calls of a window are bad.  All that tallies have is good
+ * calls, with which their share is only less: they need not be looked at where
+ * there are not enough bad ones without.
+ */
+
 static int
-mlsec_breaker_too_many(const mlsec_breaker_t *b,
-    const mlsec_breaker_conf_t *conf, unsigned era, uint64_t now)
+mlsec_breaker_over(const mlsec_window_t *w, const mlsec_breaker_conf_t *conf,
+    const mlsec_breaker_tallies_t *tallies, unsigned ratio, unsigned era,
+    uint64_t now)
 {
     mlsec_window_sum_t  sum;
 
-    mlsec_window_sum(&b->failures, conf->window, now, era, &sum);
+    mlsec_window_sum(w, NULL, conf->window, now, era, &sum);
 
-    if (sum.total < conf->volume) {
+    if (sum.bad == 0 || sum.bad * 100 < sum.total * ratio) {
         return 0;
     }
 
-    if (sum.bad * 100 >= sum.total * conf->ratio) {
-        return 1;
-    }
+    mlsec_window_sum(w, mlsec_breaker_all(tallies), conf->window, now, era,
+                     &sum);
 
-    if (conf->slow == 0) {
-        return 0;
-    }
+    return sum.total >= conf->volume && sum.bad * 100 >= sum.total * ratio;
+}
 
-    mlsec_window_sum(&b->slow, conf->window, now, era, &sum);
 
-    return sum.total >= conf->volume
-           && sum.bad * 100 >= sum.total * conf->slow_ratio;
+static int
+mlsec_breaker_too_many(const mlsec_breaker_t *b,
+    const mlsec_breaker_conf_t *conf, const mlsec_breaker_tallies_t *tallies,
+    unsigned era, uint64_t now)
+{
+    return mlsec_breaker_over(&b->failures, conf, tallies, conf->ratio, era,
+                              now)
+           || (conf->slow != 0
+               && mlsec_breaker_over(&b->slow, conf, tallies,
+                                     conf->slow_ratio, era, now));
 }
 
 
@@ -346,9 +372,9 @@ mlsec_breaker_trip(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
 
 static mlsec_breaker_event_e
 mlsec_breaker_look(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
-    unsigned era, mlsec_moment_t at)
+    const mlsec_breaker_tallies_t *tallies, unsigned era, mlsec_moment_t at)
 {
-    if (!mlsec_breaker_too_many(b, conf, era, at.now)) {
+    if (!mlsec_breaker_too_many(b, conf, tallies, era, at.now)) {
         return MLSEC_BREAKER_NOTHING;
     }
 
@@ -356,16 +382,50 @@ mlsec_breaker_look(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
 }
 
 
+/* In the windows themselves. */
+
+static void
+mlsec_breaker_count(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    mlsec_call_e call, unsigned slow, unsigned era, uint64_t now)
+{
+    mlsec_window_add(&b->failures, conf->window, now, era,
+                     call == MLSEC_CALL_FAILED);
+
+    if (conf->slow) {
+        mlsec_window_add(&b->slow, conf->window, now, era, slow);
+    }
+}
+
+
+/*
+ * Adds a tally to the windows, and begins it anew with so many good calls.
+ */
+
+static void
+mlsec_breaker_settle(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    mlsec_tally_t *own, unsigned era, uint64_t now, unsigned calls)
+{
+    mlsec_window_merge(&b->failures, own, conf->window, now, era);
+
+    if (conf->slow) {
+        mlsec_window_merge(&b->slow, own, conf->window, now, era);
+    }
+
+    mlsec_tally_begin(own, conf->window, now, era, calls);
+}
+
+
 mlsec_breaker_event_e
 mlsec_breaker_report(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
-    mlsec_breaker_ticket_t ticket, mlsec_call_e call, uint64_t elapsed,
-    mlsec_moment_t at)
+    const mlsec_breaker_tallies_t *tallies, mlsec_breaker_ticket_t ticket,
+    mlsec_call_e call, mlsec_moment_t at)
 {
-    int       slow;
-    unsigned  era;
-    uint64_t  word, last_bad;
+    int             bad, slow, well;
+    unsigned        era;
+    uint64_t        word, last_bad;
+    mlsec_tally_t  *own;
 
-    slow = (conf->slow && elapsed >= conf->slow);
+    slow = (conf->slow && at.elapsed >= conf->slow);
 
     if (ticket.trial) {
         return mlsec_breaker_report_trial(b, conf, ticket.era,
@@ -388,30 +448,33 @@ mlsec_breaker_report(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
         return MLSEC_BREAKER_NOTHING;
     }
 
-    mlsec_window_add(&b->failures, conf->window, at.now, era,
-                     call == MLSEC_CALL_FAILED);
+    own = tallies ? tallies->own : NULL;
+    bad = (call == MLSEC_CALL_FAILED || slow);
 
-    if (conf->slow) {
-        mlsec_window_add(&b->slow, conf->window, at.now, era, slow);
+    last_bad = mlsec_atomic_load(&b->last_bad);
+    well = (!bad && (last_bad == 0 || at.now - last_bad > conf->window));
+
+    if (own != NULL) {
+        mlsec_breaker_settle(b, conf, own, era, at.now, well);
     }
 
-    if (call == MLSEC_CALL_FAILED || slow) {
+    if (own == NULL || !well) {
+        mlsec_breaker_count(b, conf, call, slow, era, at.now);
+    }
+
+    if (bad) {
         mlsec_atomic_store(&b->last_bad, at.now);
+    }
 
-    } else {
+    /* a good call opens the breaker only by completing the volume */
 
-        /* a good call opens the breaker only by completing the volume */
-
-        last_bad = mlsec_atomic_load(&b->last_bad);
-
-        if (last_bad == 0 || at.now - last_bad > conf->window) {
-            return MLSEC_BREAKER_NOTHING;
-        }
+    if (well) {
+        return MLSEC_BREAKER_NOTHING;
     }
 
     mlsec_chaos_point("call-counted");
 
-    return mlsec_breaker_look(b, conf, era, at);
+    return mlsec_breaker_look(b, conf, tallies, era, at);
 }
 
 
@@ -441,7 +504,8 @@ mlsec_breaker_force(mlsec_breaker_t *b, mlsec_breaker_force_e force)
 
 void
 mlsec_breaker_view(const mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
-    uint64_t now, mlsec_breaker_view_t *view)
+    const mlsec_breaker_tallies_t *tallies, uint64_t now,
+    mlsec_breaker_view_t *view)
 {
     mlsec_breaker_word_t  s;
 
@@ -458,6 +522,9 @@ mlsec_breaker_view(const mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
         view->wait = s.time - now;
     }
 
-    mlsec_window_sum(&b->failures, conf->window, now, s.era, &view->failures);
-    mlsec_window_sum(&b->slow, conf->window, now, s.era, &view->slow);
+    mlsec_window_sum(&b->failures, mlsec_breaker_all(tallies), conf->window,
+                     now, s.era, &view->failures);
+    mlsec_window_sum(&b->slow,
+                     conf->slow ? mlsec_breaker_all(tallies) : NULL,
+                     conf->window, now, s.era, &view->slow);
 }

@@ -96,11 +96,20 @@ typedef enum {
 } mlsec_breaker_event_e;
 
 
-/* when a call ended, and what is drawn for it */
+/* what processes have counted and the breaker's windows have not */
+
+typedef struct {
+    mlsec_tallies_t     all;
+    mlsec_tally_t      *own;         /* of this process; NULL: none */
+} mlsec_breaker_tallies_t;
+
+
+/* when a call ended, what is drawn for it, and how long it took */
 
 typedef struct {
     uint64_t            now;         /* ms, as for mlsec_breaker_admit() */
     unsigned            random;      /* 0-99 with equal chances */
+    uint64_t            elapsed;     /* ms */
 } mlsec_moment_t;
 
 
@@ -166,18 +175,42 @@ int mlsec_breaker_admit(mlsec_breaker_t *b,
     mlsec_breaker_ticket_t *ticket, uint64_t *wait);
 
 /*
+ * Counts a good call of a breaker that has been well for the length of its
+ * window, in the tally of this process: what nearly all calls are.  elapsed,
+ * now: ms.
+ *
+ * 1, and mlsec_breaker_report() is not needed then; 0: that has to be called.
+ */
+static inline int
+mlsec_breaker_well(const mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    mlsec_tally_t *own, mlsec_breaker_ticket_t ticket, uint64_t elapsed,
+    uint64_t now)
+{
+    uint64_t  state, last_bad;
+
+    state = mlsec_atomic_load(&b->state);
+    last_bad = mlsec_atomic_load(&b->last_bad);
+
+    return ((state >> MLSEC_BREAKER_TIME_BITS) & 3) == MLSEC_BREAKER_CLOSED
+           && !ticket.trial && mlsec_breaker_era(state) == ticket.era
+           && (last_bad == 0 || now - last_bad > conf->window)
+           && (conf->slow == 0 || elapsed < conf->slow)
+           && mlsec_tally_add(own, now, ticket.era);
+}
+
+/*
  * What has become of a call that was let through.  MLSEC_CALL_NEUTRAL is for
  * one that was not made, or was broken off by whoever asked for it: a trial is
  * then free for another call.
  *
- * elapsed: ms.
+ * tallies: of b, with the one of this process; NULL: there are none.
  *
  * What this very call has changed, for the log; never the same change for two
  * callers.
  */
-mlsec_hot mlsec_breaker_event_e mlsec_breaker_report(mlsec_breaker_t *b,
-    const mlsec_breaker_conf_t *conf, mlsec_breaker_ticket_t ticket,
-    mlsec_call_e call, uint64_t elapsed, mlsec_moment_t at);
+mlsec_breaker_event_e mlsec_breaker_report(mlsec_breaker_t *b,
+    const mlsec_breaker_conf_t *conf, const mlsec_breaker_tallies_t *tallies,
+    mlsec_breaker_ticket_t ticket, mlsec_call_e call, mlsec_moment_t at);
 
 /*
  * An operator's word: all calls are refused, or let through and never
@@ -188,10 +221,12 @@ void mlsec_breaker_force(mlsec_breaker_t *b, mlsec_breaker_force_e force);
 /*
  * Reads everything, changes nothing.  An open breaker whose time is up is
  * still reported as open, with a wait of 0: the next call makes it half-open.
+ *
+ * tallies: NULL: there are none, or what was counted is not asked for.
  */
 void mlsec_breaker_view(const mlsec_breaker_t *b,
-    const mlsec_breaker_conf_t *conf, uint64_t now,
-    mlsec_breaker_view_t *view);
+    const mlsec_breaker_conf_t *conf, const mlsec_breaker_tallies_t *tallies,
+    uint64_t now, mlsec_breaker_view_t *view);
 
 /*
  * How long a breaker stays open that opens for the (times + 1)-th time in a

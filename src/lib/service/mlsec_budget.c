@@ -7,9 +7,6 @@
 #include <lib/service/mlsec_budget.h>
 
 
-#define MLSEC_BUDGET_ERA  0          /* the window is never begun anew */
-
-
 static uint64_t
 mlsec_budget_max(uint64_t calls, uint64_t share, uint64_t min)
 {
@@ -22,15 +19,24 @@ mlsec_budget_max(uint64_t calls, uint64_t share, uint64_t min)
 
 
 void
-mlsec_budget_call(mlsec_budget_t *b, uint64_t now)
+mlsec_budget_settle(mlsec_budget_t *b, mlsec_tally_t *own, uint64_t now)
 {
-    mlsec_window_add(&b->window, MLSEC_BUDGET_SPAN, now, MLSEC_BUDGET_ERA, 0);
+    if (own == NULL) {
+        mlsec_window_add(&b->window, MLSEC_BUDGET_SPAN, now, MLSEC_BUDGET_ERA,
+                         0);
+        return;
+    }
+
+    mlsec_window_merge(&b->window, own, MLSEC_BUDGET_SPAN, now,
+                       MLSEC_BUDGET_ERA);
+    mlsec_tally_begin(own, MLSEC_BUDGET_SPAN, now, MLSEC_BUDGET_ERA, 1);
 }
 
 
 int
 mlsec_budget_take(mlsec_budget_t *b, const mlsec_budget_conf_t *conf,
-    const mlsec_budget_live_t *live, uint64_t now)
+    const mlsec_tallies_t *tallies, const mlsec_budget_live_t *live,
+    uint64_t now)
 {
     uint64_t            first, floor;
     mlsec_window_sum_t  sum;
@@ -39,8 +45,8 @@ mlsec_budget_take(mlsec_budget_t *b, const mlsec_budget_conf_t *conf,
 
     /* where calls are short hardly any runs at any moment */
 
-    mlsec_window_last(&b->window, MLSEC_BUDGET_SPAN, now, MLSEC_BUDGET_ERA,
-                      &sum);
+    mlsec_window_last(&b->window, tallies, MLSEC_BUDGET_SPAN, now,
+                      MLSEC_BUDGET_ERA, &sum);
 
     if (sum.total - sum.bad > first) {
         first = sum.total - sum.bad;
@@ -51,8 +57,8 @@ mlsec_budget_take(mlsec_budget_t *b, const mlsec_budget_conf_t *conf,
         return 0;
     }
 
-    mlsec_window_sum(&b->window, MLSEC_BUDGET_SPAN, now, MLSEC_BUDGET_ERA,
-                     &sum);
+    mlsec_window_sum(&b->window, tallies, MLSEC_BUDGET_SPAN, now,
+                     MLSEC_BUDGET_ERA, &sum);
 
     floor = (uint64_t) conf->min * (MLSEC_BUDGET_SPAN / 1000);
 

@@ -63,21 +63,37 @@ typedef struct {
 } mlsec_budget_live_t;
 
 
-/*
- * Counts the first call of a request.  now: ms of a clock that does not go
- * back.
- */
-mlsec_hot void mlsec_budget_call(mlsec_budget_t *b, uint64_t now);
+/* The window is never begun anew. */
+
+#define MLSEC_BUDGET_ERA  0
+
+
+/* What mlsec_budget_call() does when a tenth begins, or without a tally. */
+void mlsec_budget_settle(mlsec_budget_t *b, mlsec_tally_t *own, uint64_t now);
 
 /*
- * Asks to make a second call.  live: of all processes, without this one.
+ * Counts the first call of a request.  own: the tally of this process, NULL:
+ * none.  now: ms of a clock that does not go back.
+ */
+static inline void
+mlsec_budget_call(mlsec_budget_t *b, mlsec_tally_t *own, uint64_t now)
+{
+    if (own == NULL || !mlsec_tally_add(own, now, MLSEC_BUDGET_ERA)) {
+        mlsec_budget_settle(b, own, now);
+    }
+}
+
+/*
+ * Asks to make a second call.  tallies: of first calls, NULL: none.  live: of
+ * all processes, without this one.
  *
  * 1: granted, and counted in the window; to be counted as made when it is
  * really made.  0: not now.  Processes that ask at the same moment may be
  * granted one each where one was left.
  */
 int mlsec_budget_take(mlsec_budget_t *b, const mlsec_budget_conf_t *conf,
-    const mlsec_budget_live_t *live, uint64_t now);
+    const mlsec_tallies_t *tallies, const mlsec_budget_live_t *live,
+    uint64_t now);
 
 /*
  * The wait before a second call: "full jitter", any time from 1 ms to

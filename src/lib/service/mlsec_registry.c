@@ -32,6 +32,7 @@ typedef struct {
     unsigned char  *start;
     size_t          width;           /* bytes of a slot */
     uint64_t        n;
+    mlsec_atomic_t *counters;        /* of peers, else NULL: n for a worker */
 } mlsec_table_t;
 
 
@@ -51,6 +52,7 @@ mlsec_registry_services(const mlsec_registry_t *r, mlsec_table_t *table)
     table->start = (unsigned char *) r + sizeof(mlsec_registry_t);
     table->width = sizeof(mlsec_service_slot_t);
     table->n = r->nservices;
+    table->counters = NULL;
 }
 
 
@@ -62,6 +64,10 @@ mlsec_registry_peers(const mlsec_registry_t *r, mlsec_table_t *table)
     table->start += table->n * table->width;
     table->width = sizeof(mlsec_peer_slot_t);
     table->n = r->npeers;
+    table->counters = (mlsec_atomic_t *) (void *)
+                          (table->start + table->n * table->width
+                           + MLSEC_REGISTRY_WORKERS * r->nservices
+                             * sizeof(mlsec_cell_t));
 }
 
 
@@ -73,7 +79,9 @@ mlsec_registry_format(void *memory, size_t size)
 
     unit = sizeof(mlsec_service_slot_t)
            + MLSEC_REGISTRY_PEERS * sizeof(mlsec_peer_slot_t)
-           + MLSEC_REGISTRY_WORKERS * sizeof(mlsec_cell_t);
+           + MLSEC_REGISTRY_WORKERS * sizeof(mlsec_cell_t)
+           + MLSEC_REGISTRY_COUNTERS * MLSEC_REGISTRY_PEERS
+             * sizeof(mlsec_atomic_t);
 
     if (size < sizeof(mlsec_registry_t) + unit) {
         return MLSEC_NOMEM;
@@ -286,14 +294,38 @@ mlsec_registry_lock(mlsec_registry_t *r, const mlsec_process_t *process)
 }
 
 
+/* What was counted for another peer. */
+
 static void
-mlsec_slot_write(mlsec_slot_t *slot, size_t width, uint32_t pid,
-    uint64_t generation, const mlsec_key_t *key)
+mlsec_slot_clear(const mlsec_table_t *table, mlsec_slot_t *slot)
+{
+    uint64_t            i;
+    mlsec_peer_slot_t  *peer;
+
+    if (table->counters == NULL) {
+        return;
+    }
+
+    peer = (mlsec_peer_slot_t *) slot;
+    peer->index = (uint64_t) ((unsigned char *) slot - table->start)
+                  / table->width;
+
+    for (i = 0; i < MLSEC_REGISTRY_COUNTERS; i++) {
+        mlsec_atomic_store(&table->counters[i * table->n + peer->index], 0);
+    }
+}
+
+
+static void
+mlsec_slot_write(const mlsec_table_t *table, mlsec_slot_t *slot,
+    uint32_t pid, uint64_t generation, const mlsec_key_t *key)
 {
     mlsec_atomic_store(&slot->owner, MLSEC_SLOT_CLAIMED | pid);
 
     memset((unsigned char *) slot + sizeof(slot->owner), 0,
-           width - sizeof(slot->owner));
+           table->width - sizeof(slot->owner));
+
+    mlsec_slot_clear(table, slot);
 
     mlsec_atomic_store(&slot->generation, generation);
     slot->group = key->group;
@@ -337,8 +369,7 @@ mlsec_slot_claim(mlsec_registry_t *r, const mlsec_table_t *table,
                 return MLSEC_NOMEM;
             }
 
-            mlsec_slot_write(slot, table->width, process->self, generation,
-                             key);
+            mlsec_slot_write(table, slot, process->self, generation, key);
         }
 
         mlsec_atomic_store(&r->writer, 0);
@@ -472,6 +503,19 @@ mlsec_registry_cell(const mlsec_registry_t *r, unsigned number,
 }
 
 
+static void
+mlsec_registry_used(mlsec_registry_t *r, uint64_t cells)
+{
+    uint64_t  used;
+
+    used = mlsec_atomic_load(&r->cells);
+
+    while (used < cells && !mlsec_atomic_cas(&r->cells, &used, cells)) {
+        /* void */
+    }
+}
+
+
 void
 mlsec_registry_worker(mlsec_registry_t *r, unsigned number, uint32_t pid,
     uint64_t generation)
@@ -490,7 +534,11 @@ mlsec_registry_worker(mlsec_registry_t *r, unsigned number, uint32_t pid,
             mlsec_atomic_store(&cell->waiting[0], 0);
             mlsec_atomic_store(&cell->waiting[1], 0);
             mlsec_atomic_store(&cell->calls, 0);
+
+            /* what was counted is right, and goes on */
         }
+
+        mlsec_registry_used(r, number + 1);
     }
 
     mlsec_atomic_store(&worker->generation, generation);
@@ -530,6 +578,55 @@ mlsec_registry_bury(mlsec_registry_t *r, const mlsec_process_t *process)
             mlsec_registry_worker_gone(r, i, pid);
         }
     }
+}
+
+
+mlsec_atomic_t *
+mlsec_registry_counters(const mlsec_registry_t *r, unsigned number)
+{
+    mlsec_table_t  table;
+
+    mlsec_registry_peers(r, &table);
+
+    return number < MLSEC_REGISTRY_COUNTERS
+           ? &table.counters[number * table.n] : NULL;
+}
+
+
+uint64_t
+mlsec_registry_calls(const mlsec_registry_t *r,
+    const mlsec_peer_slot_t *slot, mlsec_outcome_e outcome)
+{
+    uint64_t       i, calls;
+    mlsec_table_t  table;
+
+    mlsec_registry_peers(r, &table);
+
+    calls = mlsec_atomic_load(&slot->calls[outcome]);
+
+    for (i = 0; outcome == MLSEC_OUTCOME_OK && i < MLSEC_REGISTRY_COUNTERS; i++)
+    {
+        calls += mlsec_atomic_load(&table.counters[i * table.n + slot->index]);
+    }
+
+    return calls;
+}
+
+
+void
+mlsec_registry_tallies(const mlsec_registry_t *r, uint32_t service,
+    mlsec_tallies_t *good, mlsec_tallies_t *first)
+{
+    const mlsec_cell_t  *cell;
+
+    cell = mlsec_registry_cell(r, 0, service);
+
+    good->first = &cell->good;
+    good->step = r->nservices * sizeof(mlsec_cell_t);
+    good->used = &r->cells;
+
+    *first = *good;
+    first->first = &cell->first;
 }
 
 

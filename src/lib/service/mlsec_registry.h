@@ -9,6 +9,7 @@
  * them.
  *
  *   header | service slots | peer slots | cells: one for a worker and service
+ *          | counters: one for a worker and peer
  *
  * Tables of slots of a fixed size, no pointers, no allocator.  A slot is
  * found by its key and never moves.  docs/internals/registry.md tells why a
@@ -28,8 +29,9 @@
 
 
 #define MLSEC_REGISTRY_MAGIC     0x6d6c736563726567ull    /* "mlsecreg" */
-#define MLSEC_REGISTRY_VERSION   5
+#define MLSEC_REGISTRY_VERSION   6
 #define MLSEC_REGISTRY_WORKERS   128
+#define MLSEC_REGISTRY_COUNTERS  16          /* workers that have them */
 #define MLSEC_REGISTRY_NAME      128         /* longest key, bytes */
 #define MLSEC_REGISTRY_PLACES    64          /* of addresses of a service */
 
@@ -109,7 +111,9 @@ typedef struct {
 
     mlsec_atomic_t      outlier;
     mlsec_atomic_t      latency;     /* moving average, us; 0: none */
-    mlsec_atomic_t      calls[MLSEC_OUTCOMES];
+    uint64_t            index;       /* among the peers */
+    mlsec_atomic_t      calls[MLSEC_OUTCOMES];  /* without those that
+                                        mlsec_registry_counters() has */
 
     mlsec_atomic_t      ejected;     /* times, in all */
 } __attribute__((aligned(64))) mlsec_peer_slot_t;
@@ -121,6 +125,8 @@ typedef struct {
     mlsec_atomic_t      calls;       /* in flight; MLSEC_REGISTRY_RETRY */
     mlsec_atomic_t      waiting[2];  /* of mlsec_gate.h: those that have to
                                         be called, those that need not */
+    mlsec_atomic_t      good;        /* calls, a tally of the breaker */
+    mlsec_atomic_t      first;       /* calls, a tally of the budget */
 } mlsec_cell_t;
 
 
@@ -141,6 +147,7 @@ typedef struct {
     mlsec_atomic_t      generation;  /* of configurations */
     mlsec_atomic_t      writer;      /* who claims a slot, pid; 0: nobody */
     mlsec_atomic_t      leader;      /* of mlsec_leader_ask() */
+    mlsec_atomic_t      cells;       /* of each service, so many were used */
     mlsec_worker_t      workers[MLSEC_REGISTRY_WORKERS];
 } __attribute__((aligned(64))) mlsec_registry_t;
 
@@ -203,6 +210,18 @@ mlsec_peer_slot_t *mlsec_registry_peer_at(const mlsec_registry_t *r,
 uint64_t mlsec_registry_peer_index(const mlsec_registry_t *r,
     const mlsec_peer_slot_t *slot);
 
+/*
+ * Where a worker counts calls that have ended with MLSEC_OUTCOME_OK: a word for
+ * each peer, by the index of its slot, to which nobody else adds.  NULL: it has
+ * none, and counts in the slot itself.  They are never taken back.
+ */
+mlsec_atomic_t *mlsec_registry_counters(const mlsec_registry_t *r,
+    unsigned number);
+
+/* How many calls to a peer have ended so, of all workers. */
+uint64_t mlsec_registry_calls(const mlsec_registry_t *r,
+    const mlsec_peer_slot_t *slot, mlsec_outcome_e outcome);
+
 /* 1 if a slot holds something. */
 int mlsec_slot_used(const mlsec_slot_t *slot);
 
@@ -238,6 +257,14 @@ void mlsec_registry_bury(mlsec_registry_t *r, const mlsec_process_t *process);
  */
 mlsec_cell_t *mlsec_registry_cell(const mlsec_registry_t *r,
     unsigned number, uint32_t service);
+
+/*
+ * Where the tallies of all workers for a service are, good ones of its breaker
+ * and first ones of its budget.  What a worker that has died has counted stays
+ * in them until it is too old, or its successor has added it to the window.
+ */
+void mlsec_registry_tallies(const mlsec_registry_t *r, uint32_t service,
+    mlsec_tallies_t *good, mlsec_tallies_t *first);
 
 /*
  * Calls in flight of all workers to a service.

@@ -8,13 +8,11 @@
 
 
 /*
- * A bucket, from the highest bit: 4 bits of era, 20 of time, 20 of calls,
- * 20 of bad ones.  A time comes back after 2^20 tenths, which is 12 days with
- * a window of 10 s: a bucket that nobody has touched for exactly as long would
- * be taken for a new one.
+ * A time comes back after 2^20 tenths, which is 12 days with a window of 10 s:
+ * a bucket that nobody has touched for exactly as long would be taken for a new
+ * one.
  */
 
-#define MLSEC_WINDOW_COUNT_BITS  20
 #define MLSEC_WINDOW_COUNT_MAX   ((1u << MLSEC_WINDOW_COUNT_BITS) - 1)
 #define MLSEC_WINDOW_TIME_MAX    ((1u << 20) - 1)
 
@@ -27,6 +25,13 @@ mlsec_window_stamp(uint64_t tick, unsigned era)
 
 
 static uint64_t
+mlsec_window_stamp_of(uint64_t word)
+{
+    return word >> (2 * MLSEC_WINDOW_COUNT_BITS);
+}
+
+
+static uint64_t
 mlsec_window_width(uint64_t span)
 {
     span /= MLSEC_WINDOW_BUCKETS;
@@ -35,40 +40,146 @@ mlsec_window_width(uint64_t span)
 }
 
 
-void
-mlsec_window_add(mlsec_window_t *w, uint64_t span, uint64_t now, unsigned era,
-    unsigned bad)
+static void
+mlsec_window_counts(uint64_t word, mlsec_window_sum_t *sum)
 {
-    uint64_t         tick, stamp, old, total, failed;
-    mlsec_atomic_t  *bucket;
+    sum->total = (word >> MLSEC_WINDOW_COUNT_BITS) & MLSEC_WINDOW_COUNT_MAX;
+    sum->bad = word & MLSEC_WINDOW_COUNT_MAX;
+}
 
-    tick = now / mlsec_window_width(span);
-    stamp = mlsec_window_stamp(tick, era);
-    bucket = &w->buckets[tick % MLSEC_WINDOW_BUCKETS];
+
+/*
+ * Adds calls to the bucket of a stamp.  calls: up to half of what it holds.
+ */
+
+static void
+mlsec_window_count(mlsec_atomic_t *bucket, uint64_t stamp,
+    const mlsec_window_sum_t *calls)
+{
+    uint64_t            old;
+    mlsec_window_sum_t  sum;
 
     old = mlsec_atomic_load(bucket);
 
     do {
-        total = 0;
-        failed = 0;
+        sum.total = 0;
+        sum.bad = 0;
 
-        if (old >> (2 * MLSEC_WINDOW_COUNT_BITS) == stamp) {
-            total = (old >> MLSEC_WINDOW_COUNT_BITS) & MLSEC_WINDOW_COUNT_MAX;
-            failed = old & MLSEC_WINDOW_COUNT_MAX;
+        if (mlsec_window_stamp_of(old) == stamp) {
+            mlsec_window_counts(old, &sum);
         }
 
-        if (total == MLSEC_WINDOW_COUNT_MAX) {
-            total /= 2;
-            failed /= 2;
+        if (sum.total + calls->total > MLSEC_WINDOW_COUNT_MAX) {
+            sum.total /= 2;
+            sum.bad /= 2;
         }
 
-        total++;
-        failed += bad;
+        sum.total += calls->total;
+        sum.bad += calls->bad;
 
     } while (!mlsec_atomic_cas(bucket, &old,
                                (stamp << (2 * MLSEC_WINDOW_COUNT_BITS))
-                               | (total << MLSEC_WINDOW_COUNT_BITS)
-                               | failed));
+                               | (sum.total << MLSEC_WINDOW_COUNT_BITS)
+                               | sum.bad));
+}
+
+
+void
+mlsec_window_add(mlsec_window_t *w, uint64_t span, uint64_t now, unsigned era,
+    unsigned bad)
+{
+    uint64_t            tick;
+    mlsec_window_sum_t  one;
+
+    tick = now / mlsec_window_width(span);
+
+    one.total = 1;
+    one.bad = bad;
+
+    mlsec_window_count(&w->buckets[tick % MLSEC_WINDOW_BUCKETS],
+                       mlsec_window_stamp(tick, era), &one);
+}
+
+
+/*
+ * How many tenths ago it was that a tally was counted for, which is more than a
+ * window has if it is of another era.
+ */
+
+static uint64_t
+mlsec_tally_age(uint64_t word, uint64_t tick, unsigned era)
+{
+    uint64_t  stamp;
+
+    stamp = mlsec_window_stamp_of(word);
+
+    return stamp >> 20 == (era & 15)
+           ? (tick - stamp) & MLSEC_WINDOW_TIME_MAX : MLSEC_WINDOW_TIME_MAX;
+}
+
+
+void
+mlsec_window_merge(mlsec_window_t *w, const mlsec_tally_t *t, uint64_t span,
+    uint64_t now, unsigned era)
+{
+    uint64_t            age, tick, word;
+    mlsec_window_sum_t  calls;
+
+    word = mlsec_atomic_load(t->word);
+    mlsec_window_counts(word, &calls);
+
+    tick = now / mlsec_window_width(span);
+    age = mlsec_tally_age(word, tick, era);
+
+    if (calls.total == 0 || age >= MLSEC_WINDOW_BUCKETS || age > tick) {
+        return;
+    }
+
+    mlsec_window_count(&w->buckets[(tick - age) % MLSEC_WINDOW_BUCKETS],
+                       mlsec_window_stamp_of(word), &calls);
+}
+
+
+void
+mlsec_tally_begin(mlsec_tally_t *t, uint64_t span, uint64_t now, unsigned era,
+    unsigned calls)
+{
+    uint64_t  tick, width;
+
+    width = mlsec_window_width(span);
+    tick = now / width;
+
+    t->until = (tick + 1) * width;
+
+    mlsec_atomic_store(t->word,
+                       (mlsec_window_stamp(tick, era)
+                        << (2 * MLSEC_WINDOW_COUNT_BITS))
+                       | (uint64_t) calls << MLSEC_WINDOW_COUNT_BITS);
+}
+
+
+/* Adds those that were counted for tenths from so long ago until now. */
+
+static void
+mlsec_tallies_sum(const mlsec_tallies_t *tallies, uint64_t tick,
+    unsigned era, uint64_t oldest, uint64_t newest, mlsec_window_sum_t *sum)
+{
+    uint64_t            i, n, age, word;
+    mlsec_window_sum_t  one;
+
+    n = (tallies && tallies->used) ? mlsec_atomic_load(tallies->used) : 0;
+
+    for (i = 0; i < n; i++) {
+        word = mlsec_atomic_load((const mlsec_atomic_t *) (const void *)
+                                 ((const unsigned char *) tallies->first
+                                  + i * tallies->step));
+        age = mlsec_tally_age(word, tick, era);
+
+        if (age <= oldest && age >= newest) {
+            mlsec_window_counts(word, &one);
+            sum->total += one.total;
+        }
+    }
 }
 
 
@@ -83,18 +194,15 @@ mlsec_window_bucket(const mlsec_window_t *w, uint64_t tick, unsigned era,
     sum->total = 0;
     sum->bad = 0;
 
-    if (word >> (2 * MLSEC_WINDOW_COUNT_BITS) == mlsec_window_stamp(tick, era))
-    {
-        sum->total = (word >> MLSEC_WINDOW_COUNT_BITS)
-                     & MLSEC_WINDOW_COUNT_MAX;
-        sum->bad = word & MLSEC_WINDOW_COUNT_MAX;
+    if (mlsec_window_stamp_of(word) == mlsec_window_stamp(tick, era)) {
+        mlsec_window_counts(word, sum);
     }
 }
 
 
 void
-mlsec_window_sum(const mlsec_window_t *w, uint64_t span, uint64_t now,
-    unsigned era, mlsec_window_sum_t *sum)
+mlsec_window_sum(const mlsec_window_t *w, const mlsec_tallies_t *tallies,
+    uint64_t span, uint64_t now, unsigned era, mlsec_window_sum_t *sum)
 {
     uint64_t            tick;
     unsigned            i;
@@ -111,12 +219,14 @@ mlsec_window_sum(const mlsec_window_t *w, uint64_t span, uint64_t now,
         sum->total += one.total;
         sum->bad += one.bad;
     }
+
+    mlsec_tallies_sum(tallies, tick, era, MLSEC_WINDOW_BUCKETS - 1, 0, sum);
 }
 
 
 void
-mlsec_window_last(const mlsec_window_t *w, uint64_t span, uint64_t now,
-    unsigned era, mlsec_window_sum_t *sum)
+mlsec_window_last(const mlsec_window_t *w, const mlsec_tallies_t *tallies,
+    uint64_t span, uint64_t now, unsigned era, mlsec_window_sum_t *sum)
 {
     uint64_t            tick;
     mlsec_window_sum_t  before;
@@ -124,9 +234,11 @@ mlsec_window_last(const mlsec_window_t *w, uint64_t span, uint64_t now,
     tick = now / mlsec_window_width(span);
 
     mlsec_window_bucket(w, tick, era, sum);
+    mlsec_tallies_sum(tallies, tick, era, 0, 0, sum);
 
     if (tick != 0) {
         mlsec_window_bucket(w, tick - 1, era, &before);
+        mlsec_tallies_sum(tallies, tick, era, 1, 1, &before);
 
         if (before.total > sum->total) {
             *sum = before;

@@ -25,10 +25,6 @@ typedef struct {
 } breaker_case_t;
 
 
-/* random 20: exactly the open time, no jitter */
-
-#define AT(now)  ((mlsec_moment_t) { now, 20 })
-
 #define CONF(volume, trials)                                                  \
     { 1000, 500, 4000, 0, 50, 0, volume, trials }
 
@@ -76,12 +72,65 @@ static const breaker_case_t  cases[] = {
 };
 
 
+/*
+ * Each script has the same end if its calls are made by one process that keeps
+ * no tally, by one that does, and by three in turn.
+ */
+
+#define PROCESSES  3
+
 typedef struct {
     mlsec_breaker_t              b;
     const mlsec_breaker_conf_t  *conf;
     uint64_t                     now;
     mlsec_breaker_event_e        event;
+    mlsec_tally_t                own[PROCESSES];
+    mlsec_atomic_t               words[PROCESSES];
+    mlsec_atomic_t               processes;  /* 0: no tallies */
+    unsigned                     calls;
 } breaker_run_t;
+
+
+static void
+run_tallies(breaker_run_t *run, mlsec_breaker_tallies_t *tallies)
+{
+    uint64_t  n, i;
+
+    n = run->processes.word;
+
+    tallies->all.first = run->words;
+    tallies->all.step = sizeof(mlsec_atomic_t);
+    tallies->all.used = &run->processes;
+    tallies->own = NULL;
+
+    if (n) {
+        i = run->calls++ % n;
+        run->own[i].word = &run->words[i];
+        tallies->own = &run->own[i];
+    }
+}
+
+
+static mlsec_breaker_event_e
+run_report(breaker_run_t *run, mlsec_breaker_ticket_t ticket,
+    mlsec_call_e call, uint64_t elapsed)
+{
+    mlsec_breaker_tallies_t  tallies;
+
+    run_tallies(run, &tallies);
+
+    if (tallies.own != NULL && call == MLSEC_CALL_OK
+        && mlsec_breaker_well(&run->b, run->conf, tallies.own, ticket, elapsed,
+                              run->now))
+    {
+        return MLSEC_BREAKER_NOTHING;
+    }
+
+    return mlsec_breaker_report(&run->b, run->conf,
+                                tallies.own ? &tallies : NULL, ticket, call,
+                                /* 20: exactly the open time, no jitter */
+                                (mlsec_moment_t) { run->now, 20, elapsed });
+}
 
 
 static int
@@ -89,7 +138,7 @@ run_state(breaker_run_t *run, char c)
 {
     mlsec_breaker_view_t  view;
 
-    mlsec_breaker_view(&run->b, run->conf, run->now, &view);
+    mlsec_breaker_view(&run->b, run->conf, NULL, run->now, &view);
 
     switch (c) {
     case 'C':
@@ -130,15 +179,14 @@ run_call(breaker_run_t *run, char c)
     call = (c == '-') ? MLSEC_CALL_FAILED
            : (c == 'n') ? MLSEC_CALL_NEUTRAL : MLSEC_CALL_OK;
 
-    run->event = mlsec_breaker_report(&run->b, run->conf, ticket, call,
-                                      c == 's' ? 200 : 199, AT(run->now));
+    run->event = run_report(run, ticket, call, c == 's' ? 200 : 199);
 
     return 1;
 }
 
 
 static void
-test_case(const breaker_case_t *c)
+test_case(const breaker_case_t *c, unsigned processes)
 {
     int             pass;
     char           *end;
@@ -146,6 +194,7 @@ test_case(const breaker_case_t *c)
     breaker_run_t   run;
 
     memset(&run, 0, sizeof(run));
+    run.processes.word = processes;
     run.conf = &c->conf;
     run.now = 100000;
 
@@ -304,25 +353,64 @@ test_late(void)
     (void) mlsec_breaker_admit(&run.b, &conf, run.now, 0, &trial, &wait);
 
     for (i = 0; i < 5; i++) {
-        (void) mlsec_breaker_report(&run.b, &conf, late, MLSEC_CALL_OK, 1,
-                                    AT(run.now));
+        (void) run_report(&run, late, MLSEC_CALL_OK, 1);
     }
 
     tap_ok(run_state(&run, 'H'), "late: no trial, cannot close it");
 
-    (void) mlsec_breaker_report(&run.b, &conf, trial, MLSEC_CALL_OK, 1,
-                                AT(run.now));
+    (void) run_report(&run, trial, MLSEC_CALL_OK, 1);
 
     for (i = 0; i < 5; i++) {
-        (void) mlsec_breaker_report(&run.b, &conf, late, MLSEC_CALL_FAILED, 1,
-                                    AT(run.now));
-        (void) mlsec_breaker_report(&run.b, &conf, trial, MLSEC_CALL_FAILED,
-                                    1, AT(run.now));
+        (void) run_report(&run, late, MLSEC_CALL_FAILED, 1);
+        (void) run_report(&run, trial, MLSEC_CALL_FAILED, 1);
     }
 
-    mlsec_breaker_view(&run.b, &conf, run.now, &view);
+    mlsec_breaker_view(&run.b, &conf, NULL, run.now, &view);
     tap_ok(view.state == MLSEC_BREAKER_CLOSED && view.failures.total == 0,
            "late: not counted once it is closed again");
+}
+
+
+/*
+ * What others have counted for themselves is known when a call fails: with it
+ * there are enough calls, and with it there are enough good ones.
+ */
+
+static void
+test_others(void)
+{
+    unsigned                 i;
+    breaker_run_t            run;
+    mlsec_breaker_view_t     view;
+    mlsec_breaker_tallies_t  tallies;
+    mlsec_breaker_conf_t     conf = CONF(10, 1);
+
+    memset(&run, 0, sizeof(run));
+    run.conf = &conf;
+    run.now = 100000;
+    run.processes.word = PROCESSES;
+
+    for (i = 0; i < 8; i++) {
+        run_call(&run, '+');
+    }
+
+    run_call(&run, '-');
+    tap_ok(run_state(&run, 'C'), "others: nine calls, one is bad");
+    run_call(&run, '-');
+    tap_ok(run_state(&run, 'C'), "others: two of ten, not half of them");
+
+    run_tallies(&run, &tallies);
+    mlsec_breaker_view(&run.b, &conf, &tallies, run.now, &view);
+    tap_is((long long) view.failures.total, 10, "others: all are shown");
+    tap_is((long long) view.failures.bad, 2, "others: bad ones");
+    tap_is((long long) view.slow.total, 0, "others: none was to be slow");
+
+    for (i = 0; i < 6; i++) {
+        run_call(&run, '-');
+    }
+
+    tap_ok(run_state(&run, 'E') && run_state(&run, 'O'),
+           "others: eight of sixteen");
 }
 
 
@@ -332,13 +420,16 @@ main(void)
     size_t  i;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        test_case(&cases[i]);
+        test_case(&cases[i], 0);
+        test_case(&cases[i], 1);
+        test_case(&cases[i], PROCESSES);
     }
 
     test_jitter();
     test_ramp();
     test_force();
     test_late();
+    test_others();
 
     return tap_done();
 }

@@ -42,7 +42,7 @@ test_live(void)
     for (i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
         memset(&b, 0, sizeof(b));
 
-        tap_is(mlsec_budget_take(&b, &conf, &lives[i].live, 5000),
+        tap_is(mlsec_budget_take(&b, &conf, NULL, &lives[i].live, 5000),
                lives[i].granted, lives[i].name);
         tap_is((long long) b.refused.word, !lives[i].granted,
                "live: what is refused is counted");
@@ -59,7 +59,8 @@ granted(mlsec_budget_t *b, unsigned n, uint64_t now)
     const mlsec_budget_live_t  none = { 0, 0 };
 
     for (i = 0, sum = 0; i < n; i++) {
-        sum += (unsigned) mlsec_budget_take(b, &conf, &none, now);
+        sum += (unsigned) mlsec_budget_take(b, &conf, NULL, &none,
+                                          now);
     }
 
     return sum;
@@ -83,14 +84,14 @@ test_window(void)
     memset(&b, 0, sizeof(b));
 
     for (i = 0; i < 1000; i++) {
-        mlsec_budget_call(&b, 5000);
+        mlsec_budget_call(&b, NULL, 5000);
     }
 
     tap_is(granted(&b, 1000, 5000), 200, "window: a fifth of the first ones");
     tap_is(granted(&b, 1000, 5000), 0, "window: second ones earn nothing");
 
     for (i = 0; i < 1000; i++) {
-        mlsec_budget_call(&b, 9000);
+        mlsec_budget_call(&b, NULL, 9000);
     }
 
     tap_is(granted(&b, 1000, 9000), 200, "window: more of them");
@@ -110,23 +111,73 @@ test_burst(void)
     memset(&b, 0, sizeof(b));
 
     for (i = 0; i < 2000; i++) {
-        mlsec_budget_call(&b, 20000 + i / 2);
+        mlsec_budget_call(&b, NULL, 20000 + i / 2);
     }
 
     live.calls = 10;
     live.retries = 399;
-    tap_is(mlsec_budget_take(&b, &conf, &live, 20999), 1,
+    tap_is(mlsec_budget_take(&b, &conf, NULL, &live, 20999), 1,
            "burst: a fifth of the last second");
     live.retries = 400;
-    tap_is(mlsec_budget_take(&b, &conf, &live, 20999), 0, "burst: no more");
+    tap_is(mlsec_budget_take(&b, &conf, NULL, &live, 20999), 0,
+           "burst: no more");
     live.retries = 100;
-    tap_is(mlsec_budget_take(&b, &conf, &live, 21000), 1,
+    tap_is(mlsec_budget_take(&b, &conf, NULL, &live, 21000), 1,
            "burst: when another second has begun");
-    tap_is(mlsec_budget_take(&b, &conf, &live, 22000), 0,
+    tap_is(mlsec_budget_take(&b, &conf, NULL, &live, 22000), 0,
            "burst: of calls that were long ago it is not");
     live.calls = 700;
-    tap_is(mlsec_budget_take(&b, &conf, &live, 22000), 1,
+    tap_is(mlsec_budget_take(&b, &conf, NULL, &live, 22000), 1,
            "burst: calls that still run");
+}
+
+
+/* the same calls, counted by three processes for themselves */
+
+static void
+test_tallies(void)
+{
+    unsigned             i;
+    mlsec_budget_t       b;
+    mlsec_budget_live_t  live;
+    mlsec_atomic_t       used = { 3 }, words[3] = { { 0 } };
+    mlsec_tally_t        t[3] = { { words, 0 }, { words + 1, 0 },
+                                  { words + 2, 0 } };
+    mlsec_tallies_t      all = { words, sizeof(words[0]), &used };
+
+    memset(&b, 0, sizeof(b));
+
+    for (i = 0; i < 2000; i++) {
+        mlsec_budget_call(&b, &t[i % 3], 20000 + i / 2);
+    }
+
+    live.calls = 10;
+    live.retries = 399;
+    tap_is(mlsec_budget_take(&b, &conf, &all, &live, 20999), 1,
+           "tallies: a fifth of the last second");
+    live.retries = 400;
+    tap_is(mlsec_budget_take(&b, &conf, &all, &live, 20999), 0,
+           "tallies: no more");
+    live.retries = 100;
+    tap_is(mlsec_budget_take(&b, &conf, &all, &live, 21000), 1,
+           "tallies: when another second has begun");
+    tap_is(mlsec_budget_take(&b, &conf, &all, &live, 22000), 0,
+           "tallies: of calls that were long ago it is not");
+
+    for (i = 0; i < 3; i++) {
+        mlsec_budget_call(&b, &t[i], 22000);
+    }
+
+    live.retries = 0;
+
+    for (i = 0;
+         mlsec_budget_take(&b, &conf, &all, &live, 22000);
+         i++)
+    {
+        /* void */
+    }
+
+    tap_is((long long) i, 398, "tallies: a fifth of 2003, less two");
 }
 
 
@@ -167,6 +218,7 @@ main(void)
     test_live();
     test_window();
     test_burst();
+    test_tallies();
     test_backoff();
 
     return tap_done();

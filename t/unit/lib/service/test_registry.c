@@ -231,6 +231,76 @@ test_lock(void)
 }
 
 
+/* A worker's words are its own, and a peer's are no other peer's. */
+
+static void
+test_counters(void)
+{
+    uint64_t               i, own, n;
+    mlsec_registry_t      *r;
+    mlsec_peer_slot_t     *x, *y, *left;
+    mlsec_service_slot_t  *s;
+
+    r = new_registry();
+    s = service(r, 1, "a");
+    x = peer(r, 1, s, "x");
+    y = peer(r, 1, s, "y");
+    left = NULL;
+
+    tap_ok(mlsec_registry_counters(r, MLSEC_REGISTRY_COUNTERS) == NULL,
+           "counters: not for every worker");
+    tap_ok((unsigned char *) (mlsec_registry_counters(r,
+                                           MLSEC_REGISTRY_COUNTERS - 1)
+                              + r->npeers)
+           <= (unsigned char *) r + SIZE, "counters: all are inside");
+    tap_ok((unsigned char *) (mlsec_registry_cell(r, MLSEC_REGISTRY_WORKERS - 1,
+                                           (uint32_t) r->nservices - 1) + 1)
+           <= (unsigned char *) mlsec_registry_counters(r, 0),
+           "counters: they are behind the cells");
+
+    for (i = 0, own = 0; i < MLSEC_REGISTRY_COUNTERS; i++) {
+        mlsec_atomic_own_add(&mlsec_registry_counters(r, (unsigned) i)
+                                                          [x->index], i + 1);
+        mlsec_atomic_own_add(&mlsec_registry_counters(r, (unsigned) i)
+                                                          [y->index], 100);
+        own += i + 1;
+    }
+
+    mlsec_atomic_add(&x->calls[MLSEC_OUTCOME_OK], 1000);
+    mlsec_atomic_add(&x->calls[MLSEC_OUTCOME_STATUS], 7);
+
+    tap_is((long long) mlsec_registry_calls(r, x, MLSEC_OUTCOME_OK),
+           (long long) own + 1000, "counters: of all workers, and the slot's");
+    tap_is((long long) mlsec_registry_calls(r, y, MLSEC_OUTCOME_OK),
+           100 * MLSEC_REGISTRY_COUNTERS, "counters: of another peer");
+    tap_is((long long) mlsec_registry_calls(r, x, MLSEC_OUTCOME_STATUS), 7,
+           "counters: only of what went well");
+
+    mlsec_registry_worker(r, 3, 100, 2);
+    tap_is((long long) mlsec_registry_calls(r, y, MLSEC_OUTCOME_OK),
+           100 * MLSEC_REGISTRY_COUNTERS, "counters: the next worker goes on");
+
+    /* y is gone, and its slot given to the last peer that has room */
+
+    mlsec_atomic_store(&y->slot.listed, 5);
+
+    for (n = 2; n <= r->npeers; n++) {
+        char  name[32];
+
+        (void) snprintf(name, sizeof(name), "p%u", (unsigned) n);
+        left = peer(r, 1, s, name);
+    }
+
+    tap_ok(left == y, "counters: a slot is given away");
+    tap_is((long long) mlsec_registry_calls(r, left, MLSEC_OUTCOME_OK), 0,
+           "counters: the next peer begins with none");
+    tap_is((long long) mlsec_registry_calls(r, x, MLSEC_OUTCOME_OK),
+           (long long) own + 1000, "counters: others are left alone");
+
+    munmap(r, SIZE);
+}
+
+
 static void
 test_workers(void)
 {
@@ -299,9 +369,49 @@ static const mlsec_breaker_conf_t  crowd_conf = {
 };
 
 
+/* what the breaker of another service and a budget are told */
+
+static void
+crowd_tallies(mlsec_registry_t *r, unsigned number, uint64_t from)
+{
+    uint64_t                 now;
+    unsigned                 i;
+    mlsec_cell_t            *cell;
+    mlsec_tally_t            good, first;
+    mlsec_tallies_t          firsts;
+    mlsec_service_slot_t    *s;
+    mlsec_breaker_ticket_t   ticket = { 0, 0, 0 };
+    mlsec_breaker_tallies_t  goods;
+
+    s = service(r, 1, "b");
+    cell = mlsec_registry_cell(r, number, mlsec_registry_index(r, s));
+    mlsec_registry_tallies(r, mlsec_registry_index(r, s), &goods.all, &firsts);
+
+    good.word = &cell->good;
+    good.until = 0;
+    first.word = &cell->first;
+    first.until = 0;
+    goods.own = &good;
+
+    for (i = 0; i < COUNTS; i++) {
+        now = from + i / 24;
+
+        mlsec_budget_call(&s->budget, &first, now);
+
+        if (!mlsec_breaker_well(&s->breaker, &crowd_conf, &good, ticket, 1,
+                                now))
+        {
+            (void) mlsec_breaker_report(&s->breaker, &crowd_conf, &goods,
+                                        ticket, MLSEC_CALL_OK,
+                                        (mlsec_moment_t) { now, 0, 1 });
+        }
+    }
+}
+
+
 static void
 crowd_member(mlsec_registry_t *r, mlsec_service_slot_t *s,
-    mlsec_peer_slot_t *p)
+    mlsec_peer_slot_t *p, unsigned number)
 {
     unsigned                i;
     uint64_t                wait;
@@ -319,16 +429,17 @@ crowd_member(mlsec_registry_t *r, mlsec_service_slot_t *s,
             continue;
         }
 
-        event = mlsec_breaker_report(&s->breaker, &crowd_conf, ticket,
-                                     MLSEC_CALL_FAILED, 1,
-                                     (mlsec_moment_t) { 5000, 0 });
+        event = mlsec_breaker_report(&s->breaker, &crowd_conf, NULL, ticket,
+                                     MLSEC_CALL_FAILED,
+                                     (mlsec_moment_t) { 5000, 0, 1 });
 
         if (event == MLSEC_BREAKER_OPENED) {
             mlsec_atomic_add(&s->opened, 1);
         }
     }
 
-    (void) r;
+    crowd_tallies(r, number, 5000);
+
     _exit(0);
 }
 
@@ -338,27 +449,30 @@ test_crowd(void)
 {
     unsigned               i;
     uint64_t               calls;
+    mlsec_tallies_t        good, first;
     mlsec_registry_t      *r;
     mlsec_peer_slot_t     *p;
     mlsec_window_sum_t     sum;
-    mlsec_service_slot_t  *s;
+    mlsec_service_slot_t  *s, *b;
 
     r = new_registry();
     s = service(r, 1, "a");
+    b = service(r, 1, "b");
     p = peer(r, 1, s, "x");
 
     fflush(stdout);
 
     for (i = 0; i < 4; i++) {
+        mlsec_registry_worker(r, i, 100 + i, 1);
 
         if (fork() == 0) {
-            crowd_member(r, s, p);
+            crowd_member(r, s, p, i);
         }
     }
 
     while (wait(NULL) > 0) { /* void */ }
 
-    mlsec_window_sum(&s->breaker.slow, 10000, 5100, 0, &sum);
+    mlsec_window_sum(&s->breaker.slow, NULL, 10000, 5100, 0, &sum);
 
     tap_is((long long) sum.total, 4 * COUNTS, "crowd: every call counted");
     tap_is((long long) sum.bad, 2 * COUNTS, "crowd: every bad one");
@@ -369,6 +483,24 @@ test_crowd(void)
     }
 
     tap_is((long long) calls, 4 * COUNTS, "crowd: counters");
+
+    mlsec_registry_tallies(r, mlsec_registry_index(r, b), &good, &first);
+    tap_is((long long) r->cells.word, 4, "crowd: cells");
+
+    mlsec_window_sum(&b->breaker.failures, &good, 10000, 9166, 0, &sum);
+    tap_is((long long) sum.total, 4 * COUNTS, "crowd: tallies of a breaker");
+    mlsec_window_sum(&b->budget.window, &first, 10000, 9166, 0, &sum);
+    tap_is((long long) sum.total, 4 * COUNTS, "crowd: tallies of a budget");
+
+    /* the next ones of these places go on */
+
+    for (i = 0; i < 4; i++) {
+        mlsec_registry_worker(r, i, 200 + i, 2);
+        crowd_tallies(r, i, 9166);
+    }
+
+    mlsec_window_sum(&b->budget.window, &first, 10000, 13332, 0, &sum);
+    tap_is((long long) sum.total, 8 * COUNTS, "crowd: of their successors");
 
     munmap(r, SIZE);
 }
@@ -396,8 +528,11 @@ victim(mlsec_registry_t *r)
     mlsec_process_t         self;
     mlsec_peer_slot_t      *p;
     mlsec_gate_line_t       line;
+    mlsec_tally_t           good;
+    mlsec_tallies_t         firsts;
     mlsec_service_slot_t   *s;
     mlsec_breaker_ticket_t  ticket;
+    mlsec_breaker_tallies_t  goods;
 
     self = us;
     self.self = (uint32_t) getpid();
@@ -410,6 +545,11 @@ victim(mlsec_registry_t *r)
     (void) mlsec_registry_service(r, &self, 1, tap_str("new"), &s);
     (void) mlsec_registry_peer(r, &self, 1, s, tap_str("new:1"), &p);
 
+    mlsec_registry_tallies(r, mlsec_registry_index(r, s), &goods.all, &firsts);
+    good.word = &mlsec_registry_cell(r, 3, mlsec_registry_index(r, s))->good;
+    good.until = 0;
+    goods.own = &good;
+
     for (i = 0; i < 4; i++) {
         mlsec_atomic_add(&mlsec_registry_cell(r, 3,
                                   mlsec_registry_index(r, s))->calls, 1);
@@ -418,11 +558,11 @@ victim(mlsec_registry_t *r)
                                 10000 + i / 2 * 1000, 0, &ticket, &wait)
             == MLSEC_OK)
         {
-            (void) mlsec_breaker_report(&s->breaker, &victim_conf, ticket,
-                                        i < 3 ? MLSEC_CALL_FAILED
-                                              : MLSEC_CALL_OK,
-                                        1, (mlsec_moment_t)
-                                        { 10000 + i / 2 * 1000, 20 });
+            (void) mlsec_breaker_report(&s->breaker, &victim_conf, &goods,
+                                        ticket, i < 3 ? MLSEC_CALL_FAILED
+                                                      : MLSEC_CALL_OK,
+                                        (mlsec_moment_t)
+                                        { 10000 + i / 2 * 1000, 20, 1 });
         }
 
         (void) mlsec_outlier_report(&p->outlier, &victim_outlier, 1, 10000);
@@ -456,8 +596,11 @@ inquest(mlsec_registry_t *r)
     mlsec_peer_slot_t      *p, *q;
     mlsec_outlier_view_t    outlier;
     mlsec_breaker_view_t    view;
+    mlsec_tally_t           good;
+    mlsec_tallies_t         firsts;
     mlsec_service_slot_t   *s, *t;
     mlsec_breaker_ticket_t  ticket;
+    mlsec_breaker_tallies_t  goods;
 
     /* what was there before */
 
@@ -489,7 +632,12 @@ inquest(mlsec_registry_t *r)
 
     /* its state makes sense, and goes on */
 
-    mlsec_breaker_view(&s->breaker, &victim_conf, 12000, &view);
+    mlsec_registry_tallies(r, mlsec_registry_index(r, s), &goods.all, &firsts);
+    good.word = &mlsec_registry_cell(r, 3, mlsec_registry_index(r, s))->good;
+    good.until = 0;
+    goods.own = &good;
+
+    mlsec_breaker_view(&s->breaker, &victim_conf, &goods, 12000, &view);
     mlsec_outlier_view(&p->outlier, &victim_outlier, &outlier);
 
     if (view.failures.bad > view.failures.total || view.failures.total > 2
@@ -508,12 +656,12 @@ inquest(mlsec_registry_t *r)
             return 0;
         }
 
-        (void) mlsec_breaker_report(&s->breaker, &victim_conf, ticket,
-                                    MLSEC_CALL_OK, 1, (mlsec_moment_t)
-                                    { 100000 + i * 10000, 0 });
+        (void) mlsec_breaker_report(&s->breaker, &victim_conf, &goods, ticket,
+                                    MLSEC_CALL_OK, (mlsec_moment_t)
+                                    { 100000 + i * 10000, 0, 1 });
     }
 
-    mlsec_breaker_view(&s->breaker, &victim_conf, 130000, &view);
+    mlsec_breaker_view(&s->breaker, &victim_conf, &goods, 130000, &view);
 
     if (view.state != MLSEC_BREAKER_CLOSED
         || mlsec_leader_ask(&r->leader, &us, 1000, 1000) != 1)
@@ -596,6 +744,7 @@ main(void)
     test_claim();
     test_full();
     test_lock();
+    test_counters();
     test_workers();
     test_crowd();
     test_victim();
