@@ -294,6 +294,9 @@ typedef struct {
     ngx_http_upstream_srv_conf_t  *upstream;
     const ngx_mlsec_service_conf_t  *conf;   /* of it */
     const ngx_module_t            *proxy;    /* nginx's; NULL: not there */
+    void                         **loc_conf; /* of the location */
+    ngx_http_upstream_conf_t      *settings; /* of its proxy_pass; NULL: it
+                                                has no such module */
 } ngx_mlsec_via_t;
 
 
@@ -558,6 +561,12 @@ char *ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 ngx_int_t ngx_mlsec_via_resolve(ngx_conf_t *cf,
     ngx_mlsec_service_main_conf_t *mcf);
+
+/*
+ * When a worker begins, after its services: NGX_OK, or NGX_ERROR without
+ * memory.
+ */
+ngx_int_t ngx_mlsec_via_begin_worker(ngx_mlsec_service_main_conf_t *mcf);
 
 
 /* ngx_mlsec_service_error.c */

@@ -23,7 +23,8 @@
 
 
 /*
- * Settings of a location, with what nginx is to be told about another attempt.
+ * Settings of a location, with what nginx is to be told about another attempt:
+ * copies, but for the location's own where these say no already.
  */
 
 typedef enum {
@@ -37,8 +38,10 @@ typedef enum {
 
 struct ngx_mlsec_masks_s {
     const ngx_http_upstream_conf_t  *location;
-    ngx_http_upstream_conf_t         confs[NGX_MLSEC_MASKS];
+    ngx_http_upstream_conf_t        *confs[NGX_MLSEC_MASKS];
     ngx_mlsec_masks_t               *next;
+    ngx_uint_t                       own;        /* 1: confs[MASK_NO] is the
+                                                    location's */
 };
 
 
@@ -323,6 +326,19 @@ mlsec_hot void ngx_mlsec_buffer_lend(ngx_http_request_t *r,
 
 
 /* ngx_mlsec_service_masks.c */
+
+/*
+ * When a worker begins, for a location with mlsec_via: has its settings say no
+ * if all of its requests go to an upstream with mlsec_retry.
+ *
+ * NGX_OK, or NGX_ERROR without memory.
+ */
+ngx_int_t ngx_mlsec_masks_begin(const ngx_mlsec_via_t *via);
+
+/* Those of a location, NULL if they were not met yet. */
+mlsec_hot ngx_mlsec_masks_t *ngx_mlsec_masks_find(
+    const ngx_mlsec_service_live_t *live,
+    const ngx_http_upstream_conf_t *location);
 
 /*
  * When it is known whether mp has a retry and a deadline: gives its upstream

@@ -112,14 +112,18 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp, ngx_mlsec_service_ctx_t *ctx)
 
     mp->retry = NULL;
     mp->own = NULL;
+    mp->masks = NULL;
     mp->deadline = 0;
 
     if (mp->conf->retries) {
+        mp->masks = ngx_mlsec_masks_find(mp->conf->live, u->conf);
 
         if (ctx->retry != NULL && ctx->retry->conf == mp->conf) {
             mp->retry = ctx->retry;
 
-        } else if (!(u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_OFF)) {
+        } else if ((mp->masks != NULL && mp->masks->own)
+                   || !(u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_OFF))
+        {
             mp->retry = (mp == &ctx->peer)
                         ? &ctx->plain
                         : ngx_palloc(mp->request->pool,

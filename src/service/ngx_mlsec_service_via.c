@@ -73,6 +73,7 @@ ngx_mlsec_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     lcf->via->name = value[1];
+    lcf->via->loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
     ngx_mlsec_conf_here(cf, &lcf->via->place);
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_mlsec_service_module);
@@ -99,6 +100,25 @@ ngx_mlsec_via_resolve(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf)
     for (i = 0; i < mcf->vias.nelts; i++) {
 
         if (ngx_mlsec_via_find(cf, mcf, via[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_mlsec_via_begin_worker(ngx_mlsec_service_main_conf_t *mcf)
+{
+    ngx_uint_t        i;
+    ngx_mlsec_via_t **via;
+
+    via = mcf->vias.elts;
+
+    for (i = 0; i < mcf->vias.nelts; i++) {
+
+        if (ngx_mlsec_masks_begin(via[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -147,6 +167,11 @@ ngx_mlsec_via_find(ngx_conf_t *cf, ngx_mlsec_service_main_conf_t *mcf,
     conf = ngx_mlsec_service_conf(via->upstream);
     via->conf = conf;
     via->proxy = ngx_mlsec_conf_module(cf, "ngx_http_proxy_module");
+
+    /* those of an upstream are the first thing in nginx's proxy module's */
+
+    via->settings = (via->proxy != NULL)
+                    ? via->loc_conf[via->proxy->ctx_index] : NULL;
 
     if (!conf->breaks && !conf->probes && conf->max_inflight == 0
         && !conf->ejects && !conf->follows && !conf->retries)
@@ -297,8 +322,7 @@ ngx_mlsec_via_has_body(ngx_http_request_t *r)
 /*
  * Whether the body is to come, and proxy_pass is going to read it before it
  * does anything else.  Of a proxy_pass with variables, and of other protocols,
- * that is not known.  The settings of an upstream are the first thing in those
- * of nginx's proxy module.
+ * that is not known.
  */
 
 static ngx_uint_t

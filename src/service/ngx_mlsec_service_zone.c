@@ -432,6 +432,10 @@ ngx_mlsec_service_init_worker(ngx_cycle_t *cycle)
         }
     }
 
+    if (ngx_mlsec_via_begin_worker(mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_mlsec_gate_begin(cycle, mcf);
     ngx_mlsec_health_begin(mcf);
 
