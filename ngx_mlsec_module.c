@@ -110,6 +110,7 @@ static const struct {
 } ngx_mlsec_needs[] = {
     { ngx_mlsec_metrics_begin, &ngx_mlsec_metrics_module, NULL },
     { ngx_mlsec_metrics_log, &ngx_mlsec_metrics_module, NULL },
+    { ngx_mlsec_error_rewrite, &ngx_mlsec_error_filter_module, NULL },
     { ngx_mlsec_auth_rewrite, &ngx_mlsec_auth_module, NULL },
     { ngx_mlsec_strict, &ngx_mlsec_edge_filter_module,
       &ngx_mlsec_auth_module },

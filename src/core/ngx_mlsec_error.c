@@ -701,6 +701,14 @@ ngx_mlsec_error_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_mlsec_error_loc_conf_t  *prev = parent;
     ngx_mlsec_error_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->error_pages != NULL) {
+        ngx_mlsec_conf_use(cf, &ngx_mlsec_error_filter_module);
+    }
+
     /*
      * No default: where nothing is said, only errors that handlers of ours
      * have described become an envelope.
