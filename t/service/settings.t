@@ -32,7 +32,8 @@ my $stock = 'proxy_next_upstream http_503;';
 
 my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     mlsec_zone mlsec:1m;
-    upstream again { $servers mlsec_service again; mlsec_retry min=1000 base=1ms attempt=300ms; }
+    upstream again { $servers mlsec_service again; mlsec_retry min=1000 base=1ms; }
+    upstream hasty { $servers mlsec_service hasty; mlsec_retry min=1000 base=1ms attempt=700ms; }
     upstream once { $servers mlsec_service once; mlsec_breaker volume=1000; }
     upstream stock { $servers }
     map \$arg_to \$to { default again; stock stock; once once; }
@@ -41,6 +42,8 @@ my $nginx = MlsecTest::Instance->start(workers => 1, http => qq{
     mlsec_errors on;
     location /plain/ { proxy_pass http://again/; }
     location /via/ { mlsec_via again; proxy_pass http://again/; }
+    location /hasty/ { proxy_pass http://hasty/; }
+    location /via-hasty/ { mlsec_via hasty; proxy_pass http://hasty/; }
     location /stock/ { mlsec_via again; proxy_pass http://again/; $stock proxy_next_upstream_tries 1; }
     location /off/ { mlsec_via again; proxy_pass http://again/; proxy_next_upstream off; }
     location /if/ {
@@ -82,8 +85,7 @@ for my $time (1 .. 3) {
         for qw(plain via stock if except outer once-stock which other outer/inner part);
     is(ask('/if/second?x=1'), '200 2', "$time. /if/: of the block");
     is(ask('/which/second?to=stock'), '200 2', "$time. /which/: nginx's own");
-    is(ask("/via/hangs"), '200 2', "$time. /via/: attempt=");
-    is(ask("/plain/hangs"), '200 2', "$time. /plain/: attempt=");
+    is(ask("/$_/hangs"), '200 2', "$time. /$_/: attempt=") for qw(hasty via-hasty);
     is(ask('/via/second', headers => ['X-Request-Deadline-Ms: 5000']), '200 2', "$time. /via/: a deadline");
 
     is(ask('/via/second', method => 'POST', body => 'x'), '503 1', "$time. /via/: POST, none");
