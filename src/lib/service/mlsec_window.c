@@ -158,7 +158,13 @@ mlsec_tally_begin(mlsec_tally_t *t, uint64_t span, uint64_t now, unsigned era,
 }
 
 
-/* Adds those that were counted for tenths from so long ago until now. */
+/*
+ * Adds those that were counted for tenths from so long ago until so long ago.
+ *
+ * To be called before the buckets are looked at: what is in no tally any more
+ * is in a bucket then.  The other way round it could be in neither, when its
+ * process adds it in between.
+ */
 
 static void
 mlsec_tallies_sum(const mlsec_tallies_t *tallies, uint64_t tick,
@@ -187,15 +193,16 @@ static void
 mlsec_window_bucket(const mlsec_window_t *w, uint64_t tick, unsigned era,
     mlsec_window_sum_t *sum)
 {
-    uint64_t  word;
+    uint64_t            word;
+    mlsec_window_sum_t  one;
 
     word = mlsec_atomic_load(&w->buckets[tick % MLSEC_WINDOW_BUCKETS]);
 
-    sum->total = 0;
-    sum->bad = 0;
-
     if (mlsec_window_stamp_of(word) == mlsec_window_stamp(tick, era)) {
-        mlsec_window_counts(word, sum);
+        mlsec_window_counts(word, &one);
+
+        sum->total += one.total;
+        sum->bad += one.bad;
     }
 }
 
@@ -204,23 +211,33 @@ void
 mlsec_window_sum(const mlsec_window_t *w, const mlsec_tallies_t *tallies,
     uint64_t span, uint64_t now, unsigned era, mlsec_window_sum_t *sum)
 {
-    uint64_t            tick;
-    unsigned            i;
-    mlsec_window_sum_t  one;
+    uint64_t  tick;
+    unsigned  i;
 
     tick = now / mlsec_window_width(span);
 
     sum->total = 0;
     sum->bad = 0;
 
-    for (i = 0; i < MLSEC_WINDOW_BUCKETS && i <= tick; i++) {
-        mlsec_window_bucket(w, tick - i, era, &one);
-
-        sum->total += one.total;
-        sum->bad += one.bad;
-    }
-
     mlsec_tallies_sum(tallies, tick, era, MLSEC_WINDOW_BUCKETS - 1, 0, sum);
+
+    for (i = 0; i < MLSEC_WINDOW_BUCKETS && i <= tick; i++) {
+        mlsec_window_bucket(w, tick - i, era, sum);
+    }
+}
+
+
+/* Of the tenth that was so long ago. */
+
+static void
+mlsec_window_tenth(const mlsec_window_t *w, const mlsec_tallies_t *tallies,
+    uint64_t tick, unsigned ago, unsigned era, mlsec_window_sum_t *sum)
+{
+    sum->total = 0;
+    sum->bad = 0;
+
+    mlsec_tallies_sum(tallies, tick, era, ago, ago, sum);
+    mlsec_window_bucket(w, tick - ago, era, sum);
 }
 
 
@@ -233,12 +250,10 @@ mlsec_window_last(const mlsec_window_t *w, const mlsec_tallies_t *tallies,
 
     tick = now / mlsec_window_width(span);
 
-    mlsec_window_bucket(w, tick, era, sum);
-    mlsec_tallies_sum(tallies, tick, era, 0, 0, sum);
+    mlsec_window_tenth(w, tallies, tick, 0, era, sum);
 
     if (tick != 0) {
-        mlsec_window_bucket(w, tick - 1, era, &before);
-        mlsec_tallies_sum(tallies, tick, era, 1, 1, &before);
+        mlsec_window_tenth(w, tallies, tick, 1, era, &before);
 
         if (before.total > sum->total) {
             *sum = before;

@@ -5,6 +5,9 @@
 
 #include "../tap.h"
 #include <lib/service/mlsec_window.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 
 /*
@@ -160,6 +163,86 @@ test_tally(void)
 }
 
 
+/*
+ * One process counts, and adds its tally at each call; another one sums up.
+ * What was counted before it began is in the sum, once or, of the last one,
+ * twice.
+ */
+
+#define CALLS  1000000
+
+typedef struct {
+    mlsec_atomic_t   counted;
+    mlsec_atomic_t   word;
+    mlsec_atomic_t   used;
+    mlsec_window_t   w;
+} shared_t;
+
+
+static void
+counter(shared_t *s)
+{
+    unsigned       i;
+    mlsec_tally_t  t = { &s->word, 0 };
+
+    mlsec_tally_begin(&t, 1000, 12345, 0, 0);
+
+    for (i = 0; i < CALLS; i++) {
+        (void) mlsec_tally_add(&t, 12345, 0);
+        mlsec_atomic_own_add(&s->counted, 1);
+        mlsec_window_merge(&s->w, &t, 1000, 12345, 0);
+        mlsec_tally_begin(&t, 1000, 12345, 0, 0);
+    }
+
+    _exit(0);
+}
+
+
+static void
+test_sum(void)
+{
+    uint64_t             counted, sums, less, more;
+    shared_t            *s;
+    mlsec_tallies_t      all;
+    mlsec_window_sum_t   sum;
+
+    s = mmap(NULL, sizeof(shared_t), PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    all.first = &s->word;
+    all.step = sizeof(s->word);
+    all.used = &s->used;
+    s->used.word = 1;
+
+    fflush(stdout);
+
+    if (fork() == 0) {
+        counter(s);
+    }
+
+    sums = 0;
+    less = 0;
+    more = 0;
+
+    do {
+        counted = mlsec_atomic_load(&s->counted);
+        mlsec_window_sum(&s->w, &all, 1000, 12345, 0, &sum);
+        less += (sum.total < counted);
+        more += (sum.total > mlsec_atomic_load(&s->counted) + 2);
+        sums++;
+
+    } while (counted < CALLS);
+
+    while (wait(NULL) > 0) { /* void */ }
+
+    tap_ok(sums > 0, "sum: %u times", (unsigned) sums);
+    tap_is((long long) less, 0, "sum: of all that was counted");
+    tap_is((long long) more, 0, "sum: of not much more");
+
+    munmap(s, sizeof(shared_t));
+}
+
+
 static void
 test_tally_full(void)
 {
@@ -238,6 +321,7 @@ main(void)
     }
 
     test_tally();
+    test_sum();
     test_tally_full();
     test_full();
     test_start();
