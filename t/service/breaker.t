@@ -165,7 +165,7 @@ sub open_it {
 }
 
 {
-    my $nginx = MlsecTest::Instance->start(options(breaker => 'volume=10 open=1s trials=3'));
+    my $nginx = MlsecTest::Instance->start(options(breaker => 'volume=10 open=3s trials=3'));
 
     open_it($nginx);
     is(breaker($nginx)->{state}, 'open', 'half-open: open before');
