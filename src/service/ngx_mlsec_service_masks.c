@@ -72,7 +72,6 @@ ngx_mlsec_masks_begin(const ngx_mlsec_via_t *via)
 
     *location = *masks->confs[NGX_MLSEC_MASK_NO];
     masks->confs[NGX_MLSEC_MASK_NO] = location;
-    masks->own = 1;
 
     return NGX_OK;
 }
@@ -152,7 +151,7 @@ ngx_mlsec_masks_make(const ngx_mlsec_service_conf_t *conf,
     ngx_mlsec_masks_t         *masks;
     ngx_http_upstream_conf_t  *copies;
 
-    masks = ngx_pcalloc(ngx_cycle->pool, sizeof(ngx_mlsec_masks_t));
+    masks = ngx_palloc(ngx_cycle->pool, sizeof(ngx_mlsec_masks_t));
     copies = ngx_palloc(ngx_cycle->pool,
                         NGX_MLSEC_MASKS * sizeof(ngx_http_upstream_conf_t));
 

@@ -40,8 +40,6 @@ struct ngx_mlsec_masks_s {
     const ngx_http_upstream_conf_t  *location;
     ngx_http_upstream_conf_t        *confs[NGX_MLSEC_MASKS];
     ngx_mlsec_masks_t               *next;
-    ngx_uint_t                       own;        /* 1: confs[MASK_NO] is the
-                                                    location's */
 };
 
 

@@ -121,7 +121,8 @@ ngx_mlsec_retry_init(ngx_mlsec_peer_t *mp, ngx_mlsec_service_ctx_t *ctx)
         if (ctx->retry != NULL && ctx->retry->conf == mp->conf) {
             mp->retry = ctx->retry;
 
-        } else if ((mp->masks != NULL && mp->masks->own)
+        } else if ((mp->masks != NULL
+                    && mp->masks->confs[NGX_MLSEC_MASK_NO] == u->conf)
                    || !(u->conf->next_upstream & NGX_HTTP_UPSTREAM_FT_OFF))
         {
             mp->retry = (mp == &ctx->peer)

@@ -422,7 +422,7 @@ mlsec_breaker_report(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
 {
     int             bad, slow, well;
     unsigned        era;
-    uint64_t        word, last_bad;
+    uint64_t        word;
     mlsec_tally_t  *own;
 
     slow = (conf->slow && at.elapsed >= conf->slow);
@@ -450,9 +450,7 @@ mlsec_breaker_report(mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
 
     own = tallies ? tallies->own : NULL;
     bad = (call == MLSEC_CALL_FAILED || slow);
-
-    last_bad = mlsec_atomic_load(&b->last_bad);
-    well = (!bad && (last_bad == 0 || at.now - last_bad > conf->window));
+    well = (!bad && mlsec_breaker_quiet(b, conf, at.now));
 
     if (own != NULL) {
         mlsec_breaker_settle(b, conf, own, era, at.now, well);

@@ -175,6 +175,21 @@ int mlsec_breaker_admit(mlsec_breaker_t *b,
     mlsec_breaker_ticket_t *ticket, uint64_t *wait);
 
 /*
+ * Whether no call of the last window was bad: a good one needs no look at it
+ * then.  now: ms.
+ */
+static inline int
+mlsec_breaker_quiet(const mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
+    uint64_t now)
+{
+    uint64_t  last_bad;
+
+    last_bad = mlsec_atomic_load(&b->last_bad);
+
+    return last_bad == 0 || now - last_bad > conf->window;
+}
+
+/*
  * Counts a good call of a breaker that has been well for the length of its
  * window, in the tally of this process: what nearly all calls are.  elapsed,
  * now: ms.
@@ -186,14 +201,13 @@ mlsec_breaker_well(const mlsec_breaker_t *b, const mlsec_breaker_conf_t *conf,
     mlsec_tally_t *own, mlsec_breaker_ticket_t ticket, uint64_t elapsed,
     uint64_t now)
 {
-    uint64_t  state, last_bad;
+    uint64_t  state;
 
     state = mlsec_atomic_load(&b->state);
-    last_bad = mlsec_atomic_load(&b->last_bad);
 
     return ((state >> MLSEC_BREAKER_TIME_BITS) & 3) == MLSEC_BREAKER_CLOSED
            && !ticket.trial && mlsec_breaker_era(state) == ticket.era
-           && (last_bad == 0 || now - last_bad > conf->window)
+           && mlsec_breaker_quiet(b, conf, now)
            && (conf->slow == 0 || elapsed < conf->slow)
            && mlsec_tally_add(own, now, ticket.era);
 }

@@ -294,6 +294,14 @@ mlsec_registry_lock(mlsec_registry_t *r, const mlsec_process_t *process)
 }
 
 
+static uint64_t
+mlsec_table_index(const mlsec_table_t *table, const void *slot)
+{
+    return (uint64_t) ((const unsigned char *) slot - table->start)
+           / table->width;
+}
+
+
 /* What was counted for another peer. */
 
 static void
@@ -307,8 +315,7 @@ mlsec_slot_clear(const mlsec_table_t *table, mlsec_slot_t *slot)
     }
 
     peer = (mlsec_peer_slot_t *) slot;
-    peer->index = (uint64_t) ((unsigned char *) slot - table->start)
-                  / table->width;
+    peer->index = mlsec_table_index(table, slot);
 
     for (i = 0; i < MLSEC_REGISTRY_COUNTERS; i++) {
         mlsec_atomic_store(&table->counters[i * table->n + peer->index], 0);
@@ -470,8 +477,7 @@ mlsec_registry_peer_index(const mlsec_registry_t *r,
 
     mlsec_registry_peers(r, &table);
 
-    return (uint64_t) ((const unsigned char *) slot - table.start)
-           / table.width;
+    return mlsec_table_index(&table, slot);
 }
 
 
@@ -483,8 +489,7 @@ mlsec_registry_index(const mlsec_registry_t *r,
 
     mlsec_registry_services(r, &table);
 
-    return (uint32_t) (((const unsigned char *) slot - table.start)
-                       / table.width);
+    return (uint32_t) mlsec_table_index(&table, slot);
 }
 
 
