@@ -92,6 +92,18 @@ typedef struct {
 
 
 static void
+run_begin(breaker_run_t *run, const mlsec_breaker_conf_t *conf,
+    unsigned processes)
+{
+    memset(run, 0, sizeof(breaker_run_t));
+
+    run->conf = conf;
+    run->now = 100000;
+    run->processes.word = processes;
+}
+
+
+static void
 run_tallies(breaker_run_t *run, mlsec_breaker_tallies_t *tallies)
 {
     uint64_t  n, i;
@@ -193,10 +205,7 @@ test_case(const breaker_case_t *c, unsigned processes)
     const char     *p;
     breaker_run_t   run;
 
-    memset(&run, 0, sizeof(run));
-    run.processes.word = processes;
-    run.conf = &c->conf;
-    run.now = 100000;
+    run_begin(&run, &c->conf, processes);
 
     for (p = c->script; *p; p++) {
 
@@ -271,9 +280,7 @@ test_ramp(void)
     mlsec_breaker_ticket_t  ticket;
     mlsec_breaker_conf_t    conf = CONF(2, 1);
 
-    memset(&run, 0, sizeof(run));
-    run.conf = &conf;
-    run.now = 100000;
+    run_begin(&run, &conf, 0);
 
     run_call(&run, '-');
     run_call(&run, '-');
@@ -303,9 +310,7 @@ test_force(void)
     breaker_run_t          run;
     mlsec_breaker_conf_t   conf = CONF(2, 1);
 
-    memset(&run, 0, sizeof(run));
-    run.conf = &conf;
-    run.now = 100000;
+    run_begin(&run, &conf, 0);
 
     mlsec_breaker_force(&run.b, MLSEC_FORCE_OPEN);
     tap_ok(run_call(&run, 'x'), "forced open: refused");
@@ -341,9 +346,7 @@ test_late(void)
     mlsec_breaker_conf_t    conf = CONF(2, 1);
     mlsec_breaker_ticket_t  late, trial;
 
-    memset(&run, 0, sizeof(run));
-    run.conf = &conf;
-    run.now = 100000;
+    run_begin(&run, &conf, 0);
 
     (void) mlsec_breaker_admit(&run.b, &conf, run.now, 0, &late, &wait);
     run_call(&run, '-');
@@ -385,10 +388,7 @@ test_others(void)
     mlsec_breaker_tallies_t  tallies;
     mlsec_breaker_conf_t     conf = CONF(10, 1);
 
-    memset(&run, 0, sizeof(run));
-    run.conf = &conf;
-    run.now = 100000;
-    run.processes.word = PROCESSES;
+    run_begin(&run, &conf, PROCESSES);
 
     for (i = 0; i < 8; i++) {
         run_call(&run, '+');

@@ -369,6 +369,36 @@ static const mlsec_breaker_conf_t  crowd_conf = {
 };
 
 
+/* the tallies of a worker for a service */
+
+typedef struct {
+    mlsec_tally_t            good;
+    mlsec_tally_t            first;
+    mlsec_breaker_tallies_t  goods;
+    mlsec_tallies_t          firsts;
+} tallies_t;
+
+
+static void
+tallies_begin(const mlsec_registry_t *r, const mlsec_service_slot_t *s,
+    unsigned number, tallies_t *t)
+{
+    uint32_t       index;
+    mlsec_cell_t  *cell;
+
+    index = mlsec_registry_index(r, s);
+    cell = mlsec_registry_cell(r, number, index);
+
+    t->good.word = &cell->good;
+    t->good.until = 0;
+    t->first.word = &cell->first;
+    t->first.until = 0;
+
+    mlsec_registry_tallies(r, index, &t->goods.all, &t->firsts);
+    t->goods.own = &t->good;
+}
+
+
 /* what the breaker of another service and a budget are told */
 
 static void
@@ -376,33 +406,23 @@ crowd_tallies(mlsec_registry_t *r, unsigned number, uint64_t from)
 {
     uint64_t                 now;
     unsigned                 i;
-    mlsec_cell_t            *cell;
-    mlsec_tally_t            good, first;
-    mlsec_tallies_t          firsts;
+    tallies_t                tallies;
     mlsec_service_slot_t    *s;
     mlsec_breaker_ticket_t   ticket = { 0, 0, 0 };
-    mlsec_breaker_tallies_t  goods;
 
     s = service(r, 1, "b");
-    cell = mlsec_registry_cell(r, number, mlsec_registry_index(r, s));
-    mlsec_registry_tallies(r, mlsec_registry_index(r, s), &goods.all, &firsts);
-
-    good.word = &cell->good;
-    good.until = 0;
-    first.word = &cell->first;
-    first.until = 0;
-    goods.own = &good;
+    tallies_begin(r, s, number, &tallies);
 
     for (i = 0; i < COUNTS; i++) {
         now = from + i / 24;
 
-        mlsec_budget_call(&s->budget, &first, now);
+        mlsec_budget_call(&s->budget, &tallies.first, now);
 
-        if (!mlsec_breaker_well(&s->breaker, &crowd_conf, &good, ticket, 1,
-                                now))
+        if (!mlsec_breaker_well(&s->breaker, &crowd_conf, &tallies.good,
+                                ticket, 1, now))
         {
-            (void) mlsec_breaker_report(&s->breaker, &crowd_conf, &goods,
-                                        ticket, MLSEC_CALL_OK,
+            (void) mlsec_breaker_report(&s->breaker, &crowd_conf,
+                                        &tallies.goods, ticket, MLSEC_CALL_OK,
                                         (mlsec_moment_t) { now, 0, 1 });
         }
     }
@@ -528,11 +548,9 @@ victim(mlsec_registry_t *r)
     mlsec_process_t         self;
     mlsec_peer_slot_t      *p;
     mlsec_gate_line_t       line;
-    mlsec_tally_t           good;
-    mlsec_tallies_t         firsts;
+    tallies_t               tallies;
     mlsec_service_slot_t   *s;
     mlsec_breaker_ticket_t  ticket;
-    mlsec_breaker_tallies_t  goods;
 
     self = us;
     self.self = (uint32_t) getpid();
@@ -545,10 +563,7 @@ victim(mlsec_registry_t *r)
     (void) mlsec_registry_service(r, &self, 1, tap_str("new"), &s);
     (void) mlsec_registry_peer(r, &self, 1, s, tap_str("new:1"), &p);
 
-    mlsec_registry_tallies(r, mlsec_registry_index(r, s), &goods.all, &firsts);
-    good.word = &mlsec_registry_cell(r, 3, mlsec_registry_index(r, s))->good;
-    good.until = 0;
-    goods.own = &good;
+    tallies_begin(r, s, 3, &tallies);
 
     for (i = 0; i < 4; i++) {
         mlsec_atomic_add(&mlsec_registry_cell(r, 3,
@@ -558,9 +573,10 @@ victim(mlsec_registry_t *r)
                                 10000 + i / 2 * 1000, 0, &ticket, &wait)
             == MLSEC_OK)
         {
-            (void) mlsec_breaker_report(&s->breaker, &victim_conf, &goods,
-                                        ticket, i < 3 ? MLSEC_CALL_FAILED
-                                                      : MLSEC_CALL_OK,
+            (void) mlsec_breaker_report(&s->breaker, &victim_conf,
+                                        &tallies.goods, ticket,
+                                        i < 3 ? MLSEC_CALL_FAILED
+                                              : MLSEC_CALL_OK,
                                         (mlsec_moment_t)
                                         { 10000 + i / 2 * 1000, 20, 1 });
         }
@@ -596,11 +612,9 @@ inquest(mlsec_registry_t *r)
     mlsec_peer_slot_t      *p, *q;
     mlsec_outlier_view_t    outlier;
     mlsec_breaker_view_t    view;
-    mlsec_tally_t           good;
-    mlsec_tallies_t         firsts;
+    tallies_t               tallies;
     mlsec_service_slot_t   *s, *t;
     mlsec_breaker_ticket_t  ticket;
-    mlsec_breaker_tallies_t  goods;
 
     /* what was there before */
 
@@ -632,12 +646,9 @@ inquest(mlsec_registry_t *r)
 
     /* its state makes sense, and goes on */
 
-    mlsec_registry_tallies(r, mlsec_registry_index(r, s), &goods.all, &firsts);
-    good.word = &mlsec_registry_cell(r, 3, mlsec_registry_index(r, s))->good;
-    good.until = 0;
-    goods.own = &good;
+    tallies_begin(r, s, 3, &tallies);
 
-    mlsec_breaker_view(&s->breaker, &victim_conf, &goods, 12000, &view);
+    mlsec_breaker_view(&s->breaker, &victim_conf, &tallies.goods, 12000, &view);
     mlsec_outlier_view(&p->outlier, &victim_outlier, &outlier);
 
     if (view.failures.bad > view.failures.total || view.failures.total > 2
@@ -656,12 +667,13 @@ inquest(mlsec_registry_t *r)
             return 0;
         }
 
-        (void) mlsec_breaker_report(&s->breaker, &victim_conf, &goods, ticket,
-                                    MLSEC_CALL_OK, (mlsec_moment_t)
+        (void) mlsec_breaker_report(&s->breaker, &victim_conf, &tallies.goods,
+                                    ticket, MLSEC_CALL_OK, (mlsec_moment_t)
                                     { 100000 + i * 10000, 0, 1 });
     }
 
-    mlsec_breaker_view(&s->breaker, &victim_conf, &goods, 130000, &view);
+    mlsec_breaker_view(&s->breaker, &victim_conf, &tallies.goods, 130000,
+                       &view);
 
     if (view.state != MLSEC_BREAKER_CLOSED
         || mlsec_leader_ask(&r->leader, &us, 1000, 1000) != 1)
